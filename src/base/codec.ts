@@ -1,0 +1,182 @@
+/**
+ * Canonical binary encoding: MessagePack tuples of fixed order, through msgpackr.
+ *
+ * MessagePack alone has many encodings of one value (wide integers, extensions, map order), and msgpackr's decoder
+ * accepts them all. So a value has a `Shape`, which bounds every size and knows no floats and no maps; bytes from
+ * outside are decoded, checked against the shape, encoded again and compared. One value, one encoding, or a refusal.
+ */
+import { Packr } from 'msgpackr';
+import { equalBytes } from './bytes.ts';
+import { hashFromBytes, hashToBytes, type Hash } from './hash.ts';
+import { ok, refuse, type Result } from './result.ts';
+
+/** How a value of type T travels. `fromWire` throws `ShapeError`; only `Codec.decode` catches it. */
+export interface Shape<T> {
+  toWire(value: T): unknown;
+  fromWire(wire: unknown): T;
+}
+
+export interface Codec<T> {
+  readonly maxBytes: number;
+  encode(value: T): Uint8Array;
+  /** Refusals: `too-large`, `undecodable`, `non-canonical`. */
+  decode(bytes: Uint8Array): Result<T>;
+}
+
+class ShapeError extends Error {}
+
+function expected(what: string): never {
+  throw new ShapeError(what);
+}
+
+const packr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'bigint' });
+
+/** @param maxBytes the largest encoding accepted, which also bounds the work of refusing one */
+export function codec<T>(shape: Shape<T>, maxBytes: number): Codec<T> {
+  // A copy: msgpackr packs into a shared pool, which a short encoding kept for long would hold in memory.
+  const encode = (value: T): Uint8Array => new Uint8Array(packr.pack(shape.toWire(value)));
+  return {
+    maxBytes,
+    encode,
+    decode(bytes) {
+      if (bytes.length > maxBytes) {
+        return refuse('too-large', 'the encoding is larger than allowed', { bytes: bytes.length, maxBytes });
+      }
+      let value: T;
+      try {
+        value = shape.fromWire(packr.unpack(bytes));
+      } catch (error) {
+        return refuse('undecodable', 'the bytes do not decode', { reason: reasonOf(error) });
+      }
+      if (!equalBytes(encode(value), bytes)) {
+        return refuse('non-canonical', 'the bytes are not the canonical encoding of their value', {
+          bytes: bytes.length,
+        });
+      }
+      return ok(value);
+    },
+  };
+}
+
+/** msgpackr throws plain errors on truncated input and a RangeError when nesting exhausts the stack: both are hostile input. */
+function reasonOf(error: unknown): string {
+  if (error instanceof ShapeError) return error.message;
+  if (error instanceof RangeError) return 'nested too deeply or out of bounds';
+  return 'not MessagePack';
+}
+
+/** A whole number in [0, max]. */
+export function uint(max: number = Number.MAX_SAFE_INTEGER): Shape<number> {
+  return {
+    toWire: (value) => value,
+    fromWire: (wire) =>
+      typeof wire === 'number' && Number.isSafeInteger(wire) && wire >= 0 && wire <= max
+        ? wire
+        : expected(`a whole number up to ${max}`),
+  };
+}
+
+/** A whole number in [0, 2^63), as bigint; nine bytes. */
+export const uint64: Shape<bigint> = {
+  toWire: (value) => value,
+  fromWire: (wire) =>
+    typeof wire === 'bigint' && wire >= 0n && wire < 1n << 63n ? wire : expected('a whole number below 2^63'),
+};
+
+export const bool: Shape<boolean> = {
+  toWire: (value) => value,
+  fromWire: (wire) => (typeof wire === 'boolean' ? wire : expected('a boolean')),
+};
+
+/** Well-formed text of at most `maxLength` UTF-16 units. */
+export function text(maxLength: number): Shape<string> {
+  return {
+    toWire: (value) => value,
+    fromWire: (wire) =>
+      typeof wire === 'string' && wire.length <= maxLength && wire.isWellFormed()
+        ? wire
+        : expected(`text of at most ${maxLength}`),
+  };
+}
+
+/** One of a fixed list of texts, travelling as its index. */
+export function oneOf<T extends string>(choices: readonly T[]): Shape<T> {
+  return {
+    toWire: (value) => choices.indexOf(value),
+    fromWire: (wire) => (typeof wire === 'number' ? choices[wire] : undefined) ?? expected(choices.join(' or ')),
+  };
+}
+
+export function bytes(maxLength: number, minLength = 0): Shape<Uint8Array> {
+  return {
+    toWire: (value) => value,
+    fromWire: (wire) =>
+      wire instanceof Uint8Array && wire.length >= minLength && wire.length <= maxLength
+        ? new Uint8Array(wire.buffer, wire.byteOffset, wire.length)
+        : expected(`${minLength} to ${maxLength} bytes`),
+  };
+}
+
+export function fixedBytes(length: number): Shape<Uint8Array> {
+  return bytes(length, length);
+}
+
+/** 32 bytes on the wire, 64 hex digits in memory. */
+export const hash: Shape<Hash> = {
+  toWire: hashToBytes,
+  fromWire: (wire) =>
+    wire instanceof Uint8Array && wire.length === 32 ? hashFromBytes(wire) : expected('a hash of 32 bytes'),
+};
+
+export function list<T>(item: Shape<T>, maxItems: number): Shape<readonly T[]> {
+  return {
+    toWire: (values) => values.map((value) => item.toWire(value)),
+    fromWire: (wire) =>
+      Array.isArray(wire) && wire.length <= maxItems
+        ? wire.map((value) => item.fromWire(value))
+        : expected(`a list of at most ${maxItems}`),
+  };
+}
+
+export function nullable<T>(shape: Shape<T>): Shape<T | null> {
+  return {
+    toWire: (value) => (value === null ? null : shape.toWire(value)),
+    fromWire: (wire) => (wire === null ? null : shape.fromWire(wire)),
+  };
+}
+
+type Fields<T> = { readonly [K in keyof T]-?: Shape<T[K]> };
+
+/** An object as a tuple, in the order in which the fields are written here: the order is part of the format. */
+export function struct<T extends object>(fields: Fields<T>): Shape<T> {
+  const entries = Object.entries(fields) as [keyof T & string, Shape<unknown>][];
+  return {
+    toWire: (value) => entries.map(([name, shape]) => shape.toWire(value[name])),
+    fromWire(wire) {
+      if (!Array.isArray(wire) || wire.length !== entries.length) return expected(`a tuple of ${entries.length}`);
+      const value: Record<string, unknown> = {};
+      for (const [index, [name, shape]] of entries.entries()) value[name] = shape.fromWire(wire[index]);
+      return value as T;
+    },
+  };
+}
+
+/** A union told apart by its `kind`, as `[index of the kind, body]`; the order of the kinds is part of the format. */
+export function union<T extends { readonly kind: string }>(kinds: {
+  readonly [K in T['kind']]: Shape<Omit<Extract<T, { kind: K }>, 'kind'>>;
+}): Shape<T> {
+  const names = Object.keys(kinds) as T['kind'][];
+  const shapes = names.map((name) => kinds[name] as Shape<unknown>);
+  return {
+    toWire: (value) => {
+      const index = names.indexOf(value.kind);
+      return [index, shapes[index]?.toWire(value)];
+    },
+    fromWire(wire) {
+      if (!Array.isArray(wire) || wire.length !== 2) return expected('a kind and its body');
+      const kind = typeof wire[0] === 'number' ? names[wire[0]] : undefined;
+      if (kind === undefined) return expected(names.join(' or '));
+      return { kind, ...(shapes[wire[0] as number]?.fromWire(wire[1]) as object) } as T;
+    },
+  };
+}

@@ -1,0 +1,37 @@
+/**
+ * The key-value contract: synchronous point reads, atomic batches, ordered iteration.
+ * Keys order as bytes (lexicographic). Every implementation passes test/store/contract.ts.
+ */
+export interface Store {
+  /** The value, or undefined when the key is absent. Synchronous: pure rooms read committed state through it. */
+  get(key: Uint8Array): Uint8Array | undefined;
+
+  /**
+   * Applies all operations or none, in order.
+   *
+   * @param options.sync resolve only after the batch is on stable storage
+   * @throws CodedError `store-write-failed`, `store-disk-full`: the caller must stop, as what is on disk is unknown
+   */
+  batch(operations: readonly StoreOperation[], options: { readonly sync: boolean }): Promise<void>;
+
+  /** Entries in key order over a consistent view. */
+  entries(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
+
+  close(): Promise<void>;
+}
+
+export type StoreOperation =
+  | { readonly kind: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly kind: 'delete'; readonly key: Uint8Array };
+
+export interface KeyRange {
+  /** Inclusive lower bound. */
+  readonly gte?: Uint8Array;
+  readonly gt?: Uint8Array;
+  /** Exclusive upper bound. */
+  readonly lt?: Uint8Array;
+  readonly lte?: Uint8Array;
+  readonly reverse?: boolean;
+  /** At most this many entries. */
+  readonly limit?: number;
+}

@@ -1,0 +1,23 @@
+import { defineConfig } from 'vitest/config';
+import { groups, longGroup, type Group } from './scripts/groups.ts';
+
+const long = process.env['LONG'] === '1';
+
+export default defineConfig({
+  test: {
+    projects: (long ? [...groups, longGroup] : groups).map((group) => ({ test: projectOf(group) })),
+    coverage: { include: ['src/**/*.ts'] },
+  },
+});
+
+function projectOf(group: Group) {
+  return {
+    name: group.name,
+    include: group.folders.map((folder) => `test/${folder}/**/*.test.ts`),
+    setupFiles: ['test/setup.ts'],
+    testTimeout: group.alone ? 120_000 : 20_000,
+    hookTimeout: group.alone ? 60_000 : 20_000,
+    fileParallelism: !group.alone,
+    sequence: { groupOrder: group.alone ? 1 : 0 },
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * The quorum certificate: one vote that a quorum of an epoch's validators signed, under one aggregate signature.
+ */
+import { concatBytes, utf8 } from '../base/bytes.ts';
+import { bytes, codec, struct, uint, type Codec, type Shape } from '../base/codec.ts';
+import { sha256Hex, ZERO_HASH, type Hash } from '../base/hash.ts';
+import type { Result } from '../base/result.ts';
+import { voteShape, type VoteData } from './ballot.ts';
+import { signersShape, type Signers } from './bitmap.ts';
+import { SIGNATURE_BYTES, type SignatureScheme } from './scheme.ts';
+import type { ValidatorSet } from './validator-set.ts';
+
+export interface QuorumCertificate {
+  readonly epoch: number;
+  readonly vote: VoteData;
+  readonly signers: Signers;
+  /** 96 bytes; empty in the genesis certificate only. */
+  readonly signature: Uint8Array;
+}
+
+declare const certificateVerified: unique symbol;
+
+/** A certificate whose every part was verified, or the genesis certificate. Made only in `qc`. */
+export interface VerifiedCertificate extends QuorumCertificate {
+  readonly [certificateVerified]: true;
+}
+
+/** What certificates of an epoch are judged by. */
+export interface EpochContext {
+  readonly chainId: string;
+  readonly validators: ValidatorSet;
+  /** The epoch's constant: `genesisCertificate(epoch, id of the epoch's genesis block)`. */
+  readonly genesis: QuorumCertificate;
+}
+
+export const certificateShape: Shape<QuorumCertificate> = struct<QuorumCertificate>({
+  epoch: uint(),
+  vote: voteShape,
+  signers: signersShape,
+  signature: bytes(SIGNATURE_BYTES),
+});
+
+/** About 230 bytes without commit info and 340 with it, plus the bitmap. */
+export const MAX_CERTIFICATE_BYTES = 512;
+
+export const certificateCodec: Codec<QuorumCertificate> = codec(certificateShape, MAX_CERTIFICATE_BYTES);
+
+const DIGEST_TAG = utf8('hotledger/certificate/1\n');
+
+/** Over the whole certificate, signers and signature too: what a header's `justifyDigest` binds. */
+export function certificateDigest(certificate: QuorumCertificate): Hash {
+  return sha256Hex(concatBytes(DIGEST_TAG, certificateCodec.encode(certificate)));
+}
+
+/** The constant certificate of an epoch's genesis block: round 0, nobody signed, nothing committed by it. */
+export function genesisCertificate(epoch: number, blockId: Hash): VerifiedCertificate {
+  const vote: VoteData = { round: 0, blockId, parentRound: 0, parentId: ZERO_HASH, commit: null };
+  return verified({ epoch, vote, signers: [], signature: new Uint8Array(0) });
+}
+
+/** All that can be refused without a pairing. */
+export function checkCertificateForm(certificate: QuorumCertificate, context: EpochContext): Result<void> {
+  throw new Error(`unfinished ${certificate.epoch} ${context.chainId}`);
+}
+
+export function verifyCertificate(
+  certificate: QuorumCertificate,
+  context: EpochContext,
+  scheme: SignatureScheme,
+): Result<VerifiedCertificate> {
+  throw new Error(`unfinished ${certificate.epoch} ${context.chainId} ${scheme.name}`);
+}
+
+/** For what this node itself verified before it wrote it: its safety record and its block log. */
+export function certificateFromOwnDisk(certificate: QuorumCertificate): VerifiedCertificate {
+  return verified(certificate);
+}
+
+function verified(certificate: QuorumCertificate): VerifiedCertificate {
+  return certificate as VerifiedCertificate;
+}

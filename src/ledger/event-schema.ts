@@ -1,0 +1,100 @@
+/** The fields of every event type, their limits, and the check of a parsed JSON value against them. */
+import type { Hash } from '../base/hash.ts';
+import type { ChainParameters } from './parameters.ts';
+
+/** Common to all events. */
+export interface EventBase {
+  /** The signer, canonical base58. */
+  readonly peerId: string;
+  /** Greater than the signer's last one; a sender uses max(last + 1, unix milliseconds). */
+  readonly seq: number;
+  /** The submitter's clock, unix seconds. */
+  readonly time: number;
+}
+
+export interface Capabilities {
+  readonly isTwitterScraper: boolean;
+  readonly isDiscordScraper: boolean;
+  readonly isTelegramScraper: boolean;
+  readonly isWebScraper: boolean;
+}
+
+export interface JoinedEvent extends EventBase, Capabilities {
+  readonly type: 'joined';
+  readonly multiaddrs: readonly string[];
+  readonly version: string;
+  /** Redundant, as it is derived from the peer id; a different one is refused. */
+  readonly ethAddress?: string;
+}
+
+export interface LeftEvent extends EventBase {
+  readonly type: 'left';
+}
+
+export interface AddressesChangedEvent extends EventBase {
+  readonly type: 'addressesChanged';
+  readonly multiaddrs: readonly string[];
+}
+
+export interface CapabilitiesDeclaredEvent extends EventBase, Capabilities {
+  readonly type: 'capabilitiesDeclared';
+}
+
+export interface VersionChangedEvent extends EventBase {
+  readonly type: 'versionChanged';
+  readonly version: string;
+}
+
+export interface HeartbeatEvent extends EventBase {
+  readonly type: 'heartbeat';
+}
+
+export interface ProposedEvent extends EventBase {
+  readonly type: 'proposed';
+  readonly action: QuorumAction;
+  readonly epoch: number;
+  /** Digest of the value that the action replaces, `replacedDigest`; the zero hash where there is none. */
+  readonly replaces: Hash;
+  /** Unix seconds, block time: void after it. */
+  readonly expires: number;
+}
+
+export interface ApprovedEvent extends EventBase {
+  readonly type: 'approved';
+  /** Event id of the `proposed` event. */
+  readonly proposal: Hash;
+}
+
+export interface EvidenceRecordedEvent extends EventBase {
+  readonly type: 'evidenceRecorded';
+  readonly epoch: number;
+  readonly offender: string;
+  /** Base64 of the encoded evidence (`qc/evidence.ts`), verified at admission like a signature. */
+  readonly evidence: string;
+}
+
+export type LedgerEvent =
+  | JoinedEvent
+  | LeftEvent
+  | AddressesChangedEvent
+  | CapabilitiesDeclaredEvent
+  | VersionChangedEvent
+  | HeartbeatEvent
+  | ProposedEvent
+  | ApprovedEvent
+  | EvidenceRecordedEvent;
+
+/** What a quorum of validators can do. `validatorSetChanged` is known and answered `action-not-available`. */
+export type QuorumAction =
+  | {
+      readonly kind: 'stakeStatusChanged';
+      readonly peerId: string;
+      readonly isStaked: boolean;
+      /** By what it is attested, such as a chain and a transaction: at most 128 printable ASCII characters. */
+      readonly reference: string;
+    }
+  | { readonly kind: 'nodeRemoved'; readonly peerId: string; readonly reason: string }
+  /** Unix seconds until which the worker gets no work; 0 clears it. */
+  | { readonly kind: 'workerTimeoutSet'; readonly peerId: string; readonly until: number }
+  | { readonly kind: 'schemaActivated'; readonly schema: number }
+  | { readonly kind: 'parametersChanged'; readonly parameters: ChainParameters };

@@ -1,0 +1,66 @@
+/**
+ * The authenticated state: a map from text keys to canonical bytes. This file names the keys; the values' codecs are
+ * beside what they describe (`record.ts`, `parameters.ts`, `quorum-actions.ts`).
+ */
+import type { Hash } from '../base/hash.ts';
+
+/** Committed state, or an overlay over it, at one point of the chain. Synchronous: an input of the pure rooms. */
+export interface StateReader {
+  get(key: string): Uint8Array | undefined;
+}
+
+/** What one event does to one key; `undefined` deletes it. */
+export interface StateChange {
+  readonly key: string;
+  readonly value: Uint8Array | undefined;
+}
+
+export const NODE_KEY_PREFIX = 'node/';
+
+/** `ParameterSchedule`: the chain's parameters now and, after a change, from the next height. */
+export const PARAMETERS_KEY = 'parameters';
+
+/** @param peerId canonical base58 */
+export function nodeKey(peerId: string): string {
+  return NODE_KEY_PREFIX + peerId;
+}
+
+/** @param proposal event id of the `proposed` event */
+export function proposalKey(proposal: Hash): string {
+  return `proposal/${proposal}`;
+}
+
+/** The proposals of one validator that were open when last looked at. */
+export function proposerKey(peerId: string): string {
+  return `proposer/${peerId}`;
+}
+
+/** One piece of evidence a validator and epoch. */
+export function evidenceKey(epoch: number, offender: string): string {
+  return `evidence/${epoch}/${offender}`;
+}
+
+/**
+ * Changes piled on a reader, so that several steps of one event see each other's results.
+ * A key that is written twice appears once in `changes()`, at the place of its first write.
+ */
+export class Overlay implements StateReader {
+  readonly #base: StateReader;
+  readonly #written = new Map<string, Uint8Array | undefined>();
+
+  constructor(base: StateReader) {
+    this.#base = base;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#written.has(key) ? this.#written.get(key) : this.#base.get(key);
+  }
+
+  set(key: string, value: Uint8Array | undefined): void {
+    this.#written.set(key, value);
+  }
+
+  changes(): readonly StateChange[] {
+    return Array.from(this.#written, ([key, value]) => ({ key, value }));
+  }
+}

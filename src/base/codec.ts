@@ -18,9 +18,9 @@ export interface Shape<T> {
 
 export interface Codec<T> {
   readonly maxBytes: number;
-  encode(value: T): Uint8Array;
+  readonly encode: (value: T) => Uint8Array;
   /** Refusals: `too-large`, `undecodable`, `non-canonical`. */
-  decode(bytes: Uint8Array): Result<T>;
+  readonly decode: (bytes: Uint8Array) => Result<T>;
 }
 
 class ShapeError extends Error {}

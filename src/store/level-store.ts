@@ -1,0 +1,136 @@
+/**
+ * The one implementation of `Store` that keeps data: LevelDB through classic-level.
+ *
+ * Synced batches survive power loss (LevelDB's log is fdatasynced); a batch that was torn by a crash is dropped whole,
+ * as its record in the log has a checksum (LevelDB, doc/log_format.md).
+ */
+import { ClassicLevel } from 'classic-level';
+import { codedError, type CodedError } from '../base/result.ts';
+import type { KeyRange, Store, StoreOperation } from './store.ts';
+
+export interface LevelStoreOptions {
+  /** Make the directory when it is absent. Off by default: an emptied disk must not pass for a new node. */
+  readonly create?: boolean;
+  /** Block cache, bytes. */
+  readonly cacheBytes?: number;
+}
+
+const DEFAULT_CACHE_BYTES = 16 * 1024 * 1024;
+/** How many entries cross from the native side at once while iterating. */
+const ENTRIES_PER_READ = 1000;
+
+type Level = ClassicLevel<Uint8Array, Uint8Array>;
+
+export class LevelStore implements Store {
+  readonly #level: Level;
+
+  private constructor(level: Level) {
+    this.#level = level;
+  }
+
+  /**
+   * @throws CodedError `store-missing` (no directory and not asked to create one), `store-locked` (another process has
+   *   it open), `store-corrupt`, `store-disk-full`, `store-open-failed`
+   */
+  static async open(directory: string, options: LevelStoreOptions = {}): Promise<LevelStore> {
+    const level: Level = new ClassicLevel(directory, {
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+      createIfMissing: options.create ?? false,
+      cacheSize: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
+      multithreading: false,
+    });
+    try {
+      await level.open();
+    } catch (error) {
+      throw openingError(directory, error);
+    }
+    return new LevelStore(level);
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    try {
+      return this.#level.getSync(key);
+    } catch (error) {
+      throw readingError(error);
+    }
+  }
+
+  async batch(operations: readonly StoreOperation[], options: { readonly sync: boolean }): Promise<void> {
+    try {
+      await this.#level.batch(operations.map(levelOperation), { sync: options.sync });
+    } catch (error) {
+      throw writingError(error);
+    }
+  }
+
+  async *entries(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {
+    const iterator = this.#level.iterator({ ...range, highWaterMarkBytes: 256 * 1024 });
+    try {
+      for (;;) {
+        const page = await iterator.nextv(ENTRIES_PER_READ).catch((error: unknown) => {
+          throw readingError(error);
+        });
+        if (page.length === 0) return;
+        yield* page;
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#level.close();
+  }
+}
+
+function levelOperation(operation: StoreOperation) {
+  return operation.kind === 'put'
+    ? ({ type: 'put', key: operation.key, value: operation.value } as const)
+    : ({ type: 'del', key: operation.key } as const);
+}
+
+function openingError(directory: string, error: unknown): CodedError {
+  const { code, message } = rootCause(error);
+  const details = { directory, reason: message };
+  if (code === 'LEVEL_LOCKED') {
+    return codedError('store-locked', 'another process has the data directory open', details, { cause: error });
+  }
+  if (isDiskFull(message)) return codedError('store-disk-full', 'no space is left for the store', details, { cause: error });
+  if (message.includes('does not exist (create_if_missing is false)')) {
+    return codedError('store-missing', 'there is no store in the data directory', details, { cause: error });
+  }
+  if (code === 'LEVEL_CORRUPTION') {
+    return codedError('store-corrupt', 'the store is damaged or half written', details, { cause: error });
+  }
+  return codedError('store-open-failed', 'the store cannot be opened', details, { cause: error });
+}
+
+function readingError(error: unknown): CodedError {
+  const { code, message } = rootCause(error);
+  return code === 'LEVEL_CORRUPTION'
+    ? codedError('store-corrupt', 'the store is damaged', { reason: message }, { cause: error })
+    : codedError('store-read-failed', 'reading from the store failed', { reason: message }, { cause: error });
+}
+
+function writingError(error: unknown): CodedError {
+  const { message } = rootCause(error);
+  return isDiskFull(message)
+    ? codedError('store-disk-full', 'no space is left for the store', { reason: message }, { cause: error })
+    : codedError('store-write-failed', 'writing to the store failed', { reason: message }, { cause: error });
+}
+
+function isDiskFull(message: string): boolean {
+  return /no space left|disk quota exceeded/i.test(message);
+}
+
+/** abstract-level wraps what LevelDB says in a cause. */
+function rootCause(error: unknown): { readonly code: string; readonly message: string } {
+  let innermost = error;
+  while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause;
+  const code = (innermost as { code?: unknown } | null)?.code;
+  return {
+    code: typeof code === 'string' ? code : '',
+    message: innermost instanceof Error ? innermost.message : String(innermost),
+  };
+}

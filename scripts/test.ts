@@ -1,0 +1,84 @@
+/**
+ * `npm test`: types, lint, format, import rules, then every group of tests, with the time of each. Fails when a group
+ * is absent or ran nothing, so that a test that silently no longer runs is noticed. The last line is
+ * `N passed, N failed, N skipped`; a check counts as one.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative, sep } from 'node:path';
+import { groupOf, groups } from './groups.ts';
+import { conclude, line, requireAll, root, run, type Totals } from './run.ts';
+
+const started = performance.now();
+const plain: Readonly<Record<string, string>> = process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: '0' };
+const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
+
+const checks: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
+  ['types', 'tsc', '-p', '.'],
+  ['imports', 'node', 'scripts/import-rules.ts'],
+  ['format', 'prettier', '--check', '.'],
+  ['lint', 'eslint', '.', '--max-warnings', '0'],
+];
+
+for (const [name, command, ...args] of checks) {
+  const { ok, seconds, output } = await run(command, args, { limitSeconds: 180 });
+  totals[ok ? 'passed' : 'failed']++;
+  if (!ok) console.log(output);
+  console.log(line(name, seconds, ok ? 'ok' : 'FAILED'));
+}
+await runGroups();
+console.log(line('in all', (performance.now() - started) / 1000, ''));
+conclude(totals);
+
+interface FileResult {
+  readonly name: string;
+  readonly status: string;
+  readonly startTime: number;
+  readonly endTime: number;
+  readonly assertionResults: readonly { readonly status: string }[];
+}
+
+async function runGroups(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'hotledger-test-'));
+  const report = join(folder, 'report.json');
+  const args = ['run', '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
+  const { ok } = await run('vitest', args, { limitSeconds: 900, live: true, env: plain });
+  const failedBefore = totals.failed;
+  const files = readReport(report);
+  rmSync(folder, { recursive: true });
+  for (const group of groups) {
+    count(
+      group.name,
+      files.filter((file) => groupOf(relative(root, file.name).replaceAll(sep, '/')) === group),
+    );
+  }
+  if (!ok && totals.failed === failedBefore) {
+    totals.failed++;
+    console.log('the test runner failed outside of any test');
+  }
+}
+
+function readReport(path: string): readonly FileResult[] {
+  try {
+    return (JSON.parse(readFileSync(path, 'utf8')) as { testResults: FileResult[] }).testResults;
+  } catch (error) {
+    console.log(`the test runner wrote no report: ${String(error)}`);
+    return [];
+  }
+}
+
+function count(name: string, files: readonly FileResult[]): void {
+  const statuses = files.flatMap((file) => file.assertionResults.map((result) => result.status));
+  const brokenFiles = files.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length;
+  const passed = statuses.filter((status) => status === 'passed').length;
+  const failed = statuses.filter((status) => status === 'failed').length + brokenFiles;
+  const skipped = statuses.length + brokenFiles - passed - failed;
+  const seconds = files.reduce((sum, file) => sum + (file.endTime - file.startTime) / 1000, 0);
+  const absent = passed + failed === 0;
+  const leftOut = requireAll && skipped > 0;
+  totals.passed += passed;
+  totals.failed += failed + (absent || leftOut ? 1 : 0);
+  totals.skipped += skipped;
+  const remark = absent ? ', ABSENT: a group must run' : leftOut ? ', LEFT OUT: nothing may be here' : '';
+  console.log(line(name, seconds, `${passed} passed, ${failed} failed, ${skipped} skipped${remark}`));
+}

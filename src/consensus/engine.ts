@@ -23,10 +23,11 @@ export type Recipients = 'all' | readonly ValidatorIndex[];
  * @template M an admitted protocol message: decoded, bounded, signatures verified. Only `node/admit` makes one.
  * @template J a job for the verification pool (expensive aggregate checks)
  * @template R the outcome of a job
+ * @template O a message to be sent: not yet signed, and not admitted by anybody
  */
-export interface Engine<M, J, R> {
+export interface Engine<M, J, R, O = M> {
   /** @param nowMs the node's clock, unix milliseconds; it may step back, and an engine must survive that */
-  step(input: Input<M, R>, nowMs: number): readonly Effect<M, J>[];
+  step(input: Input<M, R>, nowMs: number): readonly Effect<O, J>[];
   status(): EngineStatus;
   /** When the engine next wants a `tick`, unix milliseconds; undefined while there is nothing to wait for. */
   wakeAtMs(): number | undefined;
@@ -54,6 +55,8 @@ declare const sealChecked: unique symbol;
 
 /** A sealed block whose seal was verified by the validator set of its epoch. Only `node/admit` and replay make one. */
 export interface VerifiedSealedBlock extends SealedBlock {
+  /** The block's events: certified, so verified by those who voted for it. */
+  readonly events: readonly VerifiedEvent[];
   readonly [sealChecked]: true;
 }
 
@@ -73,6 +76,11 @@ export type Effect<M, J> =
   | { readonly kind: 'verify'; readonly job: number; readonly work: J }
   /** These blocks are final, in height order; write them with their state changes, durably. */
   | { readonly kind: 'commit'; readonly blocks: readonly CommittedBlock[]; readonly forgotten: readonly Hash[] }
+  /**
+   * These entries have waited too long: send their events to all again (the shell's own frame, as when they were
+   * submitted). Else an event that only this validator holds waits until it leads.
+   */
+  | { readonly kind: 'forward'; readonly events: readonly VerifiedEvent[] }
   | { readonly kind: 'fetch'; readonly request: number; readonly what: FetchTarget; readonly from: readonly ValidatorIndex[] }
   /** Mempool entries that will never be in a block: answer their submitters. */
   | { readonly kind: 'rejected'; readonly event: Hash; readonly refusal: Refusal }

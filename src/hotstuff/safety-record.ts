@@ -1,0 +1,103 @@
+/**
+ * What a validator must not forget: everything that decides what it may still sign. Written durably before anything
+ * that depends on it is sent; a validator whose key is known but whose record is missing does not sign.
+ */
+import { codec, nullable, struct, uint } from '../base/codec.ts';
+import { ok, refuse, type Result } from '../base/result.ts';
+import { timeoutShape, voteShape, type TimeoutData, type VoteData } from '../qc/ballot.ts';
+import {
+  certificateFromOwnDisk,
+  certificateShape,
+  type QuorumCertificate,
+  type VerifiedCertificate,
+} from '../qc/certificate.ts';
+import {
+  timeoutCertificateFromOwnDisk,
+  timeoutCertificateShape,
+  type TimeoutCertificate,
+  type VerifiedTimeoutCertificate,
+} from '../qc/timeout-certificate.ts';
+
+/** A timeout with what travels beside it, kept whole so that it is resent byte for byte. */
+export interface StoredTimeout {
+  readonly timeout: TimeoutData;
+  readonly highCertificate: QuorumCertificate;
+  readonly timeoutCertificate: TimeoutCertificate | null;
+}
+
+export interface SafetyRecord {
+  readonly epoch: number;
+  /** The highest round in which this validator voted or gave up: it never votes in it or below again. */
+  readonly lastVotedRound: number;
+  /** The highest certificate round that it voted on: it never says that it knows less. */
+  readonly lockedRound: number;
+  readonly lastVote: VoteData | null;
+  readonly lastTimeout: StoredTimeout | null;
+  readonly highCertificate: VerifiedCertificate;
+  readonly highTimeoutCertificate: VerifiedTimeoutCertificate | null;
+}
+
+const recordCodec = codec(
+  struct<SafetyRecord>({
+    epoch: uint(),
+    lastVotedRound: uint(),
+    lockedRound: uint(),
+    lastVote: nullable(voteShape),
+    lastTimeout: nullable(
+      struct<StoredTimeout>({
+        timeout: timeoutShape,
+        highCertificate: certificateShape,
+        timeoutCertificate: nullable(timeoutCertificateShape),
+      }),
+    ),
+    highCertificate: {
+      toWire: (certificate) => certificateShape.toWire(certificate),
+      fromWire: (wire) => certificateFromOwnDisk(certificateShape.fromWire(wire)),
+    },
+    highTimeoutCertificate: nullable<VerifiedTimeoutCertificate>({
+      toWire: (certificate) => timeoutCertificateShape.toWire(certificate),
+      fromWire: (wire) => timeoutCertificateFromOwnDisk(timeoutCertificateShape.fromWire(wire)),
+    }),
+  }),
+  8192,
+);
+
+/** Of a validator that has signed nothing in this epoch: only when its data directory is made, or its epoch begins. */
+export function firstSafetyRecord(genesis: VerifiedCertificate): SafetyRecord {
+  return {
+    epoch: genesis.epoch,
+    lastVotedRound: 0,
+    lockedRound: 0,
+    lastVote: null,
+    lastTimeout: null,
+    highCertificate: genesis,
+    highTimeoutCertificate: null,
+  };
+}
+
+export function encodeSafetyRecord(record: SafetyRecord): Uint8Array {
+  return recordCodec.encode(record);
+}
+
+/** Refusals: `safety-record-corrupt`. */
+export function decodeSafetyRecord(recordBytes: Uint8Array): Result<SafetyRecord> {
+  const decoded = recordCodec.decode(recordBytes);
+  if (!decoded.ok) {
+    return refuse('safety-record-corrupt', 'the safety record cannot be read: this validator must not sign', {
+      reason: decoded.refusal.code,
+    });
+  }
+  const problem = inconsistencyOf(decoded.value);
+  return problem === null
+    ? ok(decoded.value)
+    : refuse('safety-record-corrupt', 'the safety record contradicts itself: this validator must not sign', {
+        reason: problem,
+      });
+}
+
+function inconsistencyOf(record: SafetyRecord): string | null {
+  if ((record.lastVote?.round ?? 0) > record.lastVotedRound) return 'a vote above the last voted round';
+  if ((record.lastTimeout?.timeout.round ?? 0) > record.lastVotedRound) return 'a timeout above the last voted round';
+  if (record.lockedRound > record.highCertificate.vote.round) return 'a lock above the highest certificate';
+  return null;
+}

@@ -12,6 +12,10 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return nobleSha256(bytes);
 }
 
+export function sha256Into(message: Uint8Array, target: Uint8Array, offset: number): void {
+  target.set(nobleSha256(message), offset);
+}
+
 export function sha256Hex(bytes: Uint8Array): Hash {
   return toHex(nobleSha256(bytes)) as Hash;
 }

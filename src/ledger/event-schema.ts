@@ -1,4 +1,4 @@
-/** The fields of every event type, their limits, and the check of a parsed JSON value against them. */
+/** The event types and their fields; `event-check.ts` holds a parsed JSON value against them. */
 import type { Hash } from '../base/hash.ts';
 import type { ChainParameters } from './parameters.ts';
 
@@ -21,6 +21,7 @@ export interface Capabilities {
 
 export interface JoinedEvent extends EventBase, Capabilities {
   readonly type: 'joined';
+  /** Normalised; the signed JSON holds them as the node wrote them. */
   readonly multiaddrs: readonly string[];
   readonly version: string;
   /** Redundant, as it is derived from the peer id; a different one is refused. */
@@ -33,6 +34,7 @@ export interface LeftEvent extends EventBase {
 
 export interface AddressesChangedEvent extends EventBase {
   readonly type: 'addressesChanged';
+  /** Normalised, as in `JoinedEvent`. */
   readonly multiaddrs: readonly string[];
 }
 
@@ -53,7 +55,7 @@ export interface ProposedEvent extends EventBase {
   readonly type: 'proposed';
   readonly action: QuorumAction;
   readonly epoch: number;
-  /** Digest of the value that the action replaces, `replacedDigest`; the zero hash where there is none. */
+  /** Digest of the value that the action replaces (`replacedDigest`); the zero hash where there is none. */
   readonly replaces: Hash;
   /** Unix seconds, block time: void after it. */
   readonly expires: number;
@@ -84,17 +86,39 @@ export type LedgerEvent =
   | ApprovedEvent
   | EvidenceRecordedEvent;
 
+export type EventType = LedgerEvent['type'];
+
+export interface StakeStatusChanged {
+  readonly kind: 'stakeStatusChanged';
+  readonly peerId: string;
+  readonly isStaked: boolean;
+  /** By what it is attested, such as a chain and a transaction: 1 to 128 printable ASCII characters. */
+  readonly reference: string;
+}
+
+export interface NodeRemoved {
+  readonly kind: 'nodeRemoved';
+  readonly peerId: string;
+  /** For people: 1 to 256 printable ASCII characters. */
+  readonly reason: string;
+}
+
+export interface WorkerTimeoutSet {
+  readonly kind: 'workerTimeoutSet';
+  readonly peerId: string;
+  /** Unix seconds; 0 clears it. */
+  readonly workerTimeout: number;
+}
+
+export interface SchemaActivated {
+  readonly kind: 'schemaActivated';
+  readonly schema: number;
+}
+
+export interface ParametersChanged {
+  readonly kind: 'parametersChanged';
+  readonly parameters: Omit<ChainParameters, 'eventSchema'>;
+}
+
 /** What a quorum of validators can do. `validatorSetChanged` is known and answered `action-not-available`. */
-export type QuorumAction =
-  | {
-      readonly kind: 'stakeStatusChanged';
-      readonly peerId: string;
-      readonly isStaked: boolean;
-      /** By what it is attested, such as a chain and a transaction: at most 128 printable ASCII characters. */
-      readonly reference: string;
-    }
-  | { readonly kind: 'nodeRemoved'; readonly peerId: string; readonly reason: string }
-  /** Unix seconds until which the worker gets no work; 0 clears it. */
-  | { readonly kind: 'workerTimeoutSet'; readonly peerId: string; readonly until: number }
-  | { readonly kind: 'schemaActivated'; readonly schema: number }
-  | { readonly kind: 'parametersChanged'; readonly parameters: ChainParameters };
+export type QuorumAction = StakeStatusChanged | NodeRemoved | WorkerTimeoutSet | SchemaActivated | ParametersChanged;

@@ -1,7 +1,7 @@
 /** A validator's signed word on where its head is and when: old blocks on an idle chain are not stale then. */
 import { codec, fixedBytes, hash, struct, uint, type Codec, type Shape } from '../base/codec.ts';
-import type { Result } from '../base/result.ts';
-import type { HeadData } from './ballot.ts';
+import { ok, refuse, type Result } from '../base/result.ts';
+import { headStatementPreimage, type HeadData } from './ballot.ts';
 import type { EpochContext } from './certificate.ts';
 import { SIGNATURE_BYTES, type SignatureScheme } from './scheme.ts';
 
@@ -24,10 +24,22 @@ export const headStatementShape: Shape<HeadStatement> = struct<HeadStatement>({
 
 export const headStatementCodec: Codec<HeadStatement> = codec(headStatementShape, 256);
 
+/** Refusals: `epoch-mismatch`, `signer-unknown`, `head-statement-invalid`. */
 export function verifyHeadStatement(
   statement: HeadStatement,
-  context: Pick<EpochContext, 'chainId' | 'validators'>,
+  { chainId, validators }: Pick<EpochContext, 'chainId' | 'validators'>,
   scheme: SignatureScheme,
 ): Result<void> {
-  throw new Error(`unfinished ${statement.epoch} ${context.chainId} ${scheme.name}`);
+  const { epoch, signer, signature, ...head } = statement;
+  if (epoch !== validators.epoch) {
+    return refuse('epoch-mismatch', 'the head statement is of another epoch', { epoch, expected: validators.epoch });
+  }
+  const validator = validators.members[signer];
+  if (validator === undefined) {
+    return refuse('signer-unknown', 'the signer is not in the validator set', { signer, n: validators.n });
+  }
+  if (!scheme.verify(validator.blsPublicKey, headStatementPreimage({ chainId, epoch }, head), signature)) {
+    return refuse('head-statement-invalid', "the signature is not this validator's for this head", { epoch, signer });
+  }
+  return ok(undefined);
 }

@@ -25,16 +25,12 @@ export interface Registration extends Validator {
   readonly proofOfPossession: Uint8Array;
 }
 
-/**
- * The validators that a set of `n` tolerates being Byzantine.
- */
+/** How many of `n` validators may be Byzantine. */
 export function faultsOf(n: number): number {
   return Math.floor((n - 1) / 3);
 }
 
-/**
- * n - f: any two quorums share a correct validator. Never 2f + 1, which for n = 6 is 3: two disjoint halves.
- */
+/** n - f: any two quorums share a correct validator. Never 2f + 1, which for n = 6 is 3: two disjoint halves. */
 export function quorumOf(n: number): number {
   return n - faultsOf(n);
 }
@@ -60,7 +56,7 @@ export class ValidatorSet {
     this.n = members.length;
     this.f = faultsOf(this.n);
     this.quorum = quorumOf(this.n);
-    this.digest = sha256Hex(concatBytes(DIGEST_TAG, encodeValidatorSet(this)));
+    this.digest = digestOf(encodeValidatorSet(this));
     this.#indexes = new Map(members.map(({ peerId }, index) => [peerId, index]));
   }
 
@@ -82,7 +78,7 @@ export class ValidatorSet {
 
 /**
  * Checks every registration. Refusals: `validators-out-of-bounds`, `duplicate-validator`, `duplicate-bls-key`,
- * `peer-id-too-long`, `public-key-malformed`, `possession-unproven`, each with the `peerId`.
+ * `peer-id-too-long`, `public-key-malformed`, `possession-unproven`; those of one registration carry its `peerId`.
  *
  * @param registrations in any order
  */
@@ -91,7 +87,61 @@ export function makeValidatorSet(
   registrations: readonly Registration[],
   scheme: SignatureScheme,
 ): Result<ValidatorSet> {
-  throw new Error(`unfinished ${epoch} ${registrations.length} ${scheme.name}`);
+  const sorted = registrations.toSorted((a, b) => (a.peerId < b.peerId ? -1 : a.peerId > b.peerId ? 1 : 0));
+  const members = sorted.map(({ peerId, blsPublicKey }) => ({ peerId, blsPublicKey }));
+  const form = checkMembers(members);
+  if (!form.ok) return form;
+  for (const registration of sorted) {
+    const possession = checkPossession(registration, scheme);
+    if (!possession.ok) return possession;
+  }
+  return ok(new ValidatorSet(madeHere, epoch, members));
+}
+
+function checkPossession(registration: Registration, scheme: SignatureScheme): Result<void> {
+  const { peerId, blsPublicKey, proofOfPossession } = registration;
+  const key = scheme.checkPublicKey(blsPublicKey);
+  if (!key.ok) return refuse(key.refusal.code, key.refusal.message, { ...key.refusal.details, peerId });
+  // Without this proof a key could be chosen as the difference of others', and sign for them in an aggregate.
+  if (!scheme.verify(blsPublicKey, possessionPreimage(peerId, blsPublicKey), proofOfPossession)) {
+    return refuse('possession-unproven', 'the proof of possession is not a signature of this key and peer id', {
+      peerId,
+    });
+  }
+  return ok(undefined);
+}
+
+/** @param members sorted by peer id, if they are lawful */
+function checkMembers(members: readonly Validator[]): Result<void> {
+  if (members.length < 1 || members.length > MAX_VALIDATORS) {
+    return refuse('validators-out-of-bounds', `a validator set has 1 to ${MAX_VALIDATORS} members`, {
+      validators: members.length,
+    });
+  }
+  const keys = new Map<string, string>();
+  let previous = '';
+  for (const { peerId, blsPublicKey } of members) {
+    if (peerId.length > MAX_PEER_ID_LENGTH) {
+      return refuse('peer-id-too-long', `a peer id has at most ${MAX_PEER_ID_LENGTH} characters`, {
+        length: peerId.length,
+      });
+    }
+    if (peerId === previous) return refuse('duplicate-validator', 'a peer id is listed twice', { peerId });
+    if (peerId < previous) {
+      return refuse('validators-unordered', 'validators are listed in the order of their peer ids', {
+        peerId,
+        previous,
+      });
+    }
+    const name = toHex(blsPublicKey);
+    const owner = keys.get(name);
+    if (owner !== undefined) {
+      return refuse('duplicate-bls-key', 'two validators have one BLS key', { peerId, other: owner });
+    }
+    keys.set(name, peerId);
+    previous = peerId;
+  }
+  return ok(undefined);
 }
 
 /** The members without their proofs: what a digest is over, and what a reader or a worker is given. */
@@ -100,11 +150,26 @@ export function encodeValidatorSet({ epoch, members }: Pick<ValidatorSet, 'epoch
 }
 
 /**
- * @param expectedDigest from a verified certificate (or from a set made on this machine): it stands for the proofs of
+ * Refusals: those of `Codec.decode`, `validator-set-mismatch`, and of the members' form as in `makeValidatorSet`, with
+ * `validators-unordered`.
+ *
+ * @param expectedDigest from a verified certificate, or of a set made on this machine: it stands for the proofs of
  *   possession, which a quorum has checked
  */
 export function decodeValidatorSet(bytes: Uint8Array, expectedDigest: Hash): Result<ValidatorSet> {
-  throw new Error(`unfinished ${toHex(bytes)} ${expectedDigest}`);
+  const decoded = setCodec.decode(bytes);
+  if (!decoded.ok) return decoded;
+  const { epoch, members } = decoded.value;
+  const digest = digestOf(bytes);
+  if (digest !== expectedDigest) {
+    return refuse('validator-set-mismatch', 'not the validator set that was certified', { digest, expectedDigest });
+  }
+  const form = checkMembers(members);
+  return form.ok ? ok(new ValidatorSet(madeHere, epoch, members)) : form;
+}
+
+function digestOf(encoded: Uint8Array): Hash {
+  return sha256Hex(concatBytes(DIGEST_TAG, encoded));
 }
 
 const DIGEST_TAG = utf8('hotledger/validator-set/1\n');

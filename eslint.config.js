@@ -62,24 +62,22 @@ const impureImports = {
 
 /** Functions that say a check was made. Everybody may name the branded type; only these files may make a value of it. */
 const brandMakers = [
-  { maker: 'verifiedEvent', allowed: ['src/node/admit*.ts', 'src/node/admit/**', 'src/**/replay*.ts'] },
-  { maker: 'admitMessage', allowed: ['src/node/admit*.ts', 'src/node/admit/**'] },
-  { maker: 'verifiedSealedBlock', allowed: ['src/node/admit*.ts', 'src/node/admit/**', 'src/**/replay*.ts'] },
+  { maker: 'verifiedEvent', allowed: ['src/node/admit.ts', 'src/node/event-verifier.ts', 'src/**/replay*.ts'] },
+  { maker: 'admitMessage', allowed: ['src/node/admit.ts'] },
 ];
 
-/** The files that declare a brand, and with it the one function or check that makes it. */
+/** The files that hold the one function or check that makes a branded value. */
 const brandHomes = [
   'src/ledger/verified-event.ts',
   'src/qc/certificate.ts',
   'src/qc/timeout-certificate.ts',
   'src/hotstuff/admission.ts',
-  'src/hotstuff/messages.ts',
-  'src/consensus/engine.ts',
+  'src/node/admit.ts', // sealed blocks
 ];
 
 const brandCast = {
   selector: ':matches(TSAsExpression, TSTypeAssertion) > TSTypeReference > Identifier[name=/^(Verified|Admitted)/]',
-  message: 'only the file that declares a brand makes a value of it',
+  message: 'a branded value is made only by the check that it stands for',
 };
 
 const everywhere = [

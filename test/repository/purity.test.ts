@@ -98,7 +98,6 @@ describe('a brand is made only where its check is made:', () => {
   const makers = [
     ['verifiedEvent', '../ledger/verified-event.ts', 'brand-verifiedevent/imports'],
     ['admitMessage', '../hotstuff/admission.ts', 'brand-admitmessage/imports'],
-    ['verifiedSealedBlock', '../consensus/engine.ts', 'brand-verifiedsealedblock/imports'],
   ] as const;
 
   test.each(makers)('%s is not imported by an engine, the network or a command', async (maker, from, rule) => {

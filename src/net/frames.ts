@@ -35,6 +35,8 @@ export interface FrameStreamOptions {
   readonly onFrame?: (frame: Uint8Array) => void | Promise<void>;
   /** The stream takes writes again after `send` said false. */
   readonly onWritable?: () => void;
+  /** The other side has ended its direction, after a whole frame. */
+  readonly onEnd?: () => void;
 }
 
 /**
@@ -101,8 +103,13 @@ export class FrameStream {
     return this.#ended && this.#nextFrame >= this.#frames.length;
   }
 
+  /** Whether anything can still be sent. */
+  get usable(): boolean {
+    return this.#failure === undefined && this.#stream.writeStatus === 'writable';
+  }
+
   get writable(): boolean {
-    return this.#failure === undefined && this.#stream.writeStatus === 'writable' && !this.#stream.writableNeedsDrain;
+    return this.usable && !this.#stream.writableNeedsDrain;
   }
 
   /**
@@ -247,6 +254,7 @@ export class FrameStream {
     this.#ended = true;
     this.#settle();
     this.#wakeAll();
+    this.#options.onEnd?.();
   }
 
   #onDrain(): void {

@@ -1,0 +1,150 @@
+/**
+ * `/masa/block-sync/1.0.0`: blocks for a validator or a peer that is behind. Sealed blocks by height, blocks of the
+ * uncommitted tail by id, and the head that the server stands at. Everything travels as the bytes that are kept on disk;
+ * whoever asked decodes and verifies.
+ */
+import { bytes, codec, hash, list, struct, uint, union, type Codec } from '../base/codec.ts';
+import type { Hash } from '../base/hash.ts';
+import { codedError, type Result } from '../base/result.ts';
+import { exchange, ExchangeServer, type ExchangeLimits } from './exchange.ts';
+import type { Host, OpenOptions, PeerTarget } from './host.ts';
+import type { RefusalListener } from './limits.ts';
+
+export const BLOCK_SYNC_PROTOCOL = '/masa/block-sync/1.0.0';
+
+export const MAX_SYNC_BLOCKS = 512;
+export const MAX_SYNC_IDS = 64;
+/** Blocks of one answer stop before this; at least one is given. A block is at most 1 MiB, its seal less. */
+export const MAX_SYNC_ANSWER_BYTES = 4 << 20;
+const MAX_ITEM_BYTES = 3 << 20;
+
+/** What the server says of itself: to choose whom to ask, never to be believed. */
+export interface SyncHead {
+  readonly epoch: number;
+  readonly height: number;
+  readonly blockId: Hash;
+}
+
+export type SyncRequest =
+  | { readonly kind: 'head' }
+  | { readonly kind: 'sealed'; readonly fromHeight: number; readonly maxBlocks: number }
+  | { readonly kind: 'blocks'; readonly ids: readonly Hash[] };
+
+const requestCodec: Codec<SyncRequest> = codec(
+  union<SyncRequest>({
+    head: struct({}),
+    sealed: struct({ fromHeight: uint(), maxBlocks: uint(MAX_SYNC_BLOCKS) }),
+    blocks: struct({ ids: list(hash, MAX_SYNC_IDS) }),
+  }),
+  8 << 10,
+);
+
+const headCodec: Codec<SyncHead> = codec(struct<SyncHead>({ epoch: uint(), height: uint(), blockId: hash }), 256);
+
+const blocksCodec: Codec<readonly Uint8Array[]> = codec(
+  list(bytes(MAX_ITEM_BYTES), MAX_SYNC_BLOCKS),
+  MAX_SYNC_ANSWER_BYTES + MAX_ITEM_BYTES,
+);
+
+const BOUNDS = { maxRequestBytes: requestCodec.maxBytes, maxAnswerBytes: blocksCodec.maxBytes };
+
+export interface BlockSource {
+  head(): SyncHead;
+  /** The encoded sealed block of this height, or undefined when it is not held. */
+  sealedAt(height: number): Promise<Uint8Array | undefined> | Uint8Array | undefined;
+  /** The encoded uncommitted block of this id with the certificate of its parent, or undefined. */
+  blockById(id: Hash): Promise<Uint8Array | undefined> | Uint8Array | undefined;
+}
+
+export interface BlockSyncServerOptions {
+  readonly host: Host;
+  readonly source: BlockSource;
+  readonly limits?: Partial<ExchangeLimits>;
+  readonly onRefused?: RefusalListener;
+}
+
+export function blockSyncServer({ host, source, limits, onRefused }: BlockSyncServerOptions): ExchangeServer {
+  const handler = async (_peer: string, bytes: Uint8Array): Promise<Result<Uint8Array>> => {
+    const request = requestCodec.decode(bytes);
+    return request.ok ? { ok: true, value: await answer(source, request.value) } : request;
+  };
+  return new ExchangeServer(host, BLOCK_SYNC_PROTOCOL, BOUNDS, handler, { limits, onRefused });
+}
+
+async function answer(source: BlockSource, request: SyncRequest): Promise<Uint8Array> {
+  switch (request.kind) {
+    case 'head':
+      return headCodec.encode(source.head());
+    case 'sealed': {
+      const { fromHeight, maxBlocks } = request;
+      return blocksCodec.encode(await collect(maxBlocks, (i) => source.sealedAt(fromHeight + i), true));
+    }
+    case 'blocks': {
+      const { ids } = request;
+      return blocksCodec.encode(await collect(ids.length, (i) => source.blockById(ids[i] as Hash), false));
+    }
+  }
+}
+
+/** Up to `count` items within the bound of an answer. A gap ends a range; of a list of ids, what is not held is left out. */
+async function collect(
+  count: number,
+  item: (index: number) => Promise<Uint8Array | undefined> | Uint8Array | undefined,
+  stopAtGap: boolean,
+): Promise<Uint8Array[]> {
+  const items: Uint8Array[] = [];
+  let total = 0;
+  for (let i = 0; i < count && total < MAX_SYNC_ANSWER_BYTES; i++) {
+    const found = await item(i);
+    if (found === undefined) {
+      if (stopAtGap) break;
+      continue;
+    }
+    if (items.length > 0 && total + found.length > MAX_SYNC_ANSWER_BYTES) break;
+    items.push(found);
+    total += found.length;
+  }
+  return items;
+}
+
+/** Asks one peer for blocks. Errors as `exchange`; undecodable answers throw `answer-invalid`. */
+export class BlockSyncClient {
+  readonly #host: Host;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  async head(from: PeerTarget, options: OpenOptions): Promise<Result<SyncHead>> {
+    return await this.#ask(from, { kind: 'head' }, headCodec, options);
+  }
+
+  /** Encoded sealed blocks from this height on: as many as the server gives, none when it is not ahead. */
+  async sealed(
+    from: PeerTarget,
+    fromHeight: number,
+    options: OpenOptions & { readonly maxBlocks?: number },
+  ): Promise<Result<readonly Uint8Array[]>> {
+    const maxBlocks = Math.min(options.maxBlocks ?? MAX_SYNC_BLOCKS, MAX_SYNC_BLOCKS);
+    return await this.#ask(from, { kind: 'sealed', fromHeight, maxBlocks }, blocksCodec, options);
+  }
+
+  /** Encoded uncommitted blocks with these ids: those that the server holds, in the order asked. At most `MAX_SYNC_IDS`. */
+  async blocks(from: PeerTarget, ids: readonly Hash[], options: OpenOptions): Promise<Result<readonly Uint8Array[]>> {
+    return await this.#ask(from, { kind: 'blocks', ids }, blocksCodec, options);
+  }
+
+  async #ask<T>(from: PeerTarget, request: SyncRequest, answers: Codec<T>, options: OpenOptions): Promise<Result<T>> {
+    const answered = await exchange(this.#host, from, BLOCK_SYNC_PROTOCOL, requestCodec.encode(request), {
+      deadlineMs: options.deadlineMs,
+      maxAnswerBytes: answers.maxBytes,
+    });
+    if (!answered.ok) return answered;
+    const decoded = answers.decode(answered.value);
+    if (decoded.ok) return decoded;
+    throw codedError('answer-invalid', 'the answer does not decode', {
+      peerId: from.peerId,
+      reason: decoded.refusal.code,
+    });
+  }
+}

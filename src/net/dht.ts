@@ -1,0 +1,4 @@
+export interface RecordRules {
+  readonly validators: Record<string, never>;
+  readonly selectors: Record<string, never>;
+}

@@ -16,7 +16,7 @@ export const MAX_TIME_SECONDS = 9_999_999_999;
 
 /** `qc/evidence.ts` encodes to at most 1 KiB. */
 const MAX_EVIDENCE_LENGTH = 2048;
-const MAX_REASON_LENGTH = 256;
+export const MAX_REASON_LENGTH = 256;
 
 const BASE_FIELDS = ['type', 'peerId', 'seq', 'time'];
 const CAPABILITY_FIELDS = ['isTwitterScraper', 'isDiscordScraper', 'isTelegramScraper', 'isWebScraper'];

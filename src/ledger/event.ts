@@ -148,11 +148,7 @@ function canonicalJson(value: unknown): Uint8Array {
 }
 
 /** Refusals: `signature-malformed`, `signature-invalid`. */
-export function verifyEventSignature(
-  chainId: string,
-  signed: SignedEvent,
-  verifier: SignatureVerifier,
-): Result<void> {
+export function verifyEventSignature(chainId: string, signed: SignedEvent, verifier: SignatureVerifier): Result<void> {
   const form = checkSignatureForm(signed.identity, signed.signature);
   if (!form.ok) return form;
   if (verifier.verify(signed.identity, eventSigningBytes(chainId, signed.json), signed.signature)) return ok(undefined);

@@ -41,7 +41,8 @@ function scan(text: string, maxDepth: number): Refused | undefined {
     } else if (token === ':') {
       const key = JSON.parse(literal) as string; // "a" and "\u0061" are one key
       const keys = open.at(-1);
-      if (keys?.has(key) === true) return refuse('duplicate-key', 'an object names a key twice', { key: key.slice(0, 64) });
+      if (keys?.has(key) === true)
+        return refuse('duplicate-key', 'an object names a key twice', { key: key.slice(0, 64) });
       keys?.add(key);
     } else {
       literal = token;

@@ -5,10 +5,10 @@
 import { bool, codec, hash, list, nullable, oneOf, struct, text, uint, uint64, union } from '../base/codec.ts';
 import type { Hash } from '../base/hash.ts';
 import type { Capabilities } from './event-schema.ts';
+import { MAX_PEER_ID_LENGTH } from './identity.ts';
+import { MAX_ADDRESSES, MAX_ADDRESS_LENGTH } from './multiaddrs.ts';
 
 export const MAX_RECORD_BYTES = 4096;
-export const MAX_ADDRESSES = 16;
-export const MAX_ADDRESS_LENGTH = 256;
 export const MAX_VERSION_LENGTH = 64;
 export const MAX_REFERENCE_LENGTH = 128;
 
@@ -57,6 +57,8 @@ export interface AbsentNode {
 
 export type NodeEntry = NodeRecord | AbsentNode;
 
+export const NANOSECONDS = 1_000_000_000n;
+
 const stakeShape = struct<StakeAttestation>({
   isStaked: bool,
   attestedAt: uint(),
@@ -67,7 +69,7 @@ const stakeShape = struct<StakeAttestation>({
 export const nodeEntryCodec = codec<NodeEntry>(
   union<NodeEntry>({
     record: struct<Omit<NodeRecord, 'kind'>>({
-      peerId: text(64),
+      peerId: text(MAX_PEER_ID_LENGTH),
       origin: oneOf(['event', 'import']),
       multiaddrs: list(text(MAX_ADDRESS_LENGTH), MAX_ADDRESSES),
       version: text(MAX_VERSION_LENGTH),
@@ -87,7 +89,14 @@ export const nodeEntryCodec = codec<NodeEntry>(
       lastSeq: uint(),
       lastEventId: hash,
     }),
-    absent: struct<Omit<AbsentNode, 'kind'>>({ peerId: text(64), lastSeq: uint(), lastEventId: hash }),
+    absent: struct<Omit<AbsentNode, 'kind'>>({ peerId: text(MAX_PEER_ID_LENGTH), lastSeq: uint(), lastEventId: hash }),
   }),
   MAX_RECORD_BYTES,
 );
+
+export const stakeCodec = codec(stakeShape, 256);
+
+/** Seconds of the open session: it counts only as far as the node was heard. */
+export function openUptimeSeconds(record: NodeRecord): number {
+  return record.activity === 'joined' ? record.lastHeard - record.lastJoined : 0;
+}

@@ -1,26 +1,197 @@
-/** `applyEvent`: the one function by which an event changes the state. Voting, replay and tests all call it. */
-import { refuse, type Result } from '../base/result.ts';
-import type { ValidatorSet } from '../qc/validator-set.ts';
-import type { StateChange, StateReader } from './state.ts';
+/**
+ * `applyEvent`: the one function by which an event changes the state. Execution before a vote, replay and tests all
+ * call it. It reads nothing but its arguments, and changes none of them.
+ *
+ * Order of judgement: the sequence (a duplicate is answered before its time is judged), the time, then the event.
+ */
+import { unreachable } from '../base/assert.ts';
+import { ZERO_HASH } from '../base/hash.ts';
+import { ok, refuse, type Result } from '../base/result.ts';
+import type { BlockContext } from './block-context.ts';
+import { readEntry, writeEntry } from './entries.ts';
+import type { Capabilities, JoinedEvent, LedgerEvent } from './event-schema.ts';
+import { recordEvidence } from './evidence-entry.ts';
+import { checkReach } from './invariants.ts';
+import { parametersAt } from './parameters.ts';
+import { approve, propose } from './quorum-actions.ts';
+import type { NodeEntry, NodeRecord } from './record.ts';
+import { heard, joined, left } from './session.ts';
+import { Overlay, type StateChange, type StateReader } from './state.ts';
 import type { VerifiedEvent } from './verified-event.ts';
 
-/** What an event may know of the block that it is in. */
-export interface BlockContext {
-  readonly chainId: string;
-  readonly epoch: number;
-  readonly height: number;
-  /** Block time, unix seconds. */
-  readonly timestamp: number;
-  readonly validators: ValidatorSet;
-}
+export type { BlockContext } from './block-context.ts';
+
+/** How far an event's time and its block's may be apart. */
+export const MAX_EVENT_AGE_SECONDS = 600;
+
+/** A heartbeat sooner than this part of the liveness window is refused: 10^4 nodes then cost about 8 events/s. */
+export const HEARTBEATS_PER_WINDOW = 3;
+
+/** The refusals that a later block may not repeat; every other one is final. */
+export const TRANSIENT_REFUSALS: ReadonlySet<string> = new Set(['time-ahead']);
 
 /**
- * @returns the changes, each key once; the state itself is never touched
+ * @returns the changes, each key once
+ *
+ * Refusals: `already-applied` (the same event: answer as it was answered), `superseded`, `sequence-conflict`,
+ * `expired`, `time-ahead`, `not-joined`, `heartbeat-too-soon`, `record-too-large`, and those of quorum actions and
+ * evidence.
  */
 export function applyEvent(
-  _state: StateReader,
-  _event: VerifiedEvent,
-  _context: BlockContext,
+  state: StateReader,
+  verified: VerifiedEvent,
+  context: BlockContext,
 ): Result<readonly StateChange[]> {
-  return refuse('unfinished', 'unfinished');
+  const { event } = verified;
+  const entry = readEntry(state, event.peerId);
+  const order = checkSequence(entry, verified);
+  if (!order.ok) return order;
+  const time = checkTime(event, context.timestamp);
+  if (!time.ok) return time;
+  const windowSeconds = parametersAt(state, context.height).livenessWindowSeconds;
+  const next = nextEntry(entry, event, { now: context.timestamp, windowSeconds });
+  if (!next.ok) return next;
+  const overlay = new Overlay(state);
+  const written = writeEntry(overlay, { ...next.value, lastSeq: event.seq, lastEventId: verified.id });
+  if (!written.ok) return written;
+  const decidedAbout = act(overlay, verified, context);
+  if (!decidedAbout.ok) return decidedAbout;
+  const changes = overlay.changes();
+  checkReach(event.peerId, decidedAbout.value, changes);
+  return ok(changes);
+}
+
+function checkSequence(entry: NodeEntry | undefined, { event, id }: VerifiedEvent): Result<void> {
+  if (entry === undefined || event.seq > entry.lastSeq) return ok(undefined);
+  const numbers = { peerId: event.peerId, seq: event.seq, lastSeq: entry.lastSeq };
+  if (event.seq < entry.lastSeq) return refuse('superseded', 'a later event of this node was applied', numbers);
+  return id === entry.lastEventId
+    ? refuse('already-applied', 'this event was applied before', numbers)
+    : refuse('sequence-conflict', 'another event of this node has this sequence number', {
+        ...numbers,
+        applied: entry.lastEventId,
+      });
+}
+
+function checkTime(event: LedgerEvent, blockTime: number): Result<void> {
+  const numbers = { time: event.time, blockTime, maxSeconds: MAX_EVENT_AGE_SECONDS };
+  if (blockTime > event.time + MAX_EVENT_AGE_SECONDS) return refuse('expired', 'the event is too old', numbers);
+  if (blockTime < event.time - MAX_EVENT_AGE_SECONDS) return refuse('time-ahead', "the event's time is ahead", numbers);
+  return ok(undefined);
+}
+
+interface Moment {
+  /** Block time, unix seconds. */
+  readonly now: number;
+  readonly windowSeconds: number;
+}
+
+/** The signer's own entry after its event, but for its sequence. */
+function nextEntry(entry: NodeEntry | undefined, event: LedgerEvent, moment: Moment): Result<NodeEntry> {
+  const { now, windowSeconds } = moment;
+  const record = entry?.kind === 'record' ? entry : undefined;
+  switch (event.type) {
+    case 'joined':
+      return ok(record === undefined ? firstRecord(event, now) : rejoined(record, event, moment));
+    case 'proposed':
+    case 'approved':
+    case 'evidenceRecorded':
+      // A validator need not be a node of the ledger; its events are numbered all the same.
+      return ok(record === undefined ? absent(event) : heard(record, now, windowSeconds));
+    default:
+      return record?.activity === 'joined'
+        ? changed(record, event, moment)
+        : refuse('not-joined', 'the node has not joined, or has left: it sends `joined` first', {
+            peerId: event.peerId,
+            type: event.type,
+          });
+  }
+}
+
+function absent({ peerId, seq }: LedgerEvent): NodeEntry {
+  return { kind: 'absent', peerId, lastSeq: seq, lastEventId: ZERO_HASH };
+}
+
+function firstRecord(event: JoinedEvent, now: number): NodeRecord {
+  return {
+    kind: 'record',
+    peerId: event.peerId,
+    origin: 'event',
+    multiaddrs: event.multiaddrs,
+    version: event.version,
+    ...capabilitiesOf(event),
+    stake: null,
+    activity: 'joined',
+    firstJoined: now,
+    lastJoined: now,
+    lastLeft: 0,
+    lastHeard: now,
+    lastUpdated: now,
+    closedUptimeNs: 0n,
+    workerTimeoutNs: null,
+    lastSeq: event.seq,
+    lastEventId: ZERO_HASH,
+  };
+}
+
+function rejoined(record: NodeRecord, event: JoinedEvent, { now, windowSeconds }: Moment): NodeRecord {
+  const { multiaddrs, version } = event;
+  return { ...joined(record, now, windowSeconds), multiaddrs, version, ...capabilitiesOf(event) };
+}
+
+type ChangeOfRecord = Exclude<LedgerEvent, { type: 'joined' | 'proposed' | 'approved' | 'evidenceRecorded' }>;
+
+function changed(record: NodeRecord, event: ChangeOfRecord, { now, windowSeconds }: Moment): Result<NodeRecord> {
+  const seen = heard(record, now, windowSeconds);
+  switch (event.type) {
+    case 'left':
+      return ok(left(record, now, windowSeconds));
+    case 'heartbeat': {
+      const pace = checkPace(record, now, windowSeconds);
+      return pace.ok ? ok(seen) : pace;
+    }
+    case 'addressesChanged':
+      return ok({ ...seen, multiaddrs: event.multiaddrs });
+    case 'capabilitiesDeclared':
+      return ok({ ...seen, ...capabilitiesOf(event) });
+    case 'versionChanged':
+      return ok({ ...seen, version: event.version });
+    default:
+      return unreachable(event);
+  }
+}
+
+function checkPace(record: NodeRecord, now: number, windowSeconds: number): Result<void> {
+  const notBefore = record.lastHeard + Math.floor(windowSeconds / HEARTBEATS_PER_WINDOW);
+  if (now >= notBefore) return ok(undefined);
+  return refuse('heartbeat-too-soon', 'a heartbeat comes at the earliest a third of the liveness window after news', {
+    peerId: record.peerId,
+    blockTime: now,
+    notBefore,
+  });
+}
+
+function capabilitiesOf({
+  isTwitterScraper,
+  isDiscordScraper,
+  isTelegramScraper,
+  isWebScraper,
+}: Capabilities): Capabilities {
+  return { isTwitterScraper, isDiscordScraper, isTelegramScraper, isWebScraper };
+}
+
+/** What an event does beyond its signer's own entry. @returns whose record a decided action changed */
+function act(overlay: Overlay, { event, id }: VerifiedEvent, context: BlockContext): Result<string | undefined> {
+  switch (event.type) {
+    case 'proposed':
+      return propose(overlay, event, id, context);
+    case 'approved':
+      return approve(overlay, event, context);
+    case 'evidenceRecorded': {
+      const recorded = recordEvidence(overlay, event, id, context);
+      return recorded.ok ? ok(undefined) : recorded;
+    }
+    default:
+      return ok(undefined);
+  }
 }

@@ -82,6 +82,13 @@ function forbidden(): IForbiddenRuleType[] {
       from: { path: '^src/(base|consensus|hotstuff|raft|qc|ledger)/', pathNot: '^src/qc/scheme-native' },
       to: { path: 'node_modules/', pathNot: `node_modules/${purePackages}/` },
     },
+    {
+      name: 'reader-runs-anywhere',
+      comment: 'the verified read needs no native library and no store, so that it runs in a browser',
+      severity: 'error',
+      from: { path: '^src/ledger/verified-read' },
+      to: { path: '^src/(store/|ledger/block-log|qc/(scheme-native|default-scheme))', reachable: true },
+    },
     { name: 'no-cycle', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-missing-file', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {

@@ -76,7 +76,7 @@ function codeExpression(node: ts.Node, takers: Takers): ts.Expression | undefine
     return position === undefined ? undefined : node.arguments[position];
   }
   if (ts.isPropertyAssignment(node) && isNamed(node.name, 'code')) {
-    const beside = (node.parent).properties;
+    const beside = node.parent.properties;
     return beside.some(({ name }) => name !== undefined && isNamed(name, 'message')) ? node.initializer : undefined;
   }
   if (ts.isPropertyDeclaration(node) && isNamed(node.name, 'code')) return node.initializer;

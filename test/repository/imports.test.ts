@@ -91,6 +91,15 @@ describe('planted in an empty repository', () => {
     expect(await violationsOf({ [path]: importing(name) })).toContain(rule);
   });
 
+  test('a reader that reaches a native library through another file is refused', async () => {
+    const files = {
+      'src/qc/scheme-native.ts': value,
+      'src/qc/between.ts': importing('./scheme-native.ts'),
+      'src/ledger/verified-read.ts': "import { y } from '../qc/between.ts';\nexport const z: number = y;\n",
+    };
+    expect(await violationsOf(files)).toEqual(['reader-runs-anywhere']);
+  });
+
   test('a missing file is refused', async () => {
     expect(await violationsOf({ 'src/base/y.ts': importing('./nowhere.ts') })).toEqual(['no-missing-file']);
   });

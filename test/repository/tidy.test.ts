@@ -1,7 +1,6 @@
 /** What a reviewer would say every time, said once by a test. */
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { basename, join, sep } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { root } from '../../scripts/run.ts';
@@ -11,15 +10,16 @@ interface File {
   readonly text: string;
 }
 
-/** What git knows or would add: a build's output and downloads are not ours. */
-const files: readonly File[] = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
-  cwd: root,
-  encoding: 'utf8',
-})
-  .split('\n')
-  .filter((path) => path !== '' && existsSync(join(root, path)))
-  .filter((path) => /\.(ts|js|json|md|yaml|yml|html|css|sh)$|^\.ci\//.test(path))
-  .filter((path) => !/^test\/(fixtures|vectors)\//.test(path))
+/** All that is written by hand. */
+const written = [
+  '*.{ts,js,json,md}',
+  '{src,test,bench,scripts,migrations,bin,docs}/**/*.{ts,js,json,md,txt,yaml,yml,html,css,sh}',
+  '.ci/run',
+];
+const files: readonly File[] = globSync(written, { cwd: root })
+  .map((path) => path.replaceAll(sep, '/'))
+  .filter((path) => !/^test\/(fixtures|vectors)\/|^bench\/results\//.test(path))
+  .sort()
   .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
 
 const sources = files.filter(({ path }) => /^(src|migrations)\/.*\.ts$/.test(path));
@@ -60,6 +60,12 @@ describe('the patterns find what they are for:', () => {
     [elsewhere, "fetch('/api/v1/work/')"],
     [vagueFolder, 'src/ledger/shared-state.ts'],
   ])('%s does not find %s', (pattern, line) => expect(pattern.test(line)).toBe(false));
+});
+
+test('the files are seen', () => {
+  for (const path of ['src/base/codec.ts', 'package-lock.json', 'docs/errors.md', '.ci/run', self]) {
+    expect(files.map((file) => file.path)).toContain(path);
+  }
 });
 
 test('no mark of something left open', () => expect(lines(code, leftOpen)).toEqual([]));

@@ -72,9 +72,14 @@ function frameLength(bytes: Uint8Array, offset: number): number {
   );
 }
 
-/** A small view would keep the whole buffer of a read alive for as long as what is decoded from it lives. */
+/**
+ * A small view would keep the whole buffer of a read alive for as long as what is decoded from it lives. Always a plain
+ * Uint8Array: what a socket gives is a Buffer, whose `slice` copies nothing.
+ */
 function ownFrame(frame: Uint8Array): Uint8Array {
-  return frame.buffer.byteLength > 2 * frame.length + 1024 ? frame.slice() : frame;
+  return frame.buffer.byteLength > 2 * frame.length + 1024
+    ? new Uint8Array(frame)
+    : new Uint8Array(frame.buffer, frame.byteOffset, frame.length);
 }
 
 /** Writes the header of a frame of this length at `offset`. */

@@ -247,7 +247,9 @@ export class FrameStream {
   }
 
   #onEnd(): void {
-    if (this.#ended || this.#failure !== undefined) return;
+    // A reset ends reading too, a moment before it is told as a reset.
+    const { status } = this.#stream;
+    if (this.#ended || this.#failure !== undefined || status === 'reset' || status === 'aborted') return;
     if (this.#decoder.insideFrame) {
       return this.abort({ code: 'frame-truncated', message: 'the stream ended inside a frame', details: {} });
     }

@@ -23,7 +23,10 @@ export async function readWhole(stream: Stream, { maxBytes, deadlineMs }: WholeB
     if (bytes > maxBytes) resolve(refuse('too-large', 'more bytes than allowed', { bytes, maxBytes }));
     else chunks.push(data.subarray());
   };
-  const onEnd = (): void => resolve(ok(concatBytes(...chunks)));
+  const onEnd = (): void => {
+    // A reset ends reading too, a moment before it is told as a reset.
+    if (stream.status !== 'reset' && stream.status !== 'aborted') resolve(ok(concatBytes(...chunks)));
+  };
   const onClose = ({ error }: { readonly error?: Error }): void => {
     if (error === undefined && stream.readBufferLength === 0) return onEnd();
     resolve(refuse('stream-closed', 'the stream was closed', { reason: error?.message ?? '' }));

@@ -27,6 +27,11 @@ function decodeSecretKey(bytes: Uint8Array): blst.SecretKey {
   return blst.SecretKey.fromBytes(bytes);
 }
 
+/** By the flag of a compressed point, its second bit. */
+function isInfinity(encoded: Uint8Array): boolean {
+  return ((encoded[0] as number) & 0x40) !== 0;
+}
+
 /** The library throws on malformed input and on an aggregate key that is infinity: false, all of them. */
 function holds(check: () => boolean): boolean {
   try {
@@ -55,7 +60,9 @@ export const nativeScheme: SignatureScheme = {
         return signatureMalformed(reasonOf(error), index);
       }
     }
-    return points.length === 0 ? signatureMalformed('none given') : ok(blst.aggregateSignatures(points).toBytes());
+    if (points.length === 0) return signatureMalformed('none given');
+    const sum = blst.aggregateSignatures(points).toBytes();
+    return isInfinity(sum) ? signatureMalformed('the sum is infinity') : ok(sum);
   },
 
   verifyAggregate: (publicKeys, message, signature) =>

@@ -34,7 +34,10 @@ export interface SignatureScheme {
   /** Deterministic. @throws AssertionError as `publicKeyOf` */
   sign(secretKey: Uint8Array, message: Uint8Array): Uint8Array;
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
-  /** The sum of the signatures, each checked as by `checkSignature`. Refusal: `signature-malformed` with its `index`. */
+  /**
+   * The sum of the signatures, each checked as by `checkSignature`. Refusal: `signature-malformed` with its `index`, or
+   * where they cancel out: two keys can be each other's negatives.
+   */
   aggregate(signatures: readonly Uint8Array[]): Result<Uint8Array>;
   /** Whether `signature` is the aggregate of signatures of `message` by every one of `publicKeys` (at least one). */
   verifyAggregate(publicKeys: readonly Uint8Array[], message: Uint8Array, signature: Uint8Array): boolean;

@@ -1,0 +1,4 @@
+import { nobleScheme } from '../../src/qc/scheme-noble.ts';
+import { describeScheme } from './scheme-contract.ts';
+
+describeScheme(nobleScheme);

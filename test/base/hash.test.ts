@@ -42,6 +42,21 @@ describe.each([
   });
 });
 
+test.each([
+  ['native', native],
+  ['pure', noble],
+])('%s: a digest written into an array touches its 32 bytes and no others', (_name, { sha256, sha256Into }) => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(8), (input, offset) => {
+      const target = new Uint8Array(offset + 40).fill(0xee);
+      sha256Into(input, target, offset);
+      const expected = new Uint8Array(offset + 40).fill(0xee);
+      expected.set(sha256(input), offset);
+      expect(target).toEqual(expected);
+    }),
+  );
+});
+
 test('the native and the pure one agree on any input', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (input) => {

@@ -1,12 +1,35 @@
 /**
- * The block log and the committed state, in one store. Functions that end in `Ops` are pure: they say what to write,
- * and a turn of the loop writes all of its operations in one synced batch.
+ * The block log and the committed state, in one store. The functions that end in `Ops` are pure: they say what to
+ * write, and a turn of the loop writes all of its operations in one synced batch, so that blocks, state and safety
+ * record are never apart.
  */
-import type { Hash } from '../base/hash.ts';
+import { textFromUtf8, utf8 } from '../base/bytes.ts';
+import { bytes, codec, hash, list, nullable, struct, text, uint } from '../base/codec.ts';
+import { hashFromBytes, type Hash } from '../base/hash.ts';
+import { codedError, type CodedError, type Result } from '../base/result.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
-import type { Block, SealedBlock } from './block.ts';
-import type { GenesisState } from './genesis.ts';
-import type { LedgerMachine } from './machine.ts';
+import { decodeSealedBlock, encodeSealedBlock, MAX_BLOCK_BYTES, type SealedBlock } from './block.ts';
+import { headOf, type GenesisState } from './genesis-state.ts';
+import {
+  bigEndian,
+  blockKey,
+  changesKey,
+  EVIDENCE_RANGE,
+  evidenceKeyOf,
+  fromBigEndian,
+  HEAD_KEY,
+  heightKey,
+  IDENTITY_KEY,
+  LAYOUT_KEY,
+  LAYOUT_VERSION,
+  SAFETY_KEY,
+  STATE_RANGE,
+  stateKey,
+  UNCOMMITTED_RANGE,
+  uncommittedKey,
+} from './layout.ts';
+import { LedgerMachine, type Head } from './machine.ts';
+import { StateTree, type TreeVersion } from './state-tree.ts';
 import type { StateChange, StateReader } from './state.ts';
 
 /** A block that is not committed, encoded as its engine keeps it: with the certificate of its parent. */
@@ -15,45 +38,267 @@ export interface UncommittedBlock {
   readonly bytes: Uint8Array;
 }
 
-export interface LogHead {
-  readonly height: number;
-  readonly blockId: Hash;
-  readonly stateRoot: Hash;
-  /** Unix seconds. */
-  readonly timestamp: number;
-}
-
+/** Whose data it is. */
 export interface LogIdentity {
   readonly chainId: string;
-  /** SHA-256 of the validator's BLS public key; null for a peer that does not vote. */
+  /** SHA-256 of the BLS public key that votes from this directory; null for a peer that does not vote. */
   readonly validatorKey: Hash | null;
 }
 
-/** One block with what it changed: its log entry, index, head, state, and its changes for the projector. */
-export declare function committedBlockOps(
-  sealed: SealedBlock,
-  changes: readonly StateChange[],
-): StoreOperation[];
-export declare function uncommittedBlockOps(blocks: readonly UncommittedBlock[]): StoreOperation[];
-export declare function forgottenBlockOps(ids: readonly Hash[]): StoreOperation[];
-export declare function safetyRecordOps(safety: Uint8Array): StoreOperation[];
+const identityCodec = codec(struct<LogIdentity>({ chainId: text(64), validatorKey: nullable(hash) }), 256);
 
-export declare class BlockLog {
-  /** Writes genesis into an empty store, in one batch. Codes: `store-not-empty`. */
-  static create(store: Store, identity: LogIdentity, genesis: GenesisState): Promise<BlockLog>;
-  /** Codes: `store-empty`, `store-corrupt`, `layout-newer`, `layout-older`, `chain-mismatch`, `key-mismatch`. */
-  static open(store: Store, identity: LogIdentity): Promise<BlockLog>;
-  readonly chainId: string;
+const headCodec = codec(struct<Head>({ height: uint(), blockId: hash, stateRoot: hash, timestamp: uint() }), 256);
+
+const stateValue = nullable(bytes(MAX_BLOCK_BYTES));
+
+const changesCodec = codec<readonly StateChange[]>(
+  list(
+    struct<StateChange>({
+      key: text(MAX_STATE_KEY_LENGTH),
+      value: {
+        toWire: (value) => stateValue.toWire(value ?? null),
+        fromWire: (wire) => stateValue.fromWire(wire) ?? undefined,
+      },
+    }),
+    Number.MAX_SAFE_INTEGER,
+  ),
+  Number.MAX_SAFE_INTEGER,
+);
+
+const MAX_STATE_KEY_LENGTH = 256;
+/** Entries of the state that become one batch of the tree while it is rebuilt. */
+const REBUILD_BATCH = 32_768;
+
+/** A committed block with what it changed: log, index, head, state, and the changes for the projector. */
+export function committedBlockOps(sealed: SealedBlock, changes: readonly StateChange[]): StoreOperation[] {
+  const { block } = sealed;
+  const { height } = block.header;
+  return [
+    put(blockKey(height), encodeSealedBlock(sealed)),
+    put(heightKey(block.id), bigEndian(height)),
+    { kind: 'delete', key: uncommittedKey(block.id) },
+    put(HEAD_KEY, headCodec.encode(headOf(block))),
+    put(changesKey(height), changesCodec.encode(changes)),
+    ...changes.map(stateOp),
+  ];
+}
+
+export function uncommittedBlockOps(blocks: readonly UncommittedBlock[]): StoreOperation[] {
+  return blocks.map(({ id, bytes: encoded }) => put(uncommittedKey(id), encoded));
+}
+
+/** Blocks that lost. */
+export function forgottenBlockOps(ids: readonly Hash[]): StoreOperation[] {
+  return ids.map((id) => ({ kind: 'delete', key: uncommittedKey(id) }));
+}
+
+export function safetyRecordOps(safety: Uint8Array): StoreOperation[] {
+  return [put(SAFETY_KEY, safety)];
+}
+
+/** One piece a validator and epoch. */
+export function evidenceOps(epoch: number, offender: number, evidence: Uint8Array): StoreOperation[] {
+  return [put(evidenceKeyOf(epoch, offender), evidence)];
+}
+
+/** The projector is done with the changes of this block. */
+export function projectedOps(height: number): StoreOperation[] {
+  return [{ kind: 'delete', key: changesKey(height) }];
+}
+
+export class BlockLog {
+  readonly identity: LogIdentity;
+  readonly #store: Store;
+
+  private constructor(store: Store, identity: LogIdentity) {
+    this.#store = store;
+    this.identity = identity;
+  }
+
+  /**
+   * Writes genesis into an empty store, all in one batch: a crash leaves the store empty or whole.
+   *
+   * @throws CodedError `store-not-empty`
+   */
+  static async create(store: Store, identity: LogIdentity, genesis: GenesisState): Promise<BlockLog> {
+    if (!(await isEmpty(store))) throw codedError('store-not-empty', 'the store already holds data');
+    const operations = [
+      put(LAYOUT_KEY, utf8(String(LAYOUT_VERSION))),
+      put(IDENTITY_KEY, identityCodec.encode(identity)),
+      ...committedBlockOps(genesis.sealed, genesis.changes),
+    ];
+    await store.batch(operations, { sync: true });
+    return BlockLog.open(store, identity);
+  }
+
+  /**
+   * Checks that the store is of this layout, chain and validator, and that its head is there.
+   *
+   * @throws CodedError `store-empty`, `store-corrupt`, `layout-newer`, `layout-older`, `chain-mismatch`, `key-mismatch`
+   */
+  static async open(store: Store, identity: LogIdentity): Promise<BlockLog> {
+    await checkLayout(store);
+    checkIdentity(store, identity);
+    const log = new BlockLog(store, identity);
+    const head = log.head();
+    const block = log.sealedBlockAt(head.height)?.block;
+    if (block?.id !== head.blockId || block.header.stateRoot !== head.stateRoot) {
+      throw corrupt('the head names a block that is not in the log', { height: head.height, blockId: head.blockId });
+    }
+    return log;
+  }
+
+  get chainId(): string {
+    return this.identity.chainId;
+  }
+
   /** The committed state, straight from the store. */
-  readonly state: StateReader;
-  head(): LogHead;
-  sealedBytesAt(height: number): Uint8Array | undefined;
-  sealedBlockAt(height: number): SealedBlock | undefined;
-  heightOf(id: Hash): number | undefined;
-  committedBlock(id: Hash): Block | undefined;
-  uncommittedBytes(id: Hash): Uint8Array | undefined;
-  uncommitted(): Promise<readonly UncommittedBlock[]>;
-  safetyRecord(): Uint8Array | undefined;
-  /** Rebuilds the state tree and compares its root with the head's. Code: `state-root-mismatch`. */
-  loadMachine(): Promise<LedgerMachine>;
+  readonly state: StateReader = { get: (key) => this.#store.get(stateKey(key)) };
+
+  head(): Head {
+    return decoded(headCodec.decode(present(this.#store.get(HEAD_KEY), 'the head')), 'the head');
+  }
+
+  sealedBytesAt(height: number): Uint8Array | undefined {
+    return this.#store.get(blockKey(height));
+  }
+
+  sealedBlockAt(height: number): SealedBlock | undefined {
+    const sealedBytes = this.sealedBytesAt(height);
+    return sealedBytes === undefined
+      ? undefined
+      : decoded(decodeSealedBlock(this.chainId, sealedBytes), `the block at height ${height}`);
+  }
+
+  /** Of a committed block. */
+  heightOf(id: Hash): number | undefined {
+    const height = this.#store.get(heightKey(id));
+    return height === undefined ? undefined : fromBigEndian(height);
+  }
+
+  uncommittedBytes(id: Hash): Uint8Array | undefined {
+    return this.#store.get(uncommittedKey(id));
+  }
+
+  async uncommitted(): Promise<readonly UncommittedBlock[]> {
+    const blocks: UncommittedBlock[] = [];
+    for await (const [key, encoded] of this.#store.entries(UNCOMMITTED_RANGE)) {
+      blocks.push({ id: hashFromBytes(key.subarray(1)), bytes: encoded });
+    }
+    return blocks;
+  }
+
+  /** As the engine encoded it; undefined before the first vote. */
+  safetyRecord(): Uint8Array | undefined {
+    return this.#store.get(SAFETY_KEY);
+  }
+
+  async evidence(): Promise<readonly Uint8Array[]> {
+    const pieces: Uint8Array[] = [];
+    for await (const [, piece] of this.#store.entries(EVIDENCE_RANGE)) pieces.push(piece);
+    return pieces;
+  }
+
+  /** What a committed block changed; undefined once every projection has seen it. */
+  changesAt(height: number): readonly StateChange[] | undefined {
+    const encoded = this.#store.get(changesKey(height));
+    return encoded === undefined ? undefined : decoded(changesCodec.decode(encoded), `the changes of height ${height}`);
+  }
+
+  /**
+   * Rebuilds the state tree, about 20 us a key, and compares its root with the head's.
+   *
+   * @throws CodedError `state-root-mismatch`
+   */
+  async loadMachine(): Promise<LedgerMachine> {
+    const head = this.head();
+    const tree = new StateTree();
+    const version = await this.#loadTree(tree);
+    if (version.root !== head.stateRoot) {
+      throw codedError('state-root-mismatch', 'the state in the store is not that of its head; replay rebuilds it', {
+        height: head.height,
+        named: head.stateRoot,
+        computed: version.root,
+      });
+    }
+    return new LedgerMachine({ chainId: this.chainId, head, backing: this.state, tree, version });
+  }
+
+  async #loadTree(tree: StateTree): Promise<TreeVersion> {
+    let version = tree.empty;
+    let entries: StateChange[] = [];
+    const flush = () => {
+      const next = tree.update(version, entries);
+      tree.retire(version);
+      version = next;
+      entries = [];
+    };
+    for await (const [key, value] of this.#store.entries(STATE_RANGE)) {
+      entries.push({ key: textFromUtf8(key.subarray(1)), value });
+      if (entries.length === REBUILD_BATCH) flush();
+    }
+    flush();
+    return version;
+  }
+}
+
+async function checkLayout(store: Store): Promise<void> {
+  const layout = store.get(LAYOUT_KEY);
+  if (layout === undefined) {
+    if (await isEmpty(store)) throw codedError('store-empty', 'the store holds no ledger yet');
+    throw corrupt('the store is half written: it holds data but no layout version');
+  }
+  const version = Number(textFromUtf8(layout));
+  if (!Number.isSafeInteger(version)) throw corrupt('the layout version is not a number');
+  const details = { version, known: LAYOUT_VERSION };
+  if (version > LAYOUT_VERSION) {
+    throw codedError('layout-newer', 'a newer program wrote this data directory; nothing was changed', details);
+  }
+  if (version < LAYOUT_VERSION) {
+    throw codedError('layout-older', 'this data directory has an older layout: migrate it', details);
+  }
+}
+
+function checkIdentity(store: Store, own: LogIdentity): void {
+  const written = decoded(identityCodec.decode(present(store.get(IDENTITY_KEY), 'the identity')), 'the identity');
+  if (written.chainId !== own.chainId) {
+    throw codedError('chain-mismatch', 'the data directory belongs to another chain', {
+      chainId: written.chainId,
+      expected: own.chainId,
+    });
+  }
+  if (written.validatorKey !== own.validatorKey) {
+    throw codedError('key-mismatch', 'the data directory belongs to another validator key', {
+      validatorKey: written.validatorKey,
+      expected: own.validatorKey,
+    });
+  }
+}
+
+async function isEmpty(store: Store): Promise<boolean> {
+  for await (const _entry of store.entries({ limit: 1 })) return false;
+  return true;
+}
+
+function put(key: Uint8Array, value: Uint8Array): StoreOperation {
+  return { kind: 'put', key, value };
+}
+
+function stateOp({ key, value }: StateChange): StoreOperation {
+  return value === undefined ? { kind: 'delete', key: stateKey(key) } : put(stateKey(key), value);
+}
+
+function present(value: Uint8Array | undefined, what: string): Uint8Array {
+  if (value === undefined) throw corrupt(`${what} is missing`);
+  return value;
+}
+
+/** What this program wrote, it can read: anything else is damage. */
+function decoded<T>(result: Result<T>, what: string): T {
+  if (!result.ok) throw corrupt(`${what} does not decode`, { because: result.refusal.code });
+  return result.value;
+}
+
+function corrupt(message: string, details: Readonly<Record<string, string | number>> = {}): CodedError {
+  return codedError('store-corrupt', message, details);
 }

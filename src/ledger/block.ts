@@ -4,7 +4,7 @@
  * A block's id is the hash of the header bytes that travelled. Only the canonical encoding decodes, so a block has one
  * encoding and one id, and a `Block` in memory always agrees with itself: id, header, events root.
  */
-import { codec, bytes, hash, list, nullable, oneOf, struct, text, uint } from '../base/codec.ts';
+import { codec, bytes, hash, list, nullable, oneOf, struct, text, uint, type Shape } from '../base/codec.ts';
 import { concatBytes, utf8 } from '../base/bytes.ts';
 import { sha256Hex, type Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
@@ -15,7 +15,7 @@ export const BLOCK_VERSION = 1;
 /** The whole encoded block, header included. */
 export const MAX_BLOCK_BYTES = 1024 * 1024;
 export const MAX_BLOCK_EVENTS = 2000;
-const MAX_HEADER_BYTES = 1024;
+export const MAX_HEADER_BYTES = 1024;
 /** A seal is a certificate and the headers between the block it names and the sealed block. */
 export const MAX_SEAL_BYTES = 256 * 1024;
 /** What `makeBlock` needs beyond the events, so that a proposer can fill a block up to `MAX_BLOCK_BYTES`. */
@@ -90,10 +90,12 @@ const blockCodec = codec(
   MAX_BLOCK_BYTES,
 );
 
+export const sealShape: Shape<Seal> = struct<Seal>({ kind: oneOf(SEAL_KINDS), bytes: bytes(MAX_SEAL_BYTES) });
+
 const sealedCodec = codec(
   struct<{ block: Uint8Array; seal: Seal }>({
     block: bytes(MAX_BLOCK_BYTES),
-    seal: struct<Seal>({ kind: oneOf(SEAL_KINDS), bytes: bytes(MAX_SEAL_BYTES) }),
+    seal: sealShape,
   }),
   MAX_BLOCK_BYTES + MAX_SEAL_BYTES + 64,
 );
@@ -106,10 +108,7 @@ export function blockIdOf(headerBytes: Uint8Array): Hash {
   return sha256Hex(concatBytes(BLOCK_DOMAIN, headerBytes));
 }
 
-export function makeBlock(
-  header: Omit<BlockHeader, 'version' | 'eventsRoot'>,
-  events: readonly SignedEvent[],
-): Block {
+export function makeBlock(header: Omit<BlockHeader, 'version' | 'eventsRoot'>, events: readonly SignedEvent[]): Block {
   const complete: BlockHeader = { ...header, version: BLOCK_VERSION, eventsRoot: eventsRootOf(events) };
   const headerBytes = headerCodec.encode(complete);
   return { id: blockIdOf(headerBytes), header: complete, headerBytes, events };

@@ -1,11 +1,27 @@
-import type { Refusal, Result } from '../base/result.ts';
+/**
+ * The replicated state machine that every engine drives: events in, state roots out.
+ *
+ * Blocks execute speculatively, each on its parent's result, as a tree of executions whose root is the state of the
+ * last committed block. Committing a child moves the root and lets its siblings go.
+ *
+ *     head --+-- a -- b      commit(a): head is a; c and d are discarded
+ *            +-- c -- d
+ */
+import { assert } from '../base/assert.ts';
 import type { Hash } from '../base/hash.ts';
-import type { StateChange, StateReader } from './state.ts';
-import type { BlockContext } from './transition.ts';
-import type { VerifiedEvent } from './verified-event.ts';
+import { ok, refuse, type Refusal, type Result } from '../base/result.ts';
+import { EVENT_OVERHEAD_BYTES } from './block.ts';
+import { checkSuccession } from './block-rules.ts';
+import { CommittedState, type ProvenValue } from './committed-state.ts';
 import type { StateTree, TreeVersion } from './state-tree.ts';
-import type { TreeProof } from './state-proof.ts';
+import { Overlay, type StateChange, type StateReader } from './state.ts';
+import { applyEvent, type BlockContext } from './transition.ts';
+import type { VerifiedEvent } from './verified-event.ts';
 
+/** A proposer adds events only to this depth above the committed head; a voter executes what others propose. */
+export const MAX_UNCOMMITTED_BLOCKS = 32;
+
+/** The last committed block. */
 export interface Head {
   readonly height: number;
   readonly blockId: Hash;
@@ -14,62 +30,284 @@ export interface Head {
   readonly timestamp: number;
 }
 
-/** The state after a block, on top of its parent's. Read it like any state; give it back by `commit` or `discard`. */
+/** The state after a block, on top of its parent's. Give it back by `commit` or `discard`. */
 export interface Execution extends StateReader {
   readonly height: number;
   readonly stateRoot: Hash;
+  /** Block time, unix seconds. */
   readonly timestamp: number;
 }
 
 export interface Selection {
+  /** The result of exactly `events`. */
   readonly execution: Execution;
   readonly events: readonly VerifiedEvent[];
-  /** Refused for ever: by the committed state, whatever happens to the uncommitted blocks. Answer their submitters. */
-  readonly refused: readonly { readonly event: VerifiedEvent; readonly refusal: Refusal }[];
-  /** Not applicable now, though perhaps later: refused by an uncommitted block only, or early. */
+  /** Refused by the committed state, whatever becomes of the uncommitted blocks: their submitters can be answered. */
+  readonly refused: readonly RefusedEvent[];
+  /** Not applicable on this parent, but perhaps later. */
   readonly waiting: readonly VerifiedEvent[];
 }
 
-export interface ProvenValue {
-  readonly value: Uint8Array | undefined;
-  readonly proof: TreeProof;
+export interface RefusedEvent {
+  readonly event: VerifiedEvent;
+  readonly refusal: Refusal;
+}
+
+export interface SelectionLimits {
+  /** Of the encoded events: `MAX_BLOCK_BYTES - BLOCK_OVERHEAD_BYTES` at most. */
+  readonly maxBytes: number;
+  readonly maxEvents: number;
 }
 
 export interface LedgerMachineOptions {
   readonly chainId: string;
-  /** The committed state; changes that it does not hold yet are kept here until `settled`. */
+  readonly head: Head;
+  /** The durable state at `head`. Changes that it does not hold yet are kept here until `settled`. */
   readonly backing: StateReader;
   readonly tree: StateTree;
-  /** The version of `tree` that is the state of `head`. */
+  /** The version of `tree` that is the state at `head`. */
   readonly version: TreeVersion;
-  readonly head: Head;
 }
 
-export declare class LedgerMachine {
-  constructor(options: LedgerMachineOptions);
+export class LedgerMachine {
   readonly chainId: string;
+  readonly #tree: StateTree;
+  readonly #committed: CommittedState;
+  #head: Layer;
+
+  constructor({ chainId, head, backing, tree, version }: LedgerMachineOptions) {
+    const { height, stateRoot, timestamp } = head;
+    assert(version.root === stateRoot, 'the tree is the state of the head', { root: version.root, stateRoot });
+    this.chainId = chainId;
+    this.#tree = tree;
+    this.#committed = new CommittedState(backing, tree, version, height);
+    this.#head = new Layer({ height, timestamp, version, parent: null, state: this.#committed, changes: [] });
+  }
+
   /** The state after the last committed block. */
-  readonly head: Execution;
-  /** Non-empty executions between the head and this one. */
-  uncommittedDepth(execution: Execution): number;
-  /** For a voter: every event must apply. Refusals: `wrong-height`, `timestamp-before-parent`, `event-not-applicable`. */
-  execute(parent: Execution, context: BlockContext, events: readonly VerifiedEvent[]): Result<Execution>;
-  /** For a proposer: takes what applies, in order, up to the limits. */
+  get head(): Execution {
+    return this.#head;
+  }
+
+  /** Executions with changes between the committed head and this one, itself included. */
+  uncommittedDepth(execution: Execution): number {
+    let depth = 0;
+    for (let layer = this.#own(execution); layer.parent !== null; layer = layer.parent) {
+      if (layer.changes.length > 0) depth++;
+    }
+    return depth;
+  }
+
+  /**
+   * Executes a block that someone proposed: every event must apply, in order.
+   *
+   * Refusals: `wrong-height`, `timestamp-before-parent`, `event-not-applicable` (with the event's place and the code
+   * of its own refusal).
+   */
+  execute(parent: Execution, context: BlockContext, events: readonly VerifiedEvent[]): Result<Execution> {
+    const base = this.#own(parent);
+    const succession = checkSuccession(context, base);
+    if (!succession.ok) return succession;
+    const overlay = new Overlay(base);
+    for (const [index, event] of events.entries()) {
+      const applied = this.#apply(overlay, event, context);
+      if (applied.ok) continue;
+      return refuse('event-not-applicable', 'the block holds an event that does not apply', {
+        index,
+        event: event.id,
+        peerId: event.event.peerId,
+        because: applied.refusal.code,
+      });
+    }
+    return ok(this.#layer(base, context, overlay));
+  }
+
+  /**
+   * Fills a block: takes candidates in their order while they fit, leaves out those that do not apply. A node's later
+   * events wait for its earlier ones.
+   */
   select(
     parent: Execution,
     context: BlockContext,
     candidates: Iterable<VerifiedEvent>,
-    limits: { readonly maxBytes: number; readonly maxEvents: number },
-  ): Selection;
-  /** The execution must be a child of the head. Executions that do not descend from it are discarded. */
-  commit(execution: Execution): readonly StateChange[];
+    limits: SelectionLimits,
+  ): Selection {
+    const base = this.#own(parent);
+    const overlay = new Overlay(base);
+    const events: VerifiedEvent[] = [];
+    const refused: RefusedEvent[] = [];
+    const waiting: VerifiedEvent[] = [];
+    const waitingPeers = new Set<string>();
+    const maxEvents = this.uncommittedDepth(base) < MAX_UNCOMMITTED_BLOCKS ? limits.maxEvents : 0;
+    let bytes = 0;
+    for (const event of candidates) {
+      bytes += event.bytes.length + EVENT_OVERHEAD_BYTES;
+      if (events.length >= maxEvents || bytes > limits.maxBytes) break;
+      const { peerId } = event.event;
+      const applied = waitingPeers.has(peerId) ? null : this.#apply(overlay, event, context);
+      if (applied?.ok === true) {
+        events.push(event);
+        continue;
+      }
+      bytes -= event.bytes.length + EVENT_OVERHEAD_BYTES;
+      const refusal = applied === null ? null : this.finalRefusal(event, context);
+      if (refusal !== null) {
+        refused.push({ event, refusal });
+      } else {
+        waiting.push(event);
+        waitingPeers.add(peerId);
+      }
+    }
+    return { execution: this.#layer(base, context, overlay), events, refused, waiting };
+  }
+
+  /**
+   * Makes a child of the head the head, in memory and at once. Executions that do not descend from it are discarded.
+   *
+   * @returns what the block changed, for the commit batch
+   */
+  commit(execution: Execution): readonly StateChange[] {
+    const next = this.#own(execution);
+    assert(next.parent === this.#head, 'a committed block is a child of the committed head', {
+      height: next.height,
+      head: this.#head.height,
+    });
+    for (const sibling of [...this.#head.children]) if (sibling !== next) this.#discard(sibling);
+    const { changes } = next;
+    this.#committed.advance(changes, next.version);
+    this.#head.status = 'superseded';
+    next.becomeHead(this.#committed);
+    this.#head = next;
+    return changes;
+  }
+
   /** Everything up to this height is durable in the backing. */
-  settled(height: number): void;
-  /** A losing fork: this execution and all that descend from it. Repeating it does nothing. */
-  discard(execution: Execution): void;
-  get(key: string): Uint8Array | undefined;
-  /** Refusals: `height-not-held` (64 heights are). */
-  getAt(height: number, key: string): Result<Uint8Array | undefined>;
-  /** Refusals: `height-not-held`. */
-  proveAt(height: number, key: string): Result<ProvenValue>;
+  settled(height: number): void {
+    this.#committed.settled(height);
+  }
+
+  /** Gives up an execution and all that descend from it. Repeating it does nothing. */
+  discard(execution: Execution): void {
+    const layer = execution as Layer;
+    if (layer.status === 'discarded') return;
+    assert(layer !== this.#head, 'the committed head is never discarded', { height: layer.height });
+    this.#discard(this.#own(layer));
+  }
+
+  /** A value of the committed state. */
+  get(key: string): Uint8Array | undefined {
+    return this.#committed.get(key);
+  }
+
+  get oldestHeldHeight(): number {
+    return this.#committed.oldestHeight;
+  }
+
+  /** A committed value of one of the last 64 heights. Refusal: `height-not-held`. */
+  getAt(height: number, key: string): Result<Uint8Array | undefined> {
+    return this.#committed.getAt(height, key);
+  }
+
+  /** A committed value with its proof, for one of the last 64 heights. Refusal: `height-not-held`. */
+  proveAt(height: number, key: string): Result<ProvenValue> {
+    return this.#committed.proveAt(height, key);
+  }
+
+  #apply(overlay: Overlay, event: VerifiedEvent, context: BlockContext): Result<void> {
+    const applied = applyEvent(overlay, event, context);
+    if (!applied.ok) return applied;
+    for (const { key, value } of applied.value) overlay.set(key, value);
+    return ok(undefined);
+  }
+
+  /**
+   * Why an event can never be in a block, or null while it still may. Judged at the committed head and its time, which
+   * is the earliest that any later block can have: an uncommitted block may lose, and its time with it.
+   */
+  finalRefusal(event: VerifiedEvent, context: BlockContext): Refusal | null {
+    const { height, timestamp } = this.#head;
+    const judged = applyEvent(this.#head, event, { ...context, height: height + 1, timestamp });
+    return judged.ok || WAITING_CODES.has(judged.refusal.code) ? null : judged.refusal;
+  }
+
+  #layer(parent: Layer, { height, timestamp }: BlockContext, overlay: Overlay): Layer {
+    const changes = overlay.changes();
+    const version = this.#tree.update(parent.version, changes);
+    const layer = new Layer({ height, timestamp, version, parent, state: overlay, changes });
+    parent.children.push(layer);
+    return layer;
+  }
+
+  #discard(layer: Layer): void {
+    for (const child of [...layer.children]) this.#discard(child);
+    this.#tree.discard(layer.version);
+    layer.abandon();
+  }
+
+  #own(execution: Execution): Layer {
+    assert(execution instanceof Layer && execution.status === 'live', 'the execution is on the chain of the head', {
+      height: execution.height,
+      head: this.#head.height,
+    });
+    return execution;
+  }
+}
+
+/** Refusals that time heals. */
+const WAITING_CODES: ReadonlySet<string> = new Set(['event-from-the-future']);
+
+interface LayerOptions {
+  readonly height: number;
+  readonly timestamp: number;
+  readonly version: TreeVersion;
+  readonly parent: Layer | null;
+  readonly state: StateReader;
+  readonly changes: readonly StateChange[];
+}
+
+/** One block's changes over its parent's state. */
+class Layer implements Execution {
+  readonly height: number;
+  readonly timestamp: number;
+  readonly version: TreeVersion;
+  /** Null for the committed head. */
+  parent: Layer | null;
+  children: Layer[] = [];
+  status: 'live' | 'superseded' | 'discarded' = 'live';
+  changes: readonly StateChange[];
+  /** An overlay whose base is the parent; the committed state, for the head. */
+  #state: StateReader;
+
+  constructor({ height, timestamp, version, parent, state, changes }: LayerOptions) {
+    this.height = height;
+    this.timestamp = timestamp;
+    this.version = version;
+    this.parent = parent;
+    this.changes = changes;
+    this.#state = state;
+  }
+
+  get stateRoot(): Hash {
+    return this.version.root;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    assert(this.status === 'live', 'the state that is read is on the chain of the head', { height: this.height });
+    return this.#state.get(key);
+  }
+
+  /** The changes are in the committed state now. */
+  becomeHead(committed: StateReader): void {
+    this.parent = null;
+    this.changes = [];
+    this.#state = committed;
+  }
+
+  abandon(): void {
+    const siblings = this.parent?.children ?? [];
+    siblings.splice(siblings.indexOf(this), 1);
+    this.status = 'discarded';
+    this.parent = null;
+    this.children = [];
+  }
 }

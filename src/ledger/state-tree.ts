@@ -220,7 +220,10 @@ class SortedChanges {
     }
     this.#order.subarray(0, count).sort((a, b) => this.#compare(a, b));
     for (let i = 1; i < count; i++) {
-      assert(this.#compare(this.#order[i - 1] as number, this.#order[i] as number) !== 0, 'a batch names each key once');
+      assert(
+        this.#compare(this.#order[i - 1] as number, this.#order[i] as number) !== 0,
+        'a batch names each key once',
+      );
     }
   }
 

@@ -96,7 +96,8 @@ function openingError(directory: string, error: unknown): CodedError {
   if (code === 'LEVEL_LOCKED') {
     return codedError('store-locked', 'another process has the data directory open', details, { cause: error });
   }
-  if (isDiskFull(message)) return codedError('store-disk-full', 'no space is left for the store', details, { cause: error });
+  if (isDiskFull(message))
+    return codedError('store-disk-full', 'no space is left for the store', details, { cause: error });
   if (message.includes('does not exist (create_if_missing is false)')) {
     return codedError('store-missing', 'there is no store in the data directory', details, { cause: error });
   }

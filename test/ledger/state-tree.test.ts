@@ -21,7 +21,11 @@ type NaiveLeaf = { readonly path: string; readonly leaf: Uint8Array };
 function subtree(leaves: readonly NaiveLeaf[], level: number): Uint8Array {
   if (leaves.length === 0) return new Uint8Array(32);
   if (leaves.length === 1) return (leaves[0] as NaiveLeaf).leaf;
-  const side = (bit: string) => subtree(leaves.filter(({ path }) => path[level] === bit), level + 1);
+  const side = (bit: string) =>
+    subtree(
+      leaves.filter(({ path }) => path[level] === bit),
+      level + 1,
+    );
   return sha256(concatBytes(Uint8Array.of(1), side('0'), side('1')));
 }
 
@@ -45,7 +49,10 @@ function mapAfter(map: ReadonlyMap<string, Uint8Array>, changes: readonly StateC
 const smallKey = fc.integer({ min: 0, max: 40 }).map((n) => `key-${n}`);
 const change = fc.record({
   key: smallKey,
-  value: fc.option(fc.integer({ min: 0, max: 3 }).map((n) => utf8(`value-${n}`)), { nil: undefined, freq: 3 }),
+  value: fc.option(
+    fc.integer({ min: 0, max: 3 }).map((n) => utf8(`value-${n}`)),
+    { nil: undefined, freq: 3 },
+  ),
 });
 const batch = fc.uniqueArray(change, { selector: ({ key }) => key, maxLength: 25 });
 
@@ -175,6 +182,9 @@ function randomChanges(random: Random): StateChange[] {
 
 function nodesOfFreshTree(map: ReadonlyMap<string, Uint8Array>): number {
   const tree = new StateTree();
-  tree.update(tree.empty, Array.from(map, ([key, value]) => ({ key, value })));
+  tree.update(
+    tree.empty,
+    Array.from(map, ([key, value]) => ({ key, value })),
+  );
   return tree.nodeCount;
 }

@@ -1,0 +1,138 @@
+/**
+ * The state after the last committed block, and after each of the 63 before it.
+ *
+ * Values live in the backing store, which may be behind: a commit acts here at once, in memory, and the shell says when
+ * it is durable. Older values are kept as what each block replaced, older trees as versions of the one state tree.
+ */
+import { assert } from '../base/assert.ts';
+import type { Hash } from '../base/hash.ts';
+import { ok, refuse, type Result } from '../base/result.ts';
+import type { TreeProof } from './state-proof.ts';
+import type { StateTree, TreeVersion } from './state-tree.ts';
+import type { StateChange, StateReader } from './state.ts';
+
+/** Values and proofs are served for this many heights, the head's included. */
+export const HELD_HEIGHTS = 64;
+/** Values of committed state kept decoded from the store's cache: about 8 MB. */
+const CACHE_ENTRIES = 16_384;
+
+export interface ProvenValue {
+  readonly value: Uint8Array | undefined;
+  readonly proof: TreeProof;
+  readonly stateRoot: Hash;
+}
+
+interface HeldHeight {
+  readonly height: number;
+  readonly version: TreeVersion;
+  /** What the block at this height replaced; of the oldest held height it is never asked. */
+  readonly before: ReadonlyMap<string, Uint8Array | undefined>;
+}
+
+interface PendingValue {
+  readonly value: Uint8Array | undefined;
+  readonly height: number;
+}
+
+export class CommittedState implements StateReader {
+  readonly #backing: StateReader;
+  readonly #tree: StateTree;
+  /** Oldest first; consecutive; the last is the head. */
+  readonly #held: HeldHeight[];
+  /** Committed and perhaps not durable yet: asked before the backing. */
+  readonly #pending = new Map<string, PendingValue>();
+  #settledHeight: number;
+  readonly #cache = new Map<string, Uint8Array | undefined>();
+
+  constructor(backing: StateReader, tree: StateTree, version: TreeVersion, height: number) {
+    this.#backing = backing;
+    this.#tree = tree;
+    this.#held = [{ height, version, before: new Map() }];
+    this.#settledHeight = height;
+  }
+
+  get headHeight(): number {
+    return this.#head.height;
+  }
+
+  get oldestHeight(): number {
+    return (this.#held[0] as HeldHeight).height;
+  }
+
+  get version(): TreeVersion {
+    return this.#head.version;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    const pending = this.#pending.get(key);
+    if (pending !== undefined) return pending.value;
+    const value = this.#cache.has(key) ? this.#cache.get(key) : this.#backing.get(key);
+    this.#remember(key, value);
+    return value;
+  }
+
+  /** The next height, all at once. */
+  advance(changes: readonly StateChange[], version: TreeVersion): void {
+    const height = this.headHeight + 1;
+    const before = new Map(changes.map(({ key }) => [key, this.get(key)]));
+    for (const { key, value } of changes) {
+      this.#pending.set(key, { value, height });
+      this.#cache.delete(key);
+    }
+    this.#held.push({ height, version, before });
+    if (this.#held.length > HELD_HEIGHTS) this.#tree.retire((this.#held.shift() as HeldHeight).version);
+  }
+
+  /** All up to this height is durable in the backing. */
+  settled(height: number): void {
+    assert(height <= this.headHeight, 'what is settled was committed', { height, head: this.headHeight });
+    if (height <= this.#settledHeight) return;
+    this.#settledHeight = height;
+    for (const [key, pending] of this.#pending) {
+      if (pending.height > height) continue;
+      this.#pending.delete(key);
+      this.#remember(key, pending.value);
+    }
+  }
+
+  getAt(height: number, key: string): Result<Uint8Array | undefined> {
+    const place = this.#placeOf(height);
+    if (!place.ok) return place;
+    for (let i = place.value + 1; i < this.#held.length; i++) {
+      const { before } = this.#held[i] as HeldHeight;
+      if (before.has(key)) return ok(before.get(key));
+    }
+    return ok(this.get(key));
+  }
+
+  proveAt(height: number, key: string): Result<ProvenValue> {
+    const place = this.#placeOf(height);
+    if (!place.ok) return place;
+    const value = this.getAt(height, key);
+    if (!value.ok) return value;
+    const { version } = this.#held[place.value] as HeldHeight;
+    return ok({ value: value.value, proof: this.#tree.prove(version, key), stateRoot: version.root });
+  }
+
+  get #head(): HeldHeight {
+    return this.#held.at(-1) as HeldHeight;
+  }
+
+  #placeOf(height: number): Result<number> {
+    const place = height - this.oldestHeight;
+    return this.#held[place] !== undefined
+      ? ok(place)
+      : refuse('height-not-held', 'the state at that height is not kept', {
+          height,
+          oldest: this.oldestHeight,
+          head: this.headHeight,
+        });
+  }
+
+  /** The least recently used entry goes first: a Map iterates in the order of insertion. */
+  #remember(key: string, value: Uint8Array | undefined): void {
+    this.#cache.delete(key);
+    this.#cache.set(key, value);
+    if (this.#cache.size > CACHE_ENTRIES) this.#cache.delete(this.#cache.keys().next().value as string);
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Where everything is in the one store. A key is one tag byte and what the table names; LevelDB orders keys as bytes,
+ * so heights are big-endian.
+ *
+ *     M name               layout version, identity, head, safety record
+ *     B height             sealed block
+ *     I block id           height of a committed block
+ *     U block id           uncommitted block, as its engine encodes it
+ *     S state key          value of the committed state
+ *     C height             what a committed block changed, until every projection has seen it
+ *     P projection ...     rows of projections
+ *     E epoch, offender    evidence
+ *     D record key         greatest height seen of a DHT record
+ *
+ * A change of this table, or of an encoding under it, is a new layout version and a migration.
+ */
+import { concatBytes, utf8 } from '../base/bytes.ts';
+import { hashToBytes, type Hash } from '../base/hash.ts';
+import type { KeyRange } from '../store/store.ts';
+
+export const LAYOUT_VERSION = 1;
+
+const TAG = {
+  meta: tag('M'),
+  block: tag('B'),
+  height: tag('I'),
+  uncommitted: tag('U'),
+  state: tag('S'),
+  changes: tag('C'),
+  projection: tag('P'),
+  evidence: tag('E'),
+  dht: tag('D'),
+} as const;
+
+/** Decimal text, readable by every version of the program. */
+export const LAYOUT_KEY = concatBytes(TAG.meta, utf8('layout'));
+export const IDENTITY_KEY = concatBytes(TAG.meta, utf8('identity'));
+export const HEAD_KEY = concatBytes(TAG.meta, utf8('head'));
+export const SAFETY_KEY = concatBytes(TAG.meta, utf8('safety'));
+
+export const STATE_RANGE = rangeOf(TAG.state);
+export const UNCOMMITTED_RANGE = rangeOf(TAG.uncommitted);
+export const EVIDENCE_RANGE = rangeOf(TAG.evidence);
+
+export function blockKey(height: number): Uint8Array {
+  return concatBytes(TAG.block, bigEndian(height));
+}
+
+export function changesKey(height: number): Uint8Array {
+  return concatBytes(TAG.changes, bigEndian(height));
+}
+
+export function heightKey(id: Hash): Uint8Array {
+  return concatBytes(TAG.height, hashToBytes(id));
+}
+
+export function uncommittedKey(id: Hash): Uint8Array {
+  return concatBytes(TAG.uncommitted, hashToBytes(id));
+}
+
+export function stateKey(key: string): Uint8Array {
+  return concatBytes(TAG.state, utf8(key));
+}
+
+export function evidenceKeyOf(epoch: number, offender: number): Uint8Array {
+  return concatBytes(TAG.evidence, bigEndian(epoch), bigEndian(offender));
+}
+
+export function projectionKey(rest: Uint8Array): Uint8Array {
+  return concatBytes(TAG.projection, rest);
+}
+
+export function dhtHeightKey(recordKey: Uint8Array): Uint8Array {
+  return concatBytes(TAG.dht, recordKey);
+}
+
+/** Eight bytes, so that keys order as their numbers do. */
+export function bigEndian(value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
+  return bytes;
+}
+
+export function fromBigEndian(bytes: Uint8Array): number {
+  return Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0));
+}
+
+/** All keys that begin with `prefix`, whose last byte is below 255. */
+export function rangeOf(prefix: Uint8Array): KeyRange {
+  const end = Uint8Array.from(prefix);
+  end[end.length - 1] = (end.at(-1) as number) + 1;
+  return { gte: prefix, lt: end };
+}
+
+function tag(letter: string): Uint8Array {
+  return utf8(letter);
+}

@@ -19,7 +19,7 @@ const OFFENDER = 2;
 
 /** Stands for ed25519 in a room that knows only BLS. */
 function identitySign(signer: number, message: Uint8Array): Uint8Array {
-  return sha256(concatBytes(utf8(peerId(signer)), message));
+  return new Uint8Array(sha256(concatBytes(utf8(peerId(signer)), message)));
 }
 
 const verifyIdentity: VerifyIdentity = (signer, message, signature) =>

@@ -59,7 +59,7 @@ const envelope = codec(
 /**
  * The form only; `verifyEventSignature` is the expensive part.
  *
- * Refusals: `too-large`, `undecodable`, `non-canonical`, `signature-malformed`, and those of `checkEvent`.
+ * Refusals: `too-large`, `undecodable`, `non-canonical`, `signature-not-canonical`, and those of `checkEvent`.
  */
 export function decodeSignedEvent(chainId: string, bytes: Uint8Array): Result<SignedEvent> {
   const decoded = envelope.decode(bytes);
@@ -93,7 +93,7 @@ export function signedEventFromJsonText(chainId: string, bytes: Uint8Array): Res
 /**
  * A parsed submission. From outside it comes by `signedEventFromJsonText`, which also sees duplicate keys.
  *
- * Refusals: `event-malformed`, `signature-required`, `unknown-field`, `too-large`, `signature-malformed`, and those of
+ * Refusals: `event-malformed`, `signature-required`, `unknown-field`, `too-large`, `signature-not-canonical`, and those of
  * `checkEvent`.
  */
 export function signedEventFromJson(chainId: string, value: unknown): Result<SignedEvent> {
@@ -111,7 +111,7 @@ export function signedEventFromJson(chainId: string, value: unknown): Result<Sig
   if (!checked.ok) return checked;
   const signature = typeof encoded === 'string' ? fromBase64(encoded) : undefined;
   if (signature === undefined) {
-    return refuse('signature-malformed', 'the signature does not have the required form', { reason: 'not base64' });
+    return refuse('signature-not-canonical', 'the signature does not have the required form', { reason: 'not base64' });
   }
   const form = checkSignatureForm(checked.value.identity, signature);
   if (!form.ok) return form;
@@ -147,7 +147,7 @@ function canonicalJson(value: unknown): Uint8Array {
   return utf8(text);
 }
 
-/** Refusals: `signature-malformed`, `signature-invalid`. */
+/** Refusals: `signature-not-canonical`, `signature-invalid`. */
 export function verifyEventSignature(chainId: string, signed: SignedEvent, verifier: SignatureVerifier): Result<void> {
   const form = checkSignatureForm(signed.identity, signed.signature);
   if (!form.ok) return form;

@@ -32,7 +32,7 @@ export interface SignatureVerifier {
 /** DER of two 32-byte numbers, each with a leading zero at most. */
 export const MAX_SIGNATURE_BYTES = 72;
 
-/** Everything but the equation and the point's being on its curve. Refusals: `signature-malformed`. */
+/** Everything but the equation and the point's being on its curve. Refusals: `signature-not-canonical`. */
 export function checkSignatureForm(identity: Identity, signature: Uint8Array): Result<void> {
   return identity.keyType === 'ed25519'
     ? checkEd25519Form(identity.publicKey, signature)
@@ -40,7 +40,7 @@ export function checkSignatureForm(identity: Identity, signature: Uint8Array): R
 }
 
 function malformed(reason: string, signature: Uint8Array): Refused {
-  return refuse('signature-malformed', 'the signature does not have the required form', {
+  return refuse('signature-not-canonical', 'the signature does not have the required form', {
     reason,
     bytes: signature.length,
   });

@@ -100,7 +100,7 @@ function nextEntry(entry: NodeEntry | undefined, event: LedgerEvent, moment: Mom
       return ok(record === undefined ? absent(event) : heard(record, now, windowSeconds));
     default:
       return record?.activity === 'joined'
-        ? changed(record, event, moment)
+        ? changeOf(record, event, moment)
         : refuse('not-joined', 'the node has not joined, or has left: it sends `joined` first', {
             peerId: event.peerId,
             type: event.type,
@@ -141,7 +141,7 @@ function rejoined(record: NodeRecord, event: JoinedEvent, { now, windowSeconds }
 
 type ChangeOfRecord = Exclude<LedgerEvent, { type: 'joined' | 'proposed' | 'approved' | 'evidenceRecorded' }>;
 
-function changed(record: NodeRecord, event: ChangeOfRecord, { now, windowSeconds }: Moment): Result<NodeRecord> {
+function changeOf(record: NodeRecord, event: ChangeOfRecord, { now, windowSeconds }: Moment): Result<NodeRecord> {
   const seen = heard(record, now, windowSeconds);
   switch (event.type) {
     case 'left':

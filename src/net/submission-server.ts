@@ -122,10 +122,11 @@ export class SubmissionServer {
     const parsed = parseJson(read.value, maxJsonDepth);
     if (!parsed.ok) return this.#endWithError(stream, peer, parsed.refusal);
     const [answer] = await this.#handle(peer, { kind: 'json', value: parsed.value }, 1, read.value.length);
-    if (answer?.kind === 'refused') return this.#endWithError(stream, peer, answer.refusal);
+    if (answer?.kind === 'refused') return await endWith(stream, utf8(errorText(answer.refusal)));
     await endWith(stream, utf8('"ACK"'));
   }
 
+  /** For what was refused here; what the handler refused it has counted itself. */
   async #endWithError(stream: Stream, peer: string, refusal: Refusal): Promise<void> {
     this.#onRefused?.(SUBMISSION_PROTOCOL, peer, refusal);
     await endWith(stream, utf8(errorText(refusal)));
@@ -194,20 +195,22 @@ export class SubmissionServer {
     events: number,
     bytes: number,
   ): Promise<readonly SubmissionAnswer[]> {
-    const allowed = await this.#spend(peer, events, bytes);
-    if (!allowed.ok) {
-      this.#onRefused?.(SUBMISSION_PROTOCOL, peer, allowed.refusal);
-      return Array.from({ length: events }, () => ({ kind: 'refused', refusal: allowed.refusal }));
-    }
+    const refuseAll = (refusal: Refusal): readonly SubmissionAnswer[] =>
+      Array.from({ length: events }, () => ({ kind: 'refused', refusal }));
+    // Counted before anything is awaited, so that batches that arrive together see each other.
     this.#pendingEvents += events;
     try {
+      const allowed = await this.#spend(peer, events, bytes);
+      if (!allowed.ok) {
+        this.#onRefused?.(SUBMISSION_PROTOCOL, peer, allowed.refusal);
+        return refuseAll(allowed.refusal);
+      }
       const answers = await this.#handler(peer, submission);
       assert(answers.length === events, 'every event has its answer', { answers: answers.length, events });
       return answers;
     } catch (error) {
       if (error instanceof AssertionError) throw error;
-      const refusal = error instanceof CodedError ? error : INTERNAL;
-      return Array.from({ length: events }, () => ({ kind: 'refused', refusal }));
+      return refuseAll(error instanceof CodedError ? error : INTERNAL);
     } finally {
       this.#pendingEvents -= events;
     }
@@ -215,7 +218,7 @@ export class SubmissionServer {
 
   async #spend(peer: string, events: number, bytes: number): Promise<Result<void>> {
     const { maxEvents } = this.#limits;
-    if (this.#pendingEvents + events > maxEvents) {
+    if (this.#pendingEvents > maxEvents) {
       return refuse('busy', 'the queue of submissions is full: retry later', {
         pendingEvents: this.#pendingEvents,
         maxEvents,

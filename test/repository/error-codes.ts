@@ -39,6 +39,8 @@ export function findCodes(sources: readonly Source[]): CodesFound {
       if (expression === undefined) return;
       const where = `${file.fileName}:${file.getLineAndCharacterOfPosition(expression.getStart()).line + 1}`;
       const literals = literalsOf(expression);
+      // The code of another library's error, put beside its message: none where it has none.
+      if (ts.isPropertyAssignment(node) && /: ''$/.test(expression.getText())) return;
       if (literals === undefined) opaque.push(where);
       else uses.push(...literals.map((code) => ({ code, where })));
     });

@@ -39,9 +39,8 @@ export function findCodes(sources: readonly Source[]): CodesFound {
       if (expression === undefined) return;
       const where = `${file.fileName}:${file.getLineAndCharacterOfPosition(expression.getStart()).line + 1}`;
       const literals = literalsOf(expression);
-      // The code of another library's error, put beside its message: none where it has none.
-      if (ts.isPropertyAssignment(node) && /: ''$/.test(expression.getText())) return;
-      if (literals === undefined) opaque.push(where);
+      // An object may hold a code that came from elsewhere: over the wire, or of another library's error.
+      if (literals === undefined) opaque.push(...(ts.isCallExpression(node) ? [where] : []));
       else uses.push(...literals.map((code) => ({ code, where })));
     });
   }
@@ -93,6 +92,10 @@ function literalsOf(expression: ts.Expression): readonly string[] | undefined {
   if (ts.isConditionalExpression(expression)) {
     const [whenTrue, whenFalse] = [literalsOf(expression.whenTrue), literalsOf(expression.whenFalse)];
     return whenTrue && whenFalse && [...whenTrue, ...whenFalse];
+  }
+  if (ts.isBinaryExpression(expression) && expression.operatorToken.kind === ts.SyntaxKind.QuestionQuestionToken) {
+    const [left, right] = [literalsOf(expression.left), literalsOf(expression.right)];
+    return left && right && [...left, ...right];
   }
   if (isNamed(expression, 'code')) return [];
   if (ts.isPropertyAccessExpression(expression) && isNamed(expression.name, 'code')) return [];

@@ -65,6 +65,7 @@ describe('codes are found', () => {
     ['in a call', "refuse('a-b', 'text');", ['a-b']],
     ['in a call of an exception', "throw codedError('a-b', 'text');", ['a-b']],
     ['in both branches of a choice', "refuse(cut ? 'a' : ('b'), 'text');", ['a', 'b']],
+    ['where none came from elsewhere', "throw codedError(answer.code ?? 'a-b', 'text');", ['a-b']],
     ['in a refusal written out', "const r = { code: 'a-b', message: 'text', details: {} };", ['a-b']],
     ['in a class', "class E extends Error { readonly code = 'a-b'; }", ['a-b']],
     ['through a function', "function no(code: string) { return refuse(code, 'text'); }\nno('a-b');", ['a-b']],

@@ -1,0 +1,95 @@
+/** The other end of the control endpoint. */
+import { request } from 'node:http';
+import { createInterface } from 'node:readline';
+import { codedError } from '../base/result.ts';
+import { socketPath } from './control.ts';
+import type { ReadReport } from './read-report.ts';
+import type { CommitNotice, ComponentHealth, NodeStatus, ReadOptions } from './status.ts';
+
+/** A node that answers at all answers within this time; reads ask other peers first. */
+const DEADLINE_MS = 5_000;
+const READ_DEADLINE_MS = 30_000;
+
+export interface HealthReport {
+  readonly healthy: boolean;
+  readonly components: readonly ComponentHealth[];
+}
+
+/** All calls throw CodedError `node-not-running` when nobody answers, and the node's own code when it refuses. */
+export class ControlClient {
+  readonly #socket: string;
+
+  /** @param socket `control.sock` in the node's data directory */
+  constructor(socket: string) {
+    this.#socket = socket;
+  }
+
+  async status(): Promise<NodeStatus> {
+    return (await this.#call('GET', '/status')) as NodeStatus;
+  }
+
+  async health(): Promise<HealthReport> {
+    return (await this.#call('GET', '/health', undefined, DEADLINE_MS, [200, 503])) as HealthReport;
+  }
+
+  async read(peerId: string, options: ReadOptions = {}): Promise<ReadReport> {
+    return (await this.#call('POST', '/read', { peerId, ...options }, READ_DEADLINE_MS)) as ReadReport;
+  }
+
+  /** Asks the node to stop; its process ends some moments later. */
+  async stop(): Promise<void> {
+    await this.#call('POST', '/stop', {}, DEADLINE_MS, [202]);
+  }
+
+  /** Blocks as they become durable, until the signal aborts or the node ends. */
+  async *commits(signal: AbortSignal): AsyncGenerator<CommitNotice> {
+    const response = await this.#open('GET', '/commits', undefined, signal);
+    try {
+      for await (const line of createInterface({ input: response })) yield JSON.parse(line) as CommitNotice;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      response.destroy();
+    }
+  }
+
+  async #call(
+    method: string,
+    path: string,
+    body?: unknown,
+    deadlineMs = DEADLINE_MS,
+    expected: readonly number[] = [200],
+  ): Promise<unknown> {
+    const response = await this.#open(method, path, body, AbortSignal.timeout(deadlineMs));
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    const answer = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { code?: string; message?: string };
+    if (expected.includes(response.statusCode ?? 0)) return answer;
+    throw codedError(answer.code ?? 'control-failed', answer.message ?? `the node answered ${response.statusCode}`, {
+      status: response.statusCode ?? 0,
+    });
+  }
+
+  #open(
+    method: string,
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<import('node:http').IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const call = request({ socketPath: socketPath(this.#socket), method, path, signal, agent: false }, resolve);
+      call.once('error', (error) => {
+        reject(
+          codedError(
+            'node-not-running',
+            `no node answers on ${this.#socket}; start it with "hotledger start"`,
+            { socket: this.#socket, reason: error.message },
+            { cause: error },
+          ),
+        );
+      });
+      if (body !== undefined) call.setHeader('content-type', 'application/json');
+      call.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The control endpoint of a running node: HTTP over a unix-domain socket inside its data directory, which only the
+ * user that runs the node can open. It is how the other commands talk to a node on the same machine.
+ *
+ *   GET  /status    NodeStatus
+ *   GET  /health    {healthy, components}; status 503 when a component is not healthy
+ *   GET  /commits   one CommitNotice a line, from now on, until the client hangs up
+ *   POST /read      {peerId, maxAgeMs?, from?} -> ReadReport, or 422 with the refusal
+ *   POST /stop      202, and the node stops
+ */
+import { chmod, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { relative } from 'node:path';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { codedError } from '../base/result.ts';
+import { stringifyWithDigits } from '../ledger/record-view.ts';
+import type { RunningNode } from './status.ts';
+
+/** `sun_path` of a unix-domain socket, without its terminating zero (unix(7)). */
+const MAX_SOCKET_PATH_BYTES = 107;
+/** A watcher that has this much unread is cut off. */
+const MAX_WATCHER_BACKLOG_BYTES = 4 * 1024 * 1024;
+const MAX_BODY_BYTES = 16 * 1024;
+
+const readRequest = z.strictObject({
+  peerId: z.string().max(128),
+  maxAgeMs: z.number().positive().optional(),
+  from: z.string().max(256).optional(),
+});
+
+export interface ControlOptions {
+  readonly socket: string;
+  readonly node: RunningNode;
+  /** Called once, after the answer to POST /stop went out. */
+  readonly stop: () => void;
+}
+
+/**
+ * @returns a function that closes the endpoint
+ * @throws CodedError `node-already-running`, `control-path-too-long`
+ */
+export async function startControl(options: ControlOptions): Promise<() => Promise<void>> {
+  const path = socketPath(options.socket);
+  await clearStaleSocket(options.socket, path);
+  const server = fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true });
+  addRoutes(server, options);
+  await server.listen({ path });
+  await chmod(options.socket, 0o600);
+  return async () => {
+    await server.close();
+    await rm(options.socket, { force: true });
+  };
+}
+
+/** The shorter of the absolute and the relative path, as the system bounds it. @throws CodedError */
+export function socketPath(socket: string): string {
+  const nearer = relative(process.cwd(), socket);
+  const path = nearer !== '' && nearer.length < socket.length ? nearer : socket;
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+    throw codedError('control-path-too-long', `${socket} is too long for a socket; choose a shorter data directory`, {
+      bytes: Buffer.byteLength(path),
+      maxBytes: MAX_SOCKET_PATH_BYTES,
+    });
+  }
+  return path;
+}
+
+function addRoutes(server: FastifyInstance, { node, stop }: ControlOptions): void {
+  server.get('/status', (_request, reply) => send(reply, 200, node.status()));
+  server.get('/health', (_request, reply) => {
+    const { components } = node.status();
+    const healthy = components.every((component) => component.healthy);
+    return send(reply, healthy ? 200 : 503, { healthy, components });
+  });
+  server.get('/commits', (_request, reply) => {
+    streamCommits(node, reply);
+  });
+  server.post('/read', async (request, reply) => {
+    const parsed = readRequest.safeParse(request.body);
+    if (!parsed.success) return send(reply, 400, { code: 'request-invalid', message: parsed.error.message });
+    const { peerId, maxAgeMs, from } = parsed.data;
+    const read = await node.read(peerId, {
+      ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
+      ...(from === undefined ? {} : { from }),
+    });
+    return read.ok ? send(reply, 200, read.value) : send(reply, 422, read.refusal);
+  });
+  server.post('/stop', (_request, reply) => {
+    reply.raw.once('finish', stop);
+    return send(reply, 202, { stopping: true });
+  });
+}
+
+function send(reply: FastifyReply, status: number, body: unknown): FastifyReply {
+  return reply.code(status).type('application/json').send(stringifyWithDigits(body));
+}
+
+function streamCommits(node: RunningNode, reply: FastifyReply): void {
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  raw.flushHeaders();
+  const end = node.onCommit((notice) => {
+    if (raw.writableLength > MAX_WATCHER_BACKLOG_BYTES) raw.destroy();
+    else raw.write(`${stringifyWithDigits(notice)}\n`);
+  });
+  raw.once('close', end);
+}
+
+/** A socket that nobody answers on was left by a killed process. */
+async function clearStaleSocket(socket: string, path: string): Promise<void> {
+  const answered = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => {
+      resolve(false);
+    });
+  });
+  if (answered) {
+    throw codedError('node-already-running', `a node answers on ${socket}; stop it first`, { socket });
+  }
+  await rm(socket, { force: true });
+}

@@ -1,0 +1,92 @@
+/** A node as a process: log, control socket, address file, signals, and an orderly end whatever the reason. */
+import { rm } from 'node:fs/promises';
+import { createLog, flushLog, type Logger } from '../observability/log.ts';
+import { startControl } from './control.ts';
+import type { NodeConfig } from './config.ts';
+import { startNode } from './start.ts';
+import type { RunningNode } from './status.ts';
+
+/** A stop that takes longer than this is cut short: what was acknowledged is durable already. */
+const STOP_DEADLINE_MS = 10_000;
+
+export interface RunOptions {
+  /** Stop when standard input ends, so that no node outlives the program that started it. */
+  readonly untilInputEnds: boolean;
+}
+
+/** Settles after a stop that was asked for. @throws the reason when the node fails to start or stops by itself */
+export async function runNode(config: NodeConfig, options: RunOptions): Promise<void> {
+  const log = createLog(config.log);
+  const asked = stopRequests(options);
+  try {
+    const node = await startNode(config, log);
+    await serve(node, config, asked, log);
+    log.info('stopped');
+  } catch (error) {
+    log.fatal({ err: error }, 'the node stops');
+    throw error;
+  } finally {
+    await flushLog(log);
+  }
+}
+
+async function serve(node: RunningNode, config: NodeConfig, asked: StopRequests, log: Logger): Promise<void> {
+  const closeControl = await startControl({
+    socket: config.controlSocket,
+    node,
+    stop: () => {
+      asked.ask('control socket');
+    },
+  });
+  log.info({ peerId: node.status().peerId, listen: node.listenAddrs, role: config.role }, 'started');
+  try {
+    const reason = await Promise.race([asked.first, node.failed]);
+    log.info({ reason }, 'stopping');
+  } finally {
+    await closeControl();
+    await rm(config.addressFile, { force: true });
+    await withDeadline(node.stop(), STOP_DEADLINE_MS);
+  }
+}
+
+interface StopRequests {
+  /** Settles with the first reason. */
+  readonly first: Promise<string>;
+  ask(reason: string): void;
+}
+
+function stopRequests({ untilInputEnds }: RunOptions): StopRequests {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let asked = false;
+  const ask = (reason: string): void => {
+    // A second request means that the first takes too long for whoever asks.
+    if (asked && reason.startsWith('SIG')) process.exit(1);
+    asked = true;
+    resolve(reason);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      ask(signal);
+    });
+  }
+  if (untilInputEnds) {
+    process.stdin.resume();
+    process.stdin.once('end', () => {
+      ask('standard input ended');
+    });
+    process.stdin.once('error', () => {
+      ask('standard input ended');
+    });
+  }
+  return { first: promise, ask };
+}
+
+async function withDeadline(work: Promise<void>, deadlineMs: number): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, deadlineMs);
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,75 @@
+/** What a running node says of itself, and the handle that its starter holds. Plain data: it crosses the control socket as JSON. */
+import type { Hash } from '../base/hash.ts';
+import type { Result } from '../base/result.ts';
+import type { EngineStatus } from '../consensus/engine.ts';
+import type { ReadReport } from './read-report.ts';
+
+export interface NodeStatus extends EngineStatus {
+  readonly chainId: string;
+  readonly role: 'validator' | 'observer';
+  readonly peerId: string;
+  /** Position in the validator set; null for an observer. */
+  readonly index: number | null;
+  /** Version of the program. */
+  readonly version: string;
+  /** Seconds since the process started the node. */
+  readonly upSeconds: number;
+  /** Connected libp2p peers. */
+  readonly peers: number;
+  readonly listenAddrs: readonly string[];
+  /** Blocks committed since the start, by consensus or by sync. */
+  readonly commits: number;
+  /** Events in those blocks. */
+  readonly eventsCommitted: number;
+  readonly rssBytes: number;
+  readonly projections: readonly ProjectionCursor[];
+  readonly components: readonly ComponentHealth[];
+}
+
+export interface ProjectionCursor {
+  readonly name: string;
+  /** The last block height that the projection holds. */
+  readonly height: number;
+}
+
+export interface ComponentHealth {
+  readonly name: 'store' | 'consensus' | 'network' | 'gossip' | 'dht' | 'sync' | 'submission' | 'projections';
+  readonly healthy: boolean;
+  /** One sentence: what is wrong and what to do, or what is right. */
+  readonly detail: string;
+}
+
+/** A block that became durable, as told to those who watch. */
+export interface CommitNotice {
+  readonly height: number;
+  readonly blockId: Hash;
+  readonly stateRoot: Hash;
+  /** Unix seconds. */
+  readonly timestamp: number;
+  readonly events: readonly {
+    readonly id: Hash;
+    readonly type: string;
+    readonly peerId: string;
+    readonly seq: number;
+  }[];
+}
+
+export interface ReadOptions {
+  /** Refuse with `too-old` when the proven head is older, or of unknown age. Absent: any age will do. */
+  readonly maxAgeMs?: number;
+  /** Multiaddr of the one peer to ask; absent: any peer known, then the DHT. */
+  readonly from?: string;
+}
+
+export interface RunningNode {
+  readonly listenAddrs: readonly string[];
+  status(): NodeStatus;
+  /** A record from other peers, checked against the certificate, never against this node's own state. */
+  read(peerId: string, options: ReadOptions): Promise<Result<ReadReport>>;
+  /** @returns a function that ends the subscription */
+  onCommit(listener: (notice: CommitNotice) => void): () => void;
+  /** Settles once everything acknowledged is durable and the store is closed. */
+  stop(): Promise<void>;
+  /** Rejects with the reason when the node stops by itself: a failed write, or a broken assertion. */
+  readonly failed: Promise<never>;
+}

@@ -1,0 +1,38 @@
+/** Structured logs by pino: one JSON object a line, level and component on each, never a key. */
+import { pino, type Logger } from 'pino';
+
+export type { Logger } from 'pino';
+
+export interface LogOptions {
+  readonly level: string;
+  /** A file to append to; absent: standard output. */
+  readonly file?: string | undefined;
+}
+
+/** @returns a root logger; rooms take `log.child({ component })` */
+export function createLog(options: LogOptions): Logger {
+  const destination = pino.destination(
+    options.file === undefined
+      ? { dest: 1, sync: false }
+      : { dest: options.file, append: true, mkdir: true, sync: false },
+  );
+  return pino(
+    {
+      level: options.level,
+      base: { pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: ['identityKeyHex', '*.identityKeyHex', 'secretKey', '*.secretKey'], censor: '[secret]' },
+    },
+    destination,
+  );
+}
+
+/** Writes out what is buffered; called before the process ends. */
+export function flushLog(log: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    log.flush(() => {
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+// Plain JavaScript on purpose: it has to run, and say what is wrong, on a Node that cannot run the program itself.
+import { existsSync } from 'node:fs';
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+
+if (major < 22 || (major === 22 && minor < 18)) {
+  process.stderr.write(
+    'hotledger: error node-too-old: this is Node ' +
+      process.versions.node +
+      ', and hotledger needs 22.18 or newer.\n' +
+      'In a checkout, "npm start" and "npx hotledger" use the Node that "npm ci" installed; else see https://nodejs.org.\n',
+  );
+  process.exitCode = 1;
+} else {
+  // A checkout runs its TypeScript directly; an installed package has only what was built from it.
+  const source = new URL('../src/cli/main.ts', import.meta.url);
+  const { main } = await import(
+    existsSync(source) ? source.href : new URL('../dist/cli/main.js', import.meta.url).href
+  );
+  process.exitCode = await main(process.argv.slice(2));
+}

@@ -1,0 +1,26 @@
+/**
+ * What to do next, for errors whose own message cannot know it: they come from rooms that serve more than this
+ * command line. The full list is in docs/errors.md.
+ */
+const ADVICE: Readonly<Record<string, string>> = {
+  'store-locked': 'Another process has this data directory open: stop that node first ("hotledger status" shows it).',
+  'store-missing': 'There is no ledger in this directory yet: "hotledger start" makes it.',
+  'store-corrupt': 'Restore the directory from a backup, or move it away and let the node sync from its peers.',
+  'store-disk-full': 'Free some space and start again; nothing that was acknowledged is lost.',
+  'chain-mismatch': 'The data directory belongs to another network: choose the genesis file it was started with.',
+  'key-mismatch': 'The data directory belongs to another key: choose the key it was started with.',
+  'layout-newer': 'A newer version of hotledger wrote this directory: use that version.',
+  'listen-failed': 'Choose another address with --listen, or stop what uses this one.',
+  'no-quorum': 'Too few validators are up to agree; nothing is lost. Try again when they are back.',
+  busy: 'The validator has more than it can queue; try again after the time it states.',
+  'signature-required': 'Sign the event: "hotledger submit" does it with --key.',
+  superseded: 'The ledger holds a newer event of this node; submit again with a higher --seq.',
+  'too-old': 'Ask another peer with --from, or allow an older answer with --max-age.',
+  'age-unknown': 'Too few validators stated their head in time; ask again, or leave --max-age out.',
+  'state-root-mismatch':
+    'What is on disk is not what was agreed: keep the directory for inspection and sync a new one.',
+};
+
+export function adviceFor(code: string): string | undefined {
+  return ADVICE[code];
+}

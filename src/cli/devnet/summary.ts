@@ -1,0 +1,69 @@
+/** The end of a devnet run as facts, and the verdict over them: a pure function. */
+import type { Percentiles } from './latency.ts';
+
+export interface ProcessSummary {
+  readonly name: string;
+  readonly role: 'validator' | 'observer';
+  readonly peerId: string;
+  /** null: it did not answer at the end. */
+  readonly height: number | null;
+  readonly stateRoot: string | null;
+  readonly rssBytes: number | null;
+}
+
+/** An event that was acknowledged, whose node's record does not show it. */
+export interface MissingEvent {
+  readonly peerId: string;
+  readonly acknowledgedSeq: number;
+  /** The last one that the verified record holds; null: no record. */
+  readonly recordSeq: number | null;
+}
+
+export interface DevnetFacts {
+  readonly chainId: string;
+  readonly durationSeconds: number;
+  readonly processes: readonly ProcessSummary[];
+  readonly events: {
+    readonly submitted: number;
+    readonly acknowledged: number;
+    /** Committed by the network in this run, those acknowledged and those whose acknowledgement was lost. */
+    readonly committed: number;
+    readonly refused: number;
+    /** How often each code refused one. */
+    readonly refusedBy: Readonly<Record<string, number>>;
+    /** No answer came: neither acknowledged nor refused. */
+    readonly unanswered: number;
+  };
+  readonly latencyMs: Percentiles | null;
+  readonly reads: { readonly ok: number; readonly failed: number; readonly firstFailure: string | null };
+  readonly missing: readonly MissingEvent[];
+  /** Nodes whose acknowledged events could not be looked for. */
+  readonly unchecked: number;
+}
+
+export interface DevnetSummary extends DevnetFacts {
+  readonly ok: boolean;
+  /** The height at which all processes ended, or null when they differ. */
+  readonly commonHeight: number | null;
+  /** Why it is not ok, each a sentence. */
+  readonly problems: readonly string[];
+}
+
+export function summarize(facts: DevnetFacts): DevnetSummary {
+  const heights = new Set(facts.processes.map(({ height }) => height));
+  const roots = new Set(facts.processes.map(({ stateRoot }) => stateRoot));
+  const silent = facts.processes.filter(({ height }) => height === null).map(({ name }) => name);
+  const commonHeight = heights.size === 1 ? (facts.processes[0]?.height ?? null) : null;
+  const problems = [
+    ...(silent.length > 0 ? [`no answer from ${silent.join(', ')}`] : []),
+    ...(silent.length === 0 && commonHeight === null ? [`heights differ: ${[...heights].join(', ')}`] : []),
+    ...(commonHeight !== null && roots.size > 1 ? [`state roots differ at height ${commonHeight}`] : []),
+    ...(facts.missing.length > 0 ? [`${facts.missing.length} nodes miss an acknowledged event`] : []),
+    ...(facts.unchecked > 0 ? [`${facts.unchecked} nodes could not be checked for acknowledged events`] : []),
+    ...(facts.reads.failed > 0
+      ? [`${facts.reads.failed} verified reads failed, the first with ${facts.reads.firstFailure}`]
+      : []),
+    ...(facts.events.acknowledged === 0 ? ['nothing was acknowledged'] : []),
+  ];
+  return { ...facts, ok: problems.length === 0, commonHeight, problems };
+}

@@ -1,0 +1,66 @@
+/** Exit codes, documented in docs/cli.md, and how an error is told: its code, what happened, what to do next. */
+import { CodedError, type Refusal } from '../base/result.ts';
+import { stringifyWithDigits } from '../ledger/record-view.ts';
+import { adviceFor } from './advice.ts';
+import type { Terminal } from './terminal.ts';
+
+export const EXIT = {
+  ok: 0,
+  error: 1,
+  /** Flags or configuration that make no sense. */
+  usage: 2,
+  /** An answer that cannot be verified, or is not fresh enough. */
+  unverified: 3,
+  /** The network refused what was submitted. */
+  refused: 4,
+  /** Nobody answered, or no quorum: the same command may succeed later. */
+  unavailable: 5,
+  /** Two things that must be equal are not. */
+  differs: 6,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** A failure with an exit code of its own; anything else that is thrown exits by its code, or with 1. */
+export class CommandFailure extends CodedError {
+  readonly exit: ExitCode;
+  /** The command has printed what there is to say; with `--json` nothing may follow it. */
+  readonly told: boolean;
+
+  constructor(exit: ExitCode, refusal: Refusal, told = false) {
+    super(refusal);
+    this.exit = exit;
+    this.told = told;
+  }
+}
+
+const UNAVAILABLE = new Set(['node-not-running', 'peer-unreachable', 'no-quorum', 'busy', 'dial-failed', 'deadline']);
+
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CommandFailure) return error.exit;
+  if (!(error instanceof CodedError)) return EXIT.error;
+  if (error.code.startsWith('config-') || error.code === 'usage') return EXIT.usage;
+  return UNAVAILABLE.has(error.code) ? EXIT.unavailable : EXIT.error;
+}
+
+/** Prints the error: one JSON object on standard output with `--json`, else lines on standard error. */
+export function tellError(error: unknown, json: boolean, terminal: Terminal): void {
+  if (error instanceof CommandFailure && error.told && json) return;
+  const { code, message, details } = describe(error);
+  const next = adviceFor(code);
+  if (json) {
+    terminal.out(stringifyWithDigits({ error: { code, message, details, ...(next === undefined ? {} : { next }) } }));
+    return;
+  }
+  terminal.err(`hotledger: error ${code}: ${message}`);
+  const numbers = Object.entries(details).map(([name, value]) => `${name}=${String(value)}`);
+  if (numbers.length > 0) terminal.err(`  ${numbers.join(' ')}`);
+  if (next !== undefined) terminal.err(`  ${next}`);
+}
+
+function describe(error: unknown): Refusal {
+  if (error instanceof CodedError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const stack = error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {};
+  return { code: 'unexpected', message, details: stack };
+}

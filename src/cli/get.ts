@@ -1,0 +1,77 @@
+/** `hotledger get`: one record, checked against the certificate, whoever served it. */
+import { Command } from 'commander';
+import type { ReadReport } from '../node/read-report.ts';
+import { CommandFailure, EXIT } from './exit.ts';
+import { networkOf, withNetworkChoice, type NetworkChoice } from './network-choice.ts';
+import { duration } from './options.ts';
+import { durationText, printFacts, printJson, type Fact } from './print.ts';
+import type { Terminal } from './terminal.ts';
+
+interface Options extends NetworkChoice {
+  readonly maxAge?: number;
+  readonly timeout: number;
+  readonly json?: true;
+}
+
+const EXAMPLES = `
+Needs no data directory: the genesis file is all that it trusts. It asks the peers that it knows, or those named with
+--from, and falls back on the DHT. Exits with 3 when what was served cannot be verified, or is older than --max-age.
+
+Examples:
+  hotledger get 16Uiu2HAm... --config .devnet/observer/config.json
+  hotledger get 16Uiu2HAm... --genesis genesis.json --from /dns/v1.example.org/tcp/4001/p2p/12D3... --max-age 30s
+  hotledger get 16Uiu2HAm... --config ./me/config.json --json | jq .node`;
+
+export function getCommand(terminal: Terminal): Command {
+  return withNetworkChoice(
+    new Command('get')
+      .summary('read the record of a node, verified')
+      .description('Prints the record of a node with the height it is proven at, its age, and who signed for it.')
+      .argument('<peerid>', 'the node, base58 or CIDv1'),
+  )
+    .option('--max-age <time>', 'refuse an answer that is older, or of unknown age', duration)
+    .option('--timeout <time>', 'give up after this time', duration, 20_000)
+    .option('--json', 'print JSON')
+    .addHelpText('after', EXAMPLES)
+    .action((peerId: string, options: Options) => get(peerId, options, terminal));
+}
+
+async function get(peerId: string, options: Options, terminal: Terminal): Promise<void> {
+  const network = await networkOf(options, terminal);
+  const { openLightReader } = await import('../node/light-reader.ts');
+  const reader = await openLightReader(network);
+  try {
+    const read = await reader.read(peerId, { maxAgeMs: options.maxAge, timeoutMs: options.timeout });
+    if (!read.ok) throw unverified(read.refusal);
+    if (options.json) printJson(terminal, read.value);
+    else tellRead(read.value, terminal);
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Nobody answering is another matter than an answer that does not hold. */
+export function unverified(refusal: ConstructorParameters<typeof CommandFailure>[1]): CommandFailure {
+  const silent = refusal.code === 'peer-unreachable';
+  return new CommandFailure(silent ? EXIT.unavailable : EXIT.unverified, refusal);
+}
+
+export function tellRead(report: ReadReport, terminal: Terminal): void {
+  const { node } = report;
+  const record: Fact[] =
+    node === null
+      ? [['record', 'none: proven absent']]
+      : Object.entries(node)
+          .filter(([, value]) => value !== undefined)
+          .map(([name, value]) => [name, Array.isArray(value) ? value.join(' ') : String(value)]);
+  printFacts(terminal, [
+    ['verified', `yes, ${report.trust}`],
+    ['chain', report.chainId],
+    ['height', report.height],
+    ['age', report.ageMs === null ? 'unknown' : durationText(report.ageMs)],
+    ['signed by', `${report.signers.length} of ${report.validators} validators: ${report.signers.join(' ')}`],
+    ['served by', report.servedBy],
+    ['sequence', report.lastSeq],
+    ...record,
+  ]);
+}

@@ -1,0 +1,55 @@
+/** For commands that ask a network rather than a node on this machine: which chain, and whom to ask first. */
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { codedError } from '../base/result.ts';
+import type { Genesis } from '../ledger/genesis.ts';
+import { AddressBook, peerIdOfAddress } from '../node/address-book.ts';
+import { readGenesisFile } from '../node/genesis-file.ts';
+import { configOf, gathered } from './options.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface NetworkChoice {
+  readonly config?: string;
+  readonly genesis?: string;
+  readonly from?: readonly string[];
+}
+
+/** A chain to trust, and addresses of peers to ask. */
+export interface Network {
+  readonly genesis: Genesis;
+  readonly addresses: AddressBook;
+  /** Peers named with `--from`, each with its address; empty: whoever is known. */
+  readonly named: readonly { readonly peerId: string; readonly multiaddrs: readonly string[] }[];
+}
+
+export function withNetworkChoice(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'take genesis and peers from this configuration (default: $HOTLEDGER_CONFIG)')
+    .option('--genesis <file>', 'the genesis to trust')
+    .option('--from <addr>', 'multiaddr of a peer to ask, ending in /p2p/ID; repeatable', gathered);
+}
+
+/** @throws CodedError `usage` when neither a configuration nor a genesis is named */
+export async function networkOf(choice: NetworkChoice, terminal: Terminal): Promise<Network> {
+  const named = (choice.from ?? []).map((address) => {
+    const peerId = peerIdOfAddress(address);
+    if (peerId === undefined) {
+      throw codedError('usage', `--from ${address} must end in /p2p/<peer id>, so that whoever answers is checked`);
+    }
+    return { peerId, multiaddrs: [address] };
+  });
+  const hasConfig = choice.config !== undefined || terminal.environment['HOTLEDGER_CONFIG'] !== undefined;
+  if (!hasConfig && choice.genesis === undefined) {
+    throw codedError('usage', 'name the network with --config FILE, or with --genesis FILE and --from ADDR');
+  }
+  const config = hasConfig ? await configOf(choice, {}, terminal) : undefined;
+  const genesis = await readGenesisFile(
+    choice.genesis === undefined ? (config?.genesis ?? '') : resolve(terminal.directory, choice.genesis),
+  );
+  const known = new Map(genesis.validators.map(({ peerId, multiaddrs }) => [peerId, multiaddrs]));
+  const addresses = new AddressBook(known, config?.bootstrap ?? [], [
+    ...(config?.addressFiles ?? []),
+    ...(config === undefined ? [] : [config.addressFile]),
+  ]);
+  return { genesis, addresses, named };
+}

@@ -1,0 +1,81 @@
+/** Options that several commands take, and the parsers of their values. */
+import { Command, InvalidArgumentError } from 'commander';
+import { join, resolve } from 'node:path';
+import { loadConfig, type ConfigOverlay, type NodeConfig } from '../node/config.ts';
+import { codedError } from '../base/result.ts';
+import type { Terminal } from './terminal.ts';
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `30s`, `500ms`, `2h`; a bare number is seconds. @returns milliseconds */
+export function duration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('Write a duration such as 500ms, 30s, 10m or 2h.');
+  return Number(match[1]) * (UNITS_MS[match[2] ?? 's'] ?? 1000);
+}
+
+/** @returns a parser of whole numbers in [min, max] */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`Write a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value > 0) || !Number.isFinite(value)) {
+    throw new InvalidArgumentError('Write a number above 0.');
+  }
+  return value;
+}
+
+/** For an option that may be given several times, each with one or more values by commas. */
+export function gathered(text: string, before: readonly string[] | undefined): readonly string[] {
+  const values = text
+    .split(',')
+    .map((value) => value.trim())
+    .filter((value) => value !== '');
+  return [...(before ?? []), ...values];
+}
+
+/** `--config FILE` or `--data DIR`: which node on this machine is meant. */
+export function withNodeChoice(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'configuration of the node (default: $HOTLEDGER_CONFIG)')
+    .option('--data <dir>', "the node's data directory, in place of its configuration");
+}
+
+export interface NodeChoice {
+  readonly config?: string;
+  readonly data?: string;
+}
+
+/** @throws CodedError `usage` when neither is given, or as `loadConfig` does */
+export async function controlSocketOf(choice: NodeChoice, terminal: Terminal): Promise<string> {
+  if (choice.data !== undefined) return join(resolve(terminal.directory, choice.data), 'control.sock');
+  return (await configOf(choice, {}, terminal)).controlSocket;
+}
+
+/** The configuration that a command works with; warnings go to standard error. */
+export async function configOf(
+  choice: Pick<NodeChoice, 'config'>,
+  flags: ConfigOverlay,
+  terminal: Terminal,
+): Promise<NodeConfig> {
+  const file = choice.config ?? terminal.environment['HOTLEDGER_CONFIG'];
+  if (file === undefined && Object.keys(flags).length === 0 && terminal.environment['MASA_DIR'] === undefined) {
+    throw codedError('usage', 'name the node with --config FILE, or set HOTLEDGER_CONFIG');
+  }
+  const { config, warnings } = await loadConfig({
+    file,
+    environment: terminal.environment,
+    flags,
+    directory: terminal.directory,
+  });
+  for (const warning of warnings) terminal.err(`hotledger: warning ${warning.code}: ${warning.message}`);
+  return config;
+}

@@ -1,0 +1,62 @@
+/** `hotledger status`: what a node on this machine says of itself. */
+import { Command } from 'commander';
+import { ControlClient } from '../node/control-client.ts';
+import type { NodeStatus } from '../node/status.ts';
+import { CommandFailure, EXIT } from './exit.ts';
+import { controlSocketOf, withNodeChoice, type NodeChoice } from './options.ts';
+import { durationText, megabytes, printFacts, printJson } from './print.ts';
+import type { Terminal } from './terminal.ts';
+
+interface Options extends NodeChoice {
+  readonly json?: true;
+}
+
+const EXAMPLES = `
+Exits with 0 when every component is healthy, 1 when one is not, 5 when no node answers.
+
+Examples:
+  hotledger status --config ./net/validator-1/config.json
+  hotledger status --data .devnet/observer/data --json | jq .height`;
+
+export function statusCommand(terminal: Terminal): Command {
+  return withNodeChoice(
+    new Command('status')
+      .summary('show the state of a node on this machine')
+      .description('Asks a running node on this machine, over the control socket in its data directory.'),
+  )
+    .option('--json', 'print JSON')
+    .addHelpText('after', EXAMPLES)
+    .action((options: Options) => status(options, terminal));
+}
+
+async function status(options: Options, terminal: Terminal): Promise<void> {
+  const now = await new ControlClient(await controlSocketOf(options, terminal)).status();
+  if (options.json) printJson(terminal, now);
+  else tell(now, terminal);
+  const broken = now.components.filter((component) => !component.healthy);
+  if (broken.length === 0) return;
+  const message = broken.map(({ name, detail }) => `${name}: ${detail}`).join('; ');
+  throw new CommandFailure(EXIT.error, { code: 'unhealthy', message, details: {} }, true);
+}
+
+function tell(now: NodeStatus, terminal: Terminal): void {
+  printFacts(terminal, [
+    ['chain', now.chainId],
+    ['peer id', now.peerId],
+    ['role', now.index === null ? now.role : `${now.role} ${now.index}`],
+    ['version', now.version],
+    ['up', durationText(now.upSeconds * 1000)],
+    ['engine', `${now.engine}, epoch ${now.epoch}, round ${now.round}${now.idle ? ', idle' : ''}`],
+    ['signs', now.role === 'observer' ? 'no' : (now.silentBecause ?? 'yes')],
+    ['height', now.height],
+    ['head', now.headId],
+    ['state root', now.stateRoot],
+    ['waiting', `${now.mempoolEvents} events, ${now.uncommittedBlocks} uncommitted blocks`],
+    ['committed', `${now.commits} blocks, ${now.eventsCommitted} events since the start`],
+    ['peers', now.peers],
+    ['memory', megabytes(now.rssBytes)],
+    ...now.listenAddrs.map((address) => ['listens on', address] as const),
+    ...now.projections.map(({ name, height }) => [`projection ${name}`, `height ${height}`] as const),
+    ...now.components.map(({ name, healthy, detail }) => [name, `${healthy ? 'ok' : 'NOT OK'}, ${detail}`] as const),
+  ]);
+}

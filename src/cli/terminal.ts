@@ -1,0 +1,29 @@
+/** Where a command prints and what surrounds it: handed in, so that a command is tested without a process of its own. */
+export interface Terminal {
+  /** Whole lines for the reader or the next program in the pipe. */
+  out(line: string): void;
+  /** Whole lines about the work itself: progress, warnings, errors. */
+  err(line: string): void;
+  /** Bytes as they are, for a view that redraws itself. */
+  raw(text: string): void;
+  /** Whether standard output is a terminal, which a live view needs. */
+  readonly interactive: boolean;
+  columns(): number;
+  rows(): number;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where relative paths start. */
+  readonly directory: string;
+}
+
+export function processTerminal(): Terminal {
+  return {
+    out: (line) => void process.stdout.write(`${line}\n`),
+    err: (line) => void process.stderr.write(`${line}\n`),
+    raw: (text) => void process.stdout.write(text),
+    interactive: process.stdout.isTTY && process.env['TERM'] !== 'dumb',
+    columns: () => process.stdout.columns || 80,
+    rows: () => process.stdout.rows || 24,
+    environment: process.env,
+    directory: process.cwd(),
+  };
+}

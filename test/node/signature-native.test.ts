@@ -1,0 +1,7 @@
+import { nativeVerifier, verifyNative } from '../../src/node/signature-native.ts';
+import { signatureContract } from '../ledger/signature-contract.ts';
+
+signatureContract('on the thread pool', verifyNative);
+signatureContract('native and synchronous', (identity, message, signature) =>
+  nativeVerifier.verify(identity, message, signature),
+);

@@ -37,7 +37,7 @@ const homes: readonly { readonly packages: string; readonly home: string }[] = [
 ];
 
 /** All that the pure rooms may take from outside: synchronous, pure JavaScript, without input or output. */
-const purePackages = '(@noble/(curves|hashes)|msgpackr|canonicalize|multiformats|@multiformats/multiaddr)';
+const purePackages = '(@noble/(curves|hashes)|msgpackr|canonicalize|multiformats|@multiformats/multiaddr|zod)';
 
 function forbidden(): IForbiddenRuleType[] {
   const between = Object.entries(rooms).map(([room, allowed]) => ({

@@ -1,5 +1,6 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { root } from '../../scripts/run.ts';
 
@@ -48,4 +49,37 @@ describe('the README', () => {
     const entries = Object.keys(exports).filter((entry) => entry !== './package.json');
     expect(entries.filter((entry) => !readme.includes(entry.replace('.', 'hotledger')))).toEqual([]);
   });
+
+  test('shows TypeScript that compiles against the sources', () => {
+    const examples = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1] as string);
+    expect(examples.length).toBeGreaterThan(0);
+    expect(examples.flatMap(complaintsAbout)).toEqual([]);
+  });
 });
+
+/** What the compiler says of an example, with the package's entry points read from their sources. */
+function complaintsAbout(example: string): readonly string[] {
+  const { exports } = JSON.parse(read('package.json')) as { exports: Record<string, { default?: string }> };
+  const paths = Object.entries(exports).flatMap(([entry, { default: built }]) =>
+    built === undefined
+      ? []
+      : [[entry.replace('.', 'hotledger'), [built.replace('./dist/', './src/').replace(/\.js$/, '.ts')]] as const],
+  );
+  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), (path) => readFileSync(path, 'utf8'));
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  // Beside the sources, so that packages resolve; it exists for the compiler only.
+  const path = join(root, 'example.ts');
+  const compilerOptions = { ...options, paths: Object.fromEntries(paths), incremental: false, skipLibCheck: true };
+  delete compilerOptions.tsBuildInfoFile;
+  const host = ts.createCompilerHost(compilerOptions);
+  const { getSourceFile, fileExists, readFile } = host;
+  host.fileExists = (name) => name === path || fileExists(name);
+  host.readFile = (name) => (name === path ? example : readFile(name));
+  host.getSourceFile = (name, ...rest) =>
+    name === path ? ts.createSourceFile(name, example, ts.ScriptTarget.Latest) : getSourceFile(name, ...rest);
+  const program = ts.createProgram([path], compilerOptions, host);
+  const file = program.getSourceFile(path);
+  return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(({ messageText }) =>
+    ts.flattenDiagnosticMessageText(messageText, '\n'),
+  );
+}

@@ -69,15 +69,15 @@ function complaintsAbout(example: string): readonly string[] {
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
   // Beside the sources, so that packages resolve; it exists for the compiler only.
   const path = join(root, 'example.ts');
-  const compilerOptions = { ...options, paths: Object.fromEntries(paths), incremental: false, skipLibCheck: true };
-  delete compilerOptions.tsBuildInfoFile;
-  const host = ts.createCompilerHost(compilerOptions);
-  const { getSourceFile, fileExists, readFile } = host;
-  host.fileExists = (name) => name === path || fileExists(name);
-  host.readFile = (name) => (name === path ? example : readFile(name));
-  host.getSourceFile = (name, ...rest) =>
-    name === path ? ts.createSourceFile(name, example, ts.ScriptTarget.Latest) : getSourceFile(name, ...rest);
-  const program = ts.createProgram([path], compilerOptions, host);
+  const compilerOptions: ts.CompilerOptions = { ...options, paths: Object.fromEntries(paths), skipLibCheck: true };
+  const disk = ts.createCompilerHost(compilerOptions);
+  const program = ts.createProgram([path], compilerOptions, {
+    ...disk,
+    fileExists: (name) => name === path || disk.fileExists(name),
+    readFile: (name) => (name === path ? example : disk.readFile(name)),
+    getSourceFile: (name, version, ...rest) =>
+      name === path ? ts.createSourceFile(name, example, version) : disk.getSourceFile(name, version, ...rest),
+  });
   const file = program.getSourceFile(path);
   return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(({ messageText }) =>
     ts.flattenDiagnosticMessageText(messageText, '\n'),

@@ -60,16 +60,16 @@ describe('the README', () => {
 /** What the compiler says of an example, with the package's entry points read from their sources. */
 function complaintsAbout(example: string): readonly string[] {
   const { exports } = JSON.parse(read('package.json')) as { exports: Record<string, { default?: string }> };
-  const paths = Object.entries(exports).flatMap(([entry, { default: built }]) =>
-    built === undefined
-      ? []
-      : [[entry.replace('.', 'hotledger'), [built.replace('./dist/', './src/').replace(/\.js$/, '.ts')]] as const],
-  );
+  const paths: Record<string, string[]> = {};
+  for (const [entry, { default: built }] of Object.entries(exports)) {
+    const source = built?.replace('./dist/', './src/').replace(/\.js$/, '.ts');
+    if (source !== undefined) paths[entry.replace('.', 'hotledger')] = [source];
+  }
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), (path) => readFileSync(path, 'utf8'));
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
   // Beside the sources, so that packages resolve; it exists for the compiler only.
   const path = join(root, 'example.ts');
-  const compilerOptions: ts.CompilerOptions = { ...options, paths: Object.fromEntries(paths), skipLibCheck: true };
+  const compilerOptions: ts.CompilerOptions = { ...options, paths, skipLibCheck: true };
   const disk = ts.createCompilerHost(compilerOptions);
   const program = ts.createProgram([path], compilerOptions, {
     ...disk,

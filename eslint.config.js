@@ -80,6 +80,13 @@ const brandCast = {
   message: 'a branded value is made only by the check that it stands for',
 };
 
+/** The types of libp2p need the compiler's `dom`; with it a variable that is missing may silently be a browser's. */
+const browserGlobals = [
+  ...['window', 'self', 'document', 'location', 'history', 'navigator', 'screen', 'localStorage', 'sessionStorage'],
+  ...['name', 'event', 'status', 'length', 'parent', 'top', 'origin', 'closed', 'frames', 'external', 'opener'],
+  ...['open', 'close', 'stop', 'print', 'find', 'focus', 'blur', 'alert', 'confirm', 'prompt', 'postMessage'],
+].map((name) => ({ name, message: 'a global of browsers, which Node has not' }));
+
 const everywhere = [
   { selector: 'CatchClause > BlockStatement[body.length=0]', message: 'an error is handled, answered or thrown on' },
   { selector: 'ExportAllDeclaration', message: 'no barrel files: name what is exported where it is' },
@@ -113,6 +120,7 @@ export default tseslint.config(
       'no-var': 'error',
       'prefer-const': 'error',
       'no-restricted-syntax': ['error', ...everywhere],
+      'no-restricted-globals': ['error', ...browserGlobals],
     },
   },
   { files: ['src/**/*.ts'], ignores: ['src/cli/**'], rules: { 'no-console': 'error' } },

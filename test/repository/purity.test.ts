@@ -140,6 +140,7 @@ describe('no file of src passes the linter with', () => {
       'try { f(); } catch { /* never mind */ }\ndeclare function f(): void;',
     ],
     ['export *', 'no-restricted-syntax', "export * from './other.ts';"],
+    ['a global that only browsers have', 'no-restricted-globals', 'export const label = name;'],
     ['any', '@typescript-eslint/no-explicit-any', 'export const x: any = 1;'],
     ['a non-null assertion', '@typescript-eslint/no-non-null-assertion', 'export const f = (x?: string) => x!;'],
     ['the console', 'no-console', "console.log('x');"],

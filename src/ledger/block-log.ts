@@ -49,6 +49,7 @@ const identityCodec = codec(struct<LogIdentity>({ chainId: text(64), validatorKe
 
 const headCodec = codec(struct<Head>({ height: uint(), blockId: hash, stateRoot: hash, timestamp: uint() }), 256);
 
+const MAX_STATE_KEY_LENGTH = 256;
 const stateValue = nullable(bytes(MAX_BLOCK_BYTES));
 
 const changesCodec = codec<readonly StateChange[]>(
@@ -65,7 +66,6 @@ const changesCodec = codec<readonly StateChange[]>(
   Number.MAX_SAFE_INTEGER,
 );
 
-const MAX_STATE_KEY_LENGTH = 256;
 /** Entries of the state that become one batch of the tree while it is rebuilt. */
 const REBUILD_BATCH = 32_768;
 

@@ -17,7 +17,7 @@ export const MAX_BLOCK_BYTES = 1024 * 1024;
 export const MAX_BLOCK_EVENTS = 2000;
 export const MAX_HEADER_BYTES = 1024;
 /** A seal is a certificate and the headers between the block it names and the sealed block. */
-export const MAX_SEAL_BYTES = 256 * 1024;
+export const MAX_SEAL_BYTES = 1024 * 1024;
 /** What `makeBlock` needs beyond the events, so that a proposer can fill a block up to `MAX_BLOCK_BYTES`. */
 export const BLOCK_OVERHEAD_BYTES = MAX_HEADER_BYTES + 16;
 /** What an event costs in a block beyond its own bytes. */
@@ -176,4 +176,15 @@ export function decodeSealedBlock(chainId: string, sealedBytes: Uint8Array): Res
   if (!parts.ok) return parts;
   const block = decodeBlock(chainId, parts.value.block);
   return block.ok ? ok({ block: block.value, seal: parts.value.seal }) : block;
+}
+
+/**
+ * The id of the block in an encoded sealed block, from its header alone: the events are not decoded.
+ *
+ * @returns undefined when there is none
+ */
+export function peekBlockId(sealedBytes: Uint8Array): Hash | undefined {
+  const sealed = sealedCodec.decode(sealedBytes);
+  const block = sealed.ok ? blockCodec.decode(sealed.value.block) : sealed;
+  return block.ok ? blockIdOf(block.value.header) : undefined;
 }

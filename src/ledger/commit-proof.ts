@@ -30,8 +30,8 @@ export interface CommitVerifier {
   readonly scheme: SignatureScheme;
 }
 
-/** Headers that a seal may carry: more than uncommitted blocks ever lie between two commits of a live network. */
-const MAX_DESCENDANTS = 256;
+/** Headers that a seal may carry: more than lie uncommitted even when every other round of an hour times out. */
+const MAX_DESCENDANTS = 2048;
 
 const commitProofCodec = codec(
   struct<CommitProof>({

@@ -85,10 +85,12 @@ export function fromBigEndian(bytes: Uint8Array): number {
   return Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0));
 }
 
-/** All keys that begin with `prefix`, whose last byte is below 255. */
+/** All keys that begin with `prefix`, which is not made of 255s alone. */
 export function rangeOf(prefix: Uint8Array): KeyRange {
-  const end = Uint8Array.from(prefix);
-  end[end.length - 1] = (end.at(-1) as number) + 1;
+  let length = prefix.length;
+  while (prefix[length - 1] === 255) length--;
+  const end = prefix.slice(0, length);
+  end[length - 1] = (end[length - 1] as number) + 1;
   return { gte: prefix, lt: end };
 }
 

@@ -15,7 +15,7 @@ import { checkSuccession } from './block-rules.ts';
 import { CommittedState, type ProvenValue } from './committed-state.ts';
 import type { StateTree, TreeVersion } from './state-tree.ts';
 import { Overlay, type StateChange, type StateReader } from './state.ts';
-import { applyEvent, type BlockContext } from './transition.ts';
+import { applyEvent, TRANSIENT_REFUSALS, type BlockContext } from './transition.ts';
 import type { VerifiedEvent } from './verified-event.ts';
 
 /** A proposer adds events only to this depth above the committed head; a voter executes what others propose. */
@@ -221,13 +221,16 @@ export class LedgerMachine {
   }
 
   /**
-   * Why an event can never be in a block, or null while it still may. Judged at the committed head and its time, which
-   * is the earliest that any later block can have: an uncommitted block may lose, and its time with it.
+   * Why an event can never be in a block, or null while it still may. Judged by the committed state, since an uncommitted
+   * block may lose, and twice: at the committed head's time, the earliest that a later block can have (an event that is
+   * too old for it is too old for all), and at `context.timestamp`, the time that a block would have now (a heartbeat may
+   * have been too soon for the head of an idle chain).
    */
   finalRefusal(event: VerifiedEvent, context: BlockContext): Refusal | null {
     const { height, timestamp } = this.#head;
-    const judged = applyEvent(this.#head, event, { ...context, height: height + 1, timestamp });
-    return judged.ok || WAITING_CODES.has(judged.refusal.code) ? null : judged.refusal;
+    if (applyEvent(this.#head, event, { ...context, height: height + 1, timestamp }).ok) return null;
+    const judged = applyEvent(this.#head, event, { ...context, height: height + 1 });
+    return judged.ok || TRANSIENT_REFUSALS.has(judged.refusal.code) ? null : judged.refusal;
   }
 
   #layer(parent: Layer, { height, timestamp }: BlockContext, overlay: Overlay): Layer {
@@ -252,9 +255,6 @@ export class LedgerMachine {
     return execution;
   }
 }
-
-/** Refusals that time heals. */
-const WAITING_CODES: ReadonlySet<string> = new Set(['event-from-the-future']);
 
 interface LayerOptions {
   readonly height: number;

@@ -21,7 +21,7 @@ import { MAX_VALIDATORS } from '../qc/bitmap.ts';
 import { headStatementShape, verifyHeadStatement, type HeadStatement } from '../qc/head-statement.ts';
 import type { SignatureScheme } from '../qc/scheme.ts';
 import type { ValidatorSet } from '../qc/validator-set.ts';
-import { blockIdOf, decodeHeader, MAX_HEADER_BYTES, MAX_SEAL_BYTES, sealShape, type Seal } from './block.ts';
+import { blockIdOf, decodeHeader, MAX_HEADER_BYTES, sealShape, type Seal } from './block.ts';
 import type { BlockHeader } from './block.ts';
 import { decodeCommitProof, verifyCommitProof } from './commit-proof.ts';
 import { parsePeerId } from './identity.ts';
@@ -88,7 +88,7 @@ const answerCodec = codec(
     epochProofs: list(epochProofShape, MAX_EPOCH_PROOFS),
     headStatements: list(headStatementShape, MAX_VALIDATORS),
   }),
-  MAX_SEAL_BYTES + 512 * 1024,
+  256 * 1024,
 );
 
 export const MAX_READ_ANSWER_BYTES = answerCodec.maxBytes;

@@ -4,6 +4,7 @@
  * Synced batches survive power loss (LevelDB's log is fdatasynced); a batch that was torn by a crash is dropped whole,
  * as its record in the log has a checksum (LevelDB, doc/log_format.md).
  */
+import { readdir } from 'node:fs/promises';
 import { ClassicLevel } from 'classic-level';
 import { codedError, type CodedError } from '../base/result.ts';
 import type { KeyRange, Store, StoreOperation } from './store.ts';
@@ -30,15 +31,15 @@ export class LevelStore implements Store {
 
   /**
    * @throws CodedError `store-missing` (no directory and not asked to create one), `store-locked` (another process has
-   *   it open), `store-corrupt`, `store-disk-full`, `store-open-failed`
+   *   it open), `store-corrupt` (damaged, or left half written), `store-disk-full`, `store-open-failed`
    */
   static async open(directory: string, options: LevelStoreOptions = {}): Promise<LevelStore> {
+    await checkWhole(directory);
     const level: Level = new ClassicLevel(directory, {
       keyEncoding: 'view',
       valueEncoding: 'view',
       createIfMissing: options.create ?? false,
       cacheSize: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
-      multithreading: false,
     });
     try {
       await level.open();
@@ -50,7 +51,8 @@ export class LevelStore implements Store {
 
   get(key: Uint8Array): Uint8Array | undefined {
     try {
-      return this.#level.getSync(key);
+      const value = this.#level.getSync(key);
+      return value === undefined ? undefined : plain(value);
     } catch (error) {
       throw readingError(error);
     }
@@ -72,7 +74,7 @@ export class LevelStore implements Store {
           throw readingError(error);
         });
         if (page.length === 0) return;
-        yield* page;
+        for (const [key, value] of page) yield [plain(key), plain(value)];
       }
     } finally {
       await iterator.close();
@@ -82,6 +84,18 @@ export class LevelStore implements Store {
   async close(): Promise<void> {
     await this.#level.close();
   }
+}
+
+/** LevelDB makes a new database where its CURRENT file is missing, even beside the tables of an old one. */
+async function checkWhole(directory: string): Promise<void> {
+  const files = await readdir(directory).catch((): string[] => []);
+  if (files.includes('CURRENT') || !files.some((file) => /^(MANIFEST-.*|.*\.(log|ldb|sst))$/.test(file))) return;
+  throw codedError('store-corrupt', 'the store is half written: it has tables but no CURRENT file', { directory });
+}
+
+/** A Buffer is a Uint8Array, but not one that compares, slices or prints like one. */
+function plain(value: Uint8Array): Uint8Array {
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
 }
 
 function levelOperation(operation: StoreOperation) {
@@ -98,10 +112,10 @@ function openingError(directory: string, error: unknown): CodedError {
   }
   if (isDiskFull(message))
     return codedError('store-disk-full', 'no space is left for the store', details, { cause: error });
-  if (message.includes('does not exist (create_if_missing is false)')) {
+  if (message.includes('does not exist (create_if_missing is false)') || /LOCK: No such file/.test(message)) {
     return codedError('store-missing', 'there is no store in the data directory', details, { cause: error });
   }
-  if (code === 'LEVEL_CORRUPTION') {
+  if (code === 'LEVEL_CORRUPTION' || /No such file/.test(message)) {
     return codedError('store-corrupt', 'the store is damaged or half written', details, { cause: error });
   }
   return codedError('store-open-failed', 'the store cannot be opened', details, { cause: error });

@@ -1,0 +1,136 @@
+/**
+ * Replay: the chain again from genesis, block by block, as if it had never been executed. It ends at the same state
+ * root, or says at which block it does not.
+ */
+import { ok, refuse, type Result } from '../base/result.ts';
+import type { ValidatorSet } from '../qc/validator-set.ts';
+import type { Block, SealedBlock } from './block.ts';
+import { checkAgainstParent, checkStateRoot, type ParentBlock } from './block-rules.ts';
+import type { SignedEvent } from './event.ts';
+import { machineAtGenesis, type GenesisState } from './genesis-state.ts';
+import type { LedgerMachine } from './machine.ts';
+import type { StateChange, StateReader } from './state.ts';
+import { verifiedEvent } from './verified-event.ts';
+
+export interface ReplayOptions {
+  readonly genesis: GenesisState;
+  /** Of the block's epoch. */
+  readonly validatorsOf: (epoch: number) => ValidatorSet;
+  /** Checks a block's seal; left out: the log is trusted in that, as after a start. */
+  readonly verifySeal?: (sealed: SealedBlock) => Result<void>;
+  /** Checks an event's signature; left out: it was checked before a quorum voted for it. */
+  readonly verifyEvent?: (event: SignedEvent) => Result<void>;
+}
+
+/** What a block did, for projections. */
+export interface ReplayedBlock {
+  readonly block: Block;
+  readonly changes: readonly StateChange[];
+}
+
+export class Replay {
+  readonly #options: ReplayOptions;
+  readonly #state: MapState;
+  readonly #machine: LedgerMachine;
+  #parent: ParentBlock;
+
+  constructor(options: ReplayOptions) {
+    const { genesis } = options;
+    this.#options = options;
+    this.#state = new MapState(genesis.changes);
+    this.#machine = machineAtGenesis(genesis, this.#state);
+    this.#parent = parentOf(genesis.block);
+  }
+
+  /** The genesis block did this. */
+  get first(): ReplayedBlock {
+    const { block, changes } = this.#options.genesis;
+    return { block, changes };
+  }
+
+  /** The last block that was executed. */
+  get head(): ParentBlock {
+    return this.#parent;
+  }
+
+  /** After the last block that was executed. */
+  get state(): StateReader & { readonly entries: ReadonlyMap<string, Uint8Array> } {
+    return this.#state;
+  }
+
+  /**
+   * Executes the next block. After a refusal the replay stands where it stood.
+   *
+   * Refusals: those of `checkAgainstParent`, `LedgerMachine.execute`, `checkStateRoot`, of the callbacks, and
+   * `event-signature-invalid` with the block's height and the event.
+   */
+  step(sealed: SealedBlock): Result<ReplayedBlock> {
+    const { block } = sealed;
+    const { header } = block;
+    const position = checkAgainstParent(header, this.#parent);
+    if (!position.ok) return position;
+    const sealChecked = this.#options.verifySeal?.(sealed) ?? ok(undefined);
+    if (!sealChecked.ok) return sealChecked;
+    const signatures = this.#checkSignatures(block);
+    if (!signatures.ok) return signatures;
+    const { chainId, epoch, height, timestamp } = header;
+    const validators = this.#options.validatorsOf(epoch);
+    const events = block.events.map((event) => verifiedEvent(event, 'own-log'));
+    const executed = this.#machine.execute(
+      this.#machine.head,
+      { chainId, epoch, height, timestamp, validators },
+      events,
+    );
+    if (!executed.ok) return executed;
+    const root = checkStateRoot(header, executed.value);
+    if (!root.ok) {
+      this.#machine.discard(executed.value);
+      return root;
+    }
+    const changes = this.#machine.commit(executed.value);
+    this.#state.apply(changes);
+    this.#machine.settled(height);
+    this.#parent = parentOf(block);
+    return ok({ block, changes });
+  }
+
+  #checkSignatures({ events, header }: Block): Result<void> {
+    const { verifyEvent } = this.#options;
+    if (verifyEvent === undefined) return ok(undefined);
+    for (const event of events) {
+      const checked = verifyEvent(event);
+      if (checked.ok) continue;
+      return refuse('event-signature-invalid', 'the log holds an event whose signature is not valid', {
+        height: header.height,
+        event: event.id,
+        because: checked.refusal.code,
+      });
+    }
+    return ok(undefined);
+  }
+}
+
+function parentOf({ id, header }: Block): ParentBlock {
+  const { epoch, height, round, timestamp } = header;
+  return { id, epoch, round, height, timestamp };
+}
+
+/** The whole state in memory: replay owes nothing to what is on disk. */
+class MapState implements StateReader {
+  readonly entries = new Map<string, Uint8Array>();
+
+  constructor(changes: readonly StateChange[]) {
+    this.apply(changes);
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.entries.get(key);
+  }
+
+  apply(changes: readonly StateChange[]): void {
+    for (const { key, value } of changes) {
+      if (value === undefined) this.entries.delete(key);
+      else this.entries.set(key, value);
+    }
+  }
+}

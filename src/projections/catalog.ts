@@ -1,0 +1,6 @@
+/** Every projection that a node keeps. */
+import { nodeData } from './node-data.ts';
+import type { Projection } from './projection.ts';
+import { validators } from './validators.ts';
+
+export const CATALOG: readonly Projection[] = [nodeData, validators];

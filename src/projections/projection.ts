@@ -1,0 +1,42 @@
+/**
+ * The contract of a projection: a view that is a pure function of the block log, kept in rows of its own.
+ *
+ * A projection is told each committed block once, in order. It answers with what to write; the projector writes it in
+ * one batch with the projection's cursor. Given the same blocks it writes the same bytes, so that a view rebuilt from
+ * the log equals the one that grew with it.
+ */
+import type { BlockHeader } from '../ledger/block.ts';
+import type { SignedEvent } from '../ledger/event.ts';
+import type { StateChange } from '../ledger/state.ts';
+import type { KeyRange, StoreOperation } from '../store/store.ts';
+
+/** What a committed block was and did. */
+export interface ProjectedBlock {
+  readonly header: BlockHeader;
+  readonly events: readonly SignedEvent[];
+  readonly changes: readonly StateChange[];
+}
+
+export interface Projection {
+  /** Lowercase letters and hyphens. */
+  readonly name: string;
+  /** Grows with every change of what `apply` writes: an older view is rebuilt beside itself. */
+  readonly version: number;
+  /**
+   * Synchronous and deterministic.
+   *
+   * @param view the projection's own rows before this block
+   * @returns operations on its own rows; keys are its own, without any prefix
+   */
+  apply(block: ProjectedBlock, view: RowReader): readonly StoreOperation[];
+}
+
+/** The rows of one projection; keys are its own. */
+export interface RowReader {
+  get(key: Uint8Array): Uint8Array | undefined;
+}
+
+/** The rows of one projection, for those who serve from it. */
+export interface ProjectionReader extends RowReader {
+  entries(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
+}

@@ -1,0 +1,136 @@
+/**
+ * Where the rows of projections are: under `P`, each generation of a projection has its own range, and a pointer says
+ * which generation serves reads. A rebuild fills a new generation beside the old one and swaps the pointer.
+ *
+ *     P @ name                              version and generation that serve
+ *     P # name generation                   cursor: the last height that is in these rows
+ *     P : name generation row key           a row
+ */
+import { concatBytes, utf8 } from '../base/bytes.ts';
+import { codec, struct, uint } from '../base/codec.ts';
+import { unwrap } from '../base/result.ts';
+import { bigEndian, fromBigEndian, projectionKey, rangeOf } from '../ledger/layout.ts';
+import type { KeyRange, Store, StoreOperation } from '../store/store.ts';
+import type { ProjectionReader, RowReader } from './projection.ts';
+
+export interface Pointer {
+  readonly version: number;
+  readonly generation: number;
+}
+
+const pointerCodec = codec(struct<Pointer>({ version: uint(), generation: uint() }), 64);
+
+const NUL = Uint8Array.of(0);
+
+export function readPointer(store: Store, name: string): Pointer | undefined {
+  const pointer = store.get(pointerKey(name));
+  return pointer === undefined ? undefined : unwrap(pointerCodec.decode(pointer));
+}
+
+export function pointerOps(name: string, pointer: Pointer): StoreOperation[] {
+  return [{ kind: 'put', key: pointerKey(name), value: pointerCodec.encode(pointer) }];
+}
+
+function pointerKey(name: string): Uint8Array {
+  return projectionKey(concatBytes(utf8('@'), utf8(name)));
+}
+
+/** The rows of one generation of a projection. */
+export class Rows implements ProjectionReader {
+  readonly name: string;
+  readonly generation: number;
+  readonly #store: Store;
+  readonly #prefix: Uint8Array;
+  readonly #cursorKey: Uint8Array;
+
+  constructor(store: Store, name: string, generation: number) {
+    this.#store = store;
+    this.name = name;
+    this.generation = generation;
+    const instance = concatBytes(utf8(name), NUL, bigEndian(generation));
+    this.#prefix = projectionKey(concatBytes(utf8(':'), instance));
+    this.#cursorKey = projectionKey(concatBytes(utf8('#'), instance));
+  }
+
+  /** The last height that is in the rows; -1 before the first. */
+  cursor(): number {
+    const cursor = this.#store.get(this.#cursorKey);
+    return cursor === undefined ? -1 : fromBigEndian(cursor);
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#store.get(this.#keyOf(key));
+  }
+
+  async *entries(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {
+    for await (const [key, value] of this.#store.entries(this.#within(range))) {
+      yield [key.subarray(this.#prefix.length), value];
+    }
+  }
+
+  /** The projection's operations on its rows, and its cursor. */
+  writeOps(operations: Iterable<StoreOperation>, cursor: number): StoreOperation[] {
+    const own = Array.from(operations, (operation) => ({ ...operation, key: this.#keyOf(operation.key) }));
+    return [...own, { kind: 'put', key: this.#cursorKey, value: bigEndian(cursor) }];
+  }
+
+  /** Deletes the whole generation, in bounded batches. */
+  async remove(): Promise<void> {
+    let operations: StoreOperation[] = [{ kind: 'delete', key: this.#cursorKey }];
+    for await (const [key] of this.entries({})) {
+      operations.push({ kind: 'delete', key: this.#keyOf(key) });
+      if (operations.length < 1000) continue;
+      await this.#store.batch(operations, { sync: false });
+      operations = [];
+    }
+    await this.#store.batch(operations, { sync: false });
+  }
+
+  #keyOf(key: Uint8Array): Uint8Array {
+    return concatBytes(this.#prefix, key);
+  }
+
+  #within({ gt, gte, lt, lte, ...rest }: KeyRange): KeyRange {
+    const all = rangeOf(this.#prefix);
+    const lower = gt !== undefined ? { gt: this.#keyOf(gt) } : { gte: this.#keyOf(gte ?? new Uint8Array(0)) };
+    const upper =
+      lte !== undefined ? { lte: this.#keyOf(lte) } : { lt: lt === undefined ? endOf(all) : this.#keyOf(lt) };
+    return { ...rest, ...lower, ...upper };
+  }
+}
+
+function endOf(range: KeyRange): Uint8Array {
+  return range.lt as Uint8Array;
+}
+
+/** Rows with the operations of blocks that are not written yet: several blocks share a batch. */
+export class PendingRows implements RowReader {
+  readonly #rows: RowReader;
+  readonly #pending = new Map<string, StoreOperation>();
+
+  constructor(rows: RowReader) {
+    this.#rows = rows;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    const pending = this.#pending.get(latin1(key));
+    if (pending === undefined) return this.#rows.get(key);
+    return pending.kind === 'put' ? pending.value : undefined;
+  }
+
+  add(operations: readonly StoreOperation[]): void {
+    for (const operation of operations) this.#pending.set(latin1(operation.key), operation);
+  }
+
+  /** One operation a key, the last one. */
+  take(): readonly StoreOperation[] {
+    const operations = [...this.#pending.values()];
+    this.#pending.clear();
+    return operations;
+  }
+}
+
+/** Bytes as a Map's key. */
+function latin1(key: Uint8Array): string {
+  return String.fromCharCode(...key);
+}

@@ -1,0 +1,75 @@
+/** `validators`: who they are, where to reach them, and what each has proposed. */
+import { utf8 } from '../base/bytes.ts';
+import { codec, struct, uint } from '../base/codec.ts';
+import { unwrap } from '../base/result.ts';
+import { rangeOf } from '../ledger/layout.ts';
+import {
+  listedValidatorShape,
+  validatorListCodec,
+  VALIDATORS_KEY,
+  type ListedValidator,
+} from '../ledger/validators.ts';
+import type { StoreOperation } from '../store/store.ts';
+import type { ProjectedBlock, Projection, ProjectionReader, RowReader } from './projection.ts';
+
+export interface Proposals {
+  readonly blocks: number;
+  readonly events: number;
+  /** Of the last one. */
+  readonly height: number;
+}
+
+const validatorCodec = codec(listedValidatorShape, 8 * 1024);
+const proposalsCodec = codec(struct<Proposals>({ blocks: uint(), events: uint(), height: uint() }), 64);
+
+const MEMBERS = utf8('m\0');
+const PROPOSALS = 'p\0';
+const SET_KEY = utf8('set');
+
+const memberKey = (peerId: string) => utf8(`m\0${peerId}`);
+const proposalsKey = (peerId: string) => utf8(`${PROPOSALS}${peerId}`);
+
+export const validators: Projection = {
+  name: 'validators',
+  version: 1,
+  apply({ changes, events, header }: ProjectedBlock, view: RowReader): readonly StoreOperation[] {
+    const operations: StoreOperation[] = [];
+    const set = changes.find(({ key }) => key === VALIDATORS_KEY)?.value;
+    if (set !== undefined) operations.push(...setOps(set, view));
+    // The genesis block has no proposer.
+    if (header.proposer !== '') {
+      const before = proposalsOf(view, header.proposer);
+      const after = { blocks: before.blocks + 1, events: before.events + events.length, height: header.height };
+      operations.push({ kind: 'put', key: proposalsKey(header.proposer), value: proposalsCodec.encode(after) });
+    }
+    return operations;
+  },
+};
+
+export async function listValidators(reader: ProjectionReader): Promise<readonly ListedValidator[]> {
+  const members: ListedValidator[] = [];
+  for await (const [, row] of reader.entries(rangeOf(MEMBERS))) members.push(unwrap(validatorCodec.decode(row)));
+  return members;
+}
+
+/** What a validator, present or past, has proposed. */
+export function proposalsOf(view: RowReader, peerId: string): Proposals {
+  const row = view.get(proposalsKey(peerId));
+  return row === undefined ? { blocks: 0, events: 0, height: 0 } : unwrap(proposalsCodec.decode(row));
+}
+
+/** The list as the state has it is kept too, so that the members of the set before are known. */
+function setOps(encoded: Uint8Array, view: RowReader): StoreOperation[] {
+  const before = view.get(SET_KEY);
+  const gone = before === undefined ? [] : unwrap(validatorListCodec.decode(before)).validators;
+  const now = unwrap(validatorListCodec.decode(encoded)).validators;
+  return [
+    ...gone.map(({ peerId }): StoreOperation => ({ kind: 'delete', key: memberKey(peerId) })),
+    ...now.map((member): StoreOperation => ({
+      kind: 'put',
+      key: memberKey(member.peerId),
+      value: validatorCodec.encode(member),
+    })),
+    { kind: 'put', key: SET_KEY, value: encoded },
+  ];
+}

@@ -2,7 +2,7 @@
  * What a validator must not forget: everything that decides what it may still sign. Written durably before anything
  * that depends on it is sent; a validator whose key is known but whose record is missing does not sign.
  */
-import { codec, nullable, struct, uint } from '../base/codec.ts';
+import { bool, codec, nullable, struct, uint } from '../base/codec.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import { timeoutShape, voteShape, type TimeoutData, type VoteData } from '../qc/ballot.ts';
 import {
@@ -35,6 +35,8 @@ export interface SafetyRecord {
   readonly lastTimeout: StoredTimeout | null;
   readonly highCertificate: VerifiedCertificate;
   readonly highTimeoutCertificate: VerifiedTimeoutCertificate | null;
+  /** Others hold ballots of this validator above this record: it must not sign with this key again. */
+  readonly rolledBack: boolean;
 }
 
 const recordCodec = codec(
@@ -58,6 +60,7 @@ const recordCodec = codec(
       toWire: (certificate) => timeoutCertificateShape.toWire(certificate),
       fromWire: (wire) => timeoutCertificateFromOwnDisk(timeoutCertificateShape.fromWire(wire)),
     }),
+    rolledBack: bool,
   }),
   8192,
 );
@@ -72,6 +75,7 @@ export function firstSafetyRecord(genesis: VerifiedCertificate): SafetyRecord {
     lastTimeout: null,
     highCertificate: genesis,
     highTimeoutCertificate: null,
+    rolledBack: false,
   };
 }
 

@@ -1,0 +1,67 @@
+/**
+ * One slot a validator for one kind of ballot: the highest round that it sent. What a validator can make this node
+ * hold is thus bounded, whatever it sends, and a later ballot of an honest one always takes the place of an older.
+ *
+ * Signatures in slots are not verified; the channel says who sent them. They are verified together, as one aggregate,
+ * when there are enough. Whoever is found out then is a suspect: later ballots of a suspect do not count before they
+ * were verified by themselves.
+ */
+import type { ValidatorIndex } from '../consensus/engine.ts';
+
+export interface Slot<T> {
+  readonly signer: ValidatorIndex;
+  readonly ballot: T;
+  readonly signature: Uint8Array;
+  /** False for a suspect's ballot until it was verified by itself. */
+  counts: boolean;
+}
+
+export type Taken<T> =
+  | { readonly kind: 'held'; readonly slot: Slot<T> }
+  | { readonly kind: 'known' }
+  | { readonly kind: 'conflict'; readonly first: Slot<T>; readonly second: Slot<T> };
+
+export class BallotSlots<T extends { readonly round: number }> {
+  readonly #same: (a: T, b: T) => boolean;
+  readonly #slots = new Map<ValidatorIndex, Slot<T>>();
+  readonly #suspects = new Set<ValidatorIndex>();
+
+  constructor(same: (a: T, b: T) => boolean) {
+    this.#same = same;
+  }
+
+  take(signer: ValidatorIndex, ballot: T, signature: Uint8Array): Taken<T> {
+    const slot: Slot<T> = { signer, ballot, signature, counts: !this.#suspects.has(signer) };
+    const held = this.#slots.get(signer);
+    if (held === undefined || held.ballot.round < ballot.round) {
+      this.#slots.set(signer, slot);
+      return { kind: 'held', slot };
+    }
+    if (held.ballot.round > ballot.round || this.#same(held.ballot, ballot)) return { kind: 'known' };
+    return { kind: 'conflict', first: held, second: slot };
+  }
+
+  of(signer: ValidatorIndex): Slot<T> | undefined {
+    return this.#slots.get(signer);
+  }
+
+  isSuspect(signer: ValidatorIndex): boolean {
+    return this.#suspects.has(signer);
+  }
+
+  /** Those that count, in the order of their signers. */
+  counting(): readonly Slot<T>[] {
+    return [...this.#slots.values()].filter(({ counts }) => counts).sort((a, b) => a.signer - b.signer);
+  }
+
+  /** This signer's ballot of this round was false: it is dropped, and its next ones are checked singly. */
+  convict(signer: ValidatorIndex, round: number): void {
+    this.#suspects.add(signer);
+    if (this.#slots.get(signer)?.ballot.round === round) this.#slots.delete(signer);
+  }
+
+  /** Drops what is of no more use. */
+  forgetThrough(round: number): void {
+    for (const [signer, { ballot }] of this.#slots) if (ballot.round <= round) this.#slots.delete(signer);
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * Receiving votes and timeouts, and making certificates of them.
+ *
+ * A ballot goes into its sender's slot; a quorum of them goes to the verification pool as one job; its outcome is a
+ * verified certificate, or the culprits that spoiled it.
+ */
+import { assert, unreachable } from '../base/assert.ts';
+import type { ValidatorIndex } from '../consensus/engine.ts';
+import type { BallotJob, CollectOutcome } from '../qc/collect.ts';
+import { answerIfStale } from './answering.ts';
+import type { BallotSlots, Slot, Taken } from './ballot-slots.ts';
+import { learnCertificate, learnTimeoutCertificate } from './learning.ts';
+import type { AdmittedTimeout, VoteMessage } from './messages.ts';
+import { leaderAt, type Replica } from './replica.ts';
+
+export function receiveVote(replica: Replica, from: ValidatorIndex, { vote, signature }: VoteMessage): void {
+  const { votes, witnesses, rules, evidence } = replica;
+  // A vote of the round before is no news of a laggard: it lost the race to a quorum.
+  answerIfStale(replica, from, vote.round + 1);
+  if (vote.round <= rules.record.highCertificate.vote.round) return;
+  witnesses.noteVote(from, vote, signature);
+  const taken = votes.take(from, vote, signature);
+  follow(replica, taken, (slot) => ({ kind: 'vote', ...slot.ballot }), () =>
+    taken.kind === 'conflict' ? evidence.accuseVotes(taken.first, taken.second) : [],
+  );
+}
+
+export function receiveTimeout(replica: Replica, from: ValidatorIndex, message: AdmittedTimeout): void {
+  const { timeouts, witnesses, evidence, pacemaker } = replica;
+  const { timeout, signature, highCertificate, timeoutCertificate } = message;
+  if (highCertificate !== null) learnCertificate(replica, highCertificate);
+  if (timeoutCertificate !== null) learnTimeoutCertificate(replica, timeoutCertificate);
+  witnesses.noteTimeout(from, timeout, signature);
+  if (timeout.round < pacemaker.round) {
+    answerIfStale(replica, from, timeout.round);
+    return;
+  }
+  assert(timeout.round === pacemaker.round, 'a timeout shows how its round was entered', { round: timeout.round });
+  const taken = timeouts.take(from, timeout, signature);
+  follow(replica, taken, (slot) => ({ kind: 'timeout', ...slot.ballot }), () =>
+    taken.kind === 'conflict' ? evidence.accuseTimeouts(taken.first, taken.second) : [],
+  );
+}
+
+/** A suspect's ballot is checked by itself; two different ones of a round are put to trial. */
+function follow<T>(
+  { context, jobs, turn }: Replica,
+  taken: Taken<T>,
+  ballotOf: (slot: Slot<T>) => BallotJob['ballot'],
+  accuse: () => readonly BallotJob[],
+): void {
+  if (taken.kind === 'held' && !taken.slot.counts) {
+    const { signer, signature } = taken.slot;
+    const { chainId, validators } = context;
+    const work = { kind: 'ballot', chainId, epoch: validators.epoch, ballot: ballotOf(taken.slot), signer, signature } as const;
+    jobs.start(work, 'suspect', turn);
+  }
+  if (taken.kind === 'conflict') for (const work of accuse()) jobs.start(work, 'trial', turn);
+}
+
+/** Sends every quorum to the pool whose certificate is this validator's business now. */
+export function collect(replica: Replica): void {
+  collectVotes(replica);
+  collectTimeouts(replica);
+}
+
+function collectVotes(replica: Replica): void {
+  const { votes, clock, context, jobs, turn } = replica;
+  const { chainId, validators } = context;
+  for (const { vote, ballots, sinceMs } of votes.quorums(clock.elapsedMs)) {
+    if (clock.elapsedMs < collectAtMs(replica, vote.round, sinceMs)) continue;
+    votes.setCollecting(vote.round, true);
+    jobs.start({ kind: 'votes', chainId, epoch: validators.epoch, vote, ballots: signed(ballots) }, 'quorum', turn);
+  }
+}
+
+/** At once for the next leader and for whoever gave up on the round; the others give the next leader some time. */
+function collectAtMs(replica: Replica, round: number, sinceMs: number): number {
+  const { self, pacemaker, pacing } = replica;
+  if (leaderAt(replica, round + 1) === self || pacemaker.hasGivenUp) return sinceMs;
+  return sinceMs + pacing.backupDelayMs;
+}
+
+/** When a quorum of votes that is held becomes this validator's business, elapsed milliseconds. */
+export function nextCollectMs(replica: Replica): number | undefined {
+  const { votes, clock } = replica;
+  const times = votes.quorums(clock.elapsedMs).map(({ vote, sinceMs }) => collectAtMs(replica, vote.round, sinceMs));
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+function collectTimeouts(replica: Replica): void {
+  const { timeouts, pacemaker, certificates, context, jobs, turn } = replica;
+  const { chainId, validators } = context;
+  const { round } = pacemaker;
+  const quorum = timeouts.quorum(round, (highRound) => certificates.ofRound(highRound) !== undefined);
+  if (quorum === undefined) return;
+  timeouts.setCollecting(round);
+  const ballots = quorum.map(({ signer, signature, ballot }) => ({ signer, signature, highRound: ballot.highRound }));
+  const highRounds = new Set(ballots.map(({ highRound }) => highRound));
+  const highCertificates = [...highRounds].flatMap((highRound) => certificates.ofRound(highRound) ?? []);
+  const work = { kind: 'timeouts', chainId, epoch: validators.epoch, round, ballots, highCertificates } as const;
+  jobs.start(work, 'quorum', turn);
+}
+
+function signed(ballots: readonly Slot<unknown>[]) {
+  return ballots.map(({ signer, signature }) => ({ signer, signature }));
+}
+
+/** A job has come back from the pool. */
+export function jobDone(replica: Replica, job: number, outcome: CollectOutcome): void {
+  const ended = replica.jobs.end(job);
+  assert(ended !== undefined, 'an outcome is of a job that is out', { job });
+  const { work, purpose } = ended;
+  assert(work.kind === outcome.kind, 'an outcome is of the kind of its job', { job, kind: outcome.kind });
+  switch (outcome.kind) {
+    case 'votes':
+      return votesCollected(replica, outcome);
+    case 'timeouts':
+      return timeoutsCollected(replica, outcome);
+    case 'ballot':
+      return purpose === 'trial' ? tried(replica, outcome) : suspectChecked(replica, outcome);
+    default:
+      return unreachable(outcome);
+  }
+}
+
+function votesCollected(replica: Replica, outcome: Extract<CollectOutcome, { kind: 'votes' }>): void {
+  const { votes, rules } = replica;
+  const { vote, certificate, culprits } = outcome;
+  votes.setCollecting(vote.round, false);
+  for (const culprit of culprits) convict(replica, votes.slots, culprit, vote.round);
+  if (certificate === null) return;
+  const isNews = certificate.vote.round > rules.record.highCertificate.vote.round;
+  learnCertificate(replica, certificate);
+  if (isNews) replica.formed = certificate;
+}
+
+function timeoutsCollected(replica: Replica, outcome: Extract<CollectOutcome, { kind: 'timeouts' }>): void {
+  const { timeouts, turn, rules } = replica;
+  const { round, certificate, culprits } = outcome;
+  timeouts.setCollecting(0);
+  for (const culprit of culprits) convict(replica, timeouts.slots, culprit, round);
+  if (certificate === null || round <= (rules.record.highTimeoutCertificate?.round ?? 0)) return;
+  learnTimeoutCertificate(replica, certificate);
+  turn.send({ kind: 'timeoutCertificate', certificate }, 'all');
+}
+
+function suspectChecked(replica: Replica, outcome: Extract<CollectOutcome, { kind: 'ballot' }>): void {
+  const { ballot, signer, valid } = outcome;
+  if (ballot.kind === 'vote') settleSuspect(replica, replica.votes.slots, signer, ballot.round, valid);
+  else settleSuspect(replica, replica.timeouts.slots, signer, ballot.round, valid);
+}
+
+function settleSuspect<T extends { readonly round: number }>(
+  replica: Replica,
+  slots: BallotSlots<T>,
+  signer: ValidatorIndex,
+  round: number,
+  valid: boolean,
+): void {
+  const slot = slots.of(signer);
+  if (slot?.ballot.round !== round) return;
+  if (valid) slot.counts = true;
+  else convict(replica, slots, signer, round);
+}
+
+function tried(replica: Replica, { signer, valid }: Extract<CollectOutcome, { kind: 'ballot' }>): void {
+  const { evidence, turn, context } = replica;
+  const bytes = evidence.judge(signer, valid);
+  if (bytes !== null) turn.evidence(signer, context.validators.epoch, bytes);
+}
+
+function convict<T extends { readonly round: number }>(
+  { turn }: Replica,
+  slots: BallotSlots<T>,
+  culprit: ValidatorIndex,
+  round: number,
+): void {
+  slots.convict(culprit, round);
+  turn.refuse(culprit, {
+    code: 'ballot-signature-invalid',
+    message: 'a vote or timeout was not signed by the key of its sender',
+    details: { culprit, round },
+  });
+}

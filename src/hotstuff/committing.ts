@@ -1,0 +1,144 @@
+/**
+ * Making blocks final: by a certificate whose commit info names one that is held, or by seals that others served.
+ *
+ * A seal is the certificate and the headers from the block that it names down to the sealed one:
+ *
+ *     B1 <--- B2 <--- B3     certificate(B3) names B2:   seal(B2) = certificate, []
+ *                                                        seal(B1) = certificate, [header(B2)]
+ */
+import { assert } from '../base/assert.ts';
+import type { VerifiedSealedBlock } from '../consensus/engine.ts';
+import { executeSealed } from '../consensus/follower.ts';
+import type { Judge } from '../consensus/mempool.ts';
+import type { SealedBlock } from '../ledger/block.ts';
+import { decodeCommitProof, encodeCommitProof } from '../ledger/commit-proof.ts';
+import type { StateChange } from '../ledger/state.ts';
+import { NODE_KEY_PREFIX } from '../ledger/state.ts';
+import type { VerifiedEvent } from '../ledger/verified-event.ts';
+import { certificateFromOwnDisk, type VerifiedCertificate } from '../qc/certificate.ts';
+import type { TreeBlock } from './block-tree.ts';
+import { commitInfoOf, sameCommitInfo } from './commit-rule.ts';
+import { learnCertificate } from './learning.ts';
+import { blockContext, nowSeconds, type Replica } from './replica.ts';
+
+/** Commits what the highest commit info names, if it is held. @returns whether anything was committed */
+export function commitNamed(replica: Replica): boolean {
+  const certificate = replica.commitTarget;
+  const named = certificate?.vote.commit ?? null;
+  if (certificate === null || named === null) return false;
+  const { tree } = replica;
+  if (named.height <= tree.root.header.height) {
+    replica.commitTarget = null;
+    return false;
+  }
+  const block = tree.get(named.blockId);
+  if (block === undefined) return false;
+  checkAgreement(replica, certificate);
+  const path = tree.pathTo(block);
+  for (const [index, step] of path.entries()) {
+    const descendants = path.slice(index + 1).map(({ block: { headerBytes } }) => headerBytes);
+    const bytes = encodeCommitProof({ certificate, descendants: descendants.reverse() });
+    const changes = replica.machine.commit(step.execution);
+    finish(replica, { block: step.block, seal: { kind: 'hotstuff', bytes } }, changes);
+  }
+  moveRoot(replica, block);
+  replica.commitTarget = null;
+  return true;
+}
+
+/** What a quorum signed must be what this replica computes from the same block. */
+function checkAgreement(replica: Replica, { vote }: VerifiedCertificate): void {
+  const certified = replica.tree.get(vote.blockId);
+  if (certified === undefined) return;
+  const computed = commitInfoOf(certified, replica.commitDepth);
+  assert(sameCommitInfo(computed, vote.commit), 'the commit info is a function of the certified block', {
+    round: vote.round,
+    signed: vote.commit?.blockId ?? null,
+    computed: computed?.blockId ?? null,
+  });
+}
+
+/** Takes sealed blocks in the order of their heights. @returns whether anything was committed */
+export function commitSealed(replica: Replica, blocks: readonly VerifiedSealedBlock[]): boolean {
+  const { tree, sealed } = replica;
+  const before = tree.root.header.height;
+  for (const block of blocks) sealed.add(block, before + 1);
+  for (let next = sealed.take(before + 1); next !== undefined; next = sealed.take(tree.root.header.height + 1)) {
+    commitOneSealed(replica, next);
+  }
+  return tree.root.header.height > before;
+}
+
+function commitOneSealed(replica: Replica, next: VerifiedSealedBlock): void {
+  const { block, seal, events } = next;
+  const { tree, machine, context } = replica;
+  assert(block.header.parentId === tree.root.id, 'a sealed block extends the committed chain', {
+    height: block.header.height,
+    parentId: block.header.parentId,
+    head: tree.root.id,
+  });
+  const held = tree.get(block.id);
+  if (held !== undefined) {
+    finish(replica, { block, seal }, machine.commit(held.execution));
+    moveRoot(replica, held);
+  } else {
+    const changes = executeSealed(machine, next, context.validators);
+    const added = tree.insert(tree.root, { block, events, execution: machine.head, justify: null });
+    finish(replica, { block, seal }, changes);
+    moveRoot(replica, added);
+  }
+  learnFromSeal(replica, { block, seal });
+}
+
+/** The seal was verified before the block was branded, so its certificate is too. */
+function learnFromSeal(replica: Replica, { block, seal }: SealedBlock): void {
+  if (seal.kind !== 'hotstuff') return;
+  const proof = decodeCommitProof(seal.bytes);
+  assert(proof.ok, 'a verified seal decodes', { height: block.header.height });
+  if (proof.value.certificate.epoch !== replica.context.validators.epoch) return;
+  learnCertificate(replica, certificateFromOwnDisk(proof.value.certificate));
+}
+
+function finish(replica: Replica, sealed: SealedBlock, changes: readonly StateChange[]): void {
+  replica.turn.commit({ block: sealed.block, sealed, changes });
+  for (const { id } of sealed.block.events) replica.mempool.remove(id);
+  const nodes = changes.filter(({ key }) => key.startsWith(NODE_KEY_PREFIX));
+  const peerIds = new Set(nodes.map(({ key }) => key.slice(NODE_KEY_PREFIX.length)));
+  rejectAll(replica, peerIds);
+}
+
+/** The judge of the mempool: the committed state, at the time that a block would have now. */
+export function judge(replica: Replica): Judge {
+  const { machine } = replica;
+  const { height, timestamp } = machine.head;
+  const context = blockContext(replica, height + 1, Math.max(timestamp, nowSeconds(replica)));
+  return (event) => machine.finalRefusal(event, context);
+}
+
+function rejectAll(replica: Replica, peerIds: Iterable<string>): void {
+  for (const { event, refusal } of replica.mempool.rejudge(peerIds, judge(replica))) {
+    replica.turn.reject(event.id, refusal);
+  }
+}
+
+function moveRoot(replica: Replica, block: TreeBlock): void {
+  const { tree, turn, mempool, machine, orphans } = replica;
+  const before = tree.root.header.timestamp;
+  const { path, forgotten } = tree.advance(block);
+  for (const lost of forgotten) {
+    turn.forget(lost.id);
+    machine.discard(lost.execution);
+  }
+  const { height, timestamp } = block.header;
+  for (const [id, orphan] of orphans) if (orphan.block.header.height <= height) orphans.delete(id);
+  if (timestamp > before) {
+    for (const { event, refusal } of mempool.rejudgeAll(judge(replica))) turn.reject(event.id, refusal);
+  }
+  const committed = new Set(path.flatMap((step) => step.block.events.map(({ id }) => id)));
+  for (const lost of forgotten) for (const event of lost.events) if (!committed.has(event.id)) giveBack(replica, event);
+}
+
+/** An event of a block that lost may be known to nobody else by now: it waits for another block here. */
+function giveBack(replica: Replica, event: VerifiedEvent): void {
+  replica.mempool.add(event, judge(replica));
+}

@@ -1,0 +1,43 @@
+/**
+ * Giving up on a round: when its timer ends, or when f + 1 others did, at least one of them correct.
+ *
+ * A timeout is sent to all, again and again until the round ends, always the same bytes: the network may lose any of
+ * them, and one that changed between two sendings would be two signatures for one round. The last vote travels beside
+ * it (when both leaders that were to use it are gone, everybody can), and the events that wait here are sent to all once
+ * more: a validator that alone holds an event would otherwise give up alone, round after round.
+ */
+import { everybody, type Replica } from './replica.ts';
+
+/** Events that are forwarded again with a timeout. */
+const MAX_FORWARDED_EVENTS = 256;
+
+/** @returns whether anything was sent */
+export function giveUpIfDue(replica: Replica): boolean {
+  const { pacemaker, timeouts, context, self, clock } = replica;
+  const others = timeouts.othersAt(pacemaker.round, self);
+  const joinsOthers = others > context.validators.f && !pacemaker.hasGivenUp;
+  if (!joinsOthers && !pacemaker.hasExpired(clock.elapsedMs)) return false;
+  pacemaker.gaveUp(clock.elapsedMs);
+  return sendTimeout(replica);
+}
+
+/** f + 1 others still wait for this round to end: then this validator's timeout is wanted, though it may be idle. */
+export function isWantedByOthers({ timeouts, pacemaker, context, self }: Replica): boolean {
+  return timeouts.othersAt(pacemaker.round, self) > context.validators.f;
+}
+
+function sendTimeout(replica: Replica): boolean {
+  const { rules, pacemaker, context, turn, mempool } = replica;
+  turn.forward(mempool.oldest(MAX_FORWARDED_EVENTS));
+  const timeout = rules.timeout(pacemaker.round);
+  if (!timeout.ok) {
+    if (timeout.refusal.code !== 'validator-silent') turn.refuse(null, timeout.refusal);
+    return false;
+  }
+  const all = everybody(context.validators.n);
+  turn.cast(timeout.value, all);
+  const { lastVote, highCertificate } = rules.record;
+  const vote = rules.storedVote();
+  if (vote !== undefined && lastVote !== null && lastVote.round > highCertificate.vote.round) turn.cast(vote, all);
+  return true;
+}

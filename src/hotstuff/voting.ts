@@ -1,0 +1,131 @@
+/**
+ * Receiving a proposal, and voting for it.
+ *
+ *     admitted -> learn its certificates -> is it of the current round? -> is its parent held? -> justified (rules 1-3)
+ *       -> execute on the parent: the roots must be those of the header -> into the tree -> time rule -> vote
+ *
+ * A proposal that waits for its parent is the only thing kept; a valid one that may not be voted for (this validator
+ * gave up on the round already) still goes into the tree, as others may certify it.
+ */
+import { refuse, type Refusal, type Result } from '../base/result.ts';
+import type { ValidatorIndex } from '../consensus/engine.ts';
+import { checkStateRoot, checkVotingTime } from '../ledger/block-rules.ts';
+import type { Execution } from '../ledger/machine.ts';
+import { answerIfStale } from './answering.ts';
+import type { TreeBlock } from './block-tree.ts';
+import { learnCertificate, learnTimeoutCertificate } from './learning.ts';
+import type { AdmittedProposal } from './messages.ts';
+import { checkJustification } from './proposal-rules.ts';
+import { blockContext, leaderAt, nowSeconds, type Replica } from './replica.ts';
+import type { Ballot } from './safety-rules.ts';
+import { encodeStoredBlock } from './stored-block.ts';
+
+export function receiveProposal(replica: Replica, from: ValidatorIndex, proposal: AdmittedProposal): void {
+  const { round } = proposal.block.header;
+  noteProposal(replica, from, proposal);
+  learnCertificate(replica, proposal.justify);
+  if (proposal.timeoutCertificate !== null) learnTimeoutCertificate(replica, proposal.timeoutCertificate);
+  // Rule 4: of the current round, after its certificates were processed.
+  const current = replica.pacemaker.round;
+  if (round < current) answerIfStale(replica, from, round);
+  if (round !== current) {
+    replica.turn.refuse(from, roundRefusal(round, current));
+    return;
+  }
+  const { pending, tree } = replica;
+  if (tree.get(proposal.block.id) === undefined && (pending === null || pending.block.header.round < round)) {
+    replica.pending = proposal;
+  }
+}
+
+function roundRefusal(round: number, current: number): Refusal {
+  return {
+    code: 'proposal-round-not-current',
+    message: 'the proposal is not of the current round',
+    details: { round, current },
+  };
+}
+
+/** A leader proposes once a round: two signed proposals are evidence. */
+function noteProposal(replica: Replica, from: ValidatorIndex, { block, signature }: AdmittedProposal): void {
+  const { proposals, evidence, turn, context } = replica;
+  const proposal = { ballot: { round: block.header.round, blockId: block.id }, signature };
+  const noted = proposals.get(from);
+  if (noted !== undefined && noted.ballot.round === proposal.ballot.round) {
+    if (noted.ballot.blockId === block.id) return;
+    const bytes = evidence.convictProposals(from, noted, proposal);
+    if (bytes !== null) turn.evidence(from, context.validators.epoch, bytes);
+  }
+  if (noted === undefined || noted.ballot.round < proposal.ballot.round) proposals.set(from, proposal);
+}
+
+/** Takes up the waiting proposal once its parent is held. @returns whether anything came of it */
+export function considerPending(replica: Replica): boolean {
+  const proposal = replica.pending;
+  if (proposal === null) return false;
+  const parent = replica.tree.get(proposal.justify.vote.blockId);
+  if (parent === undefined) return false;
+  replica.pending = null;
+  if (replica.tree.get(proposal.block.id) !== undefined) return true; // fetched in the meantime
+  const executed = validate(replica, proposal, parent);
+  if (!executed.ok) {
+    replica.turn.refuse(leaderAt(replica, proposal.block.header.round), executed.refusal);
+    return true;
+  }
+  const { block, events, justify } = proposal;
+  const inserted = replica.tree.insert(parent, { block, events, justify, execution: executed.value });
+  voteFor(replica, inserted, parent, proposal);
+  return true;
+}
+
+/** Refusals: those of `checkJustification`, of the machine and of `checkStateRoot`, `epoch-change-unknown`. */
+function validate(replica: Replica, proposal: AdmittedProposal, parent: TreeBlock): Result<Execution> {
+  const { block, events } = proposal;
+  const { header } = block;
+  const justified = checkJustification(header, parent, proposal);
+  if (!justified.ok) return justified;
+  if (header.nextValidatorSet !== null) {
+    return refuse('epoch-change-unknown', 'no event of this block changes the validator set', { round: header.round });
+  }
+  const { machine } = replica;
+  const context = blockContext(replica, header.height, header.timestamp);
+  const executed = machine.execute(parent.execution, context, events);
+  if (!executed.ok) return executed;
+  const agreed = checkStateRoot(header, executed.value);
+  if (agreed.ok) return executed;
+  machine.discard(executed.value);
+  return agreed;
+}
+
+function voteFor(replica: Replica, inserted: TreeBlock, parent: TreeBlock, proposal: AdmittedProposal): void {
+  const { rules, turn } = replica;
+  const leader = leaderAt(replica, inserted.header.round);
+  const timely = checkVotingTime(inserted.block, parent.header.timestamp, nowSeconds(replica));
+  if (!timely.ok) {
+    turn.refuse(leader, timely.refusal);
+    return;
+  }
+  const vote = rules.vote({ ...proposal, parent });
+  if (vote.ok) castVote(replica, vote.value, inserted);
+  else turn.refuse(null, vote.refusal);
+}
+
+/** A vote is sent when its block and all its uncommitted ancestors are on disk with it. */
+export function castVote(replica: Replica, vote: Ballot, block: TreeBlock): void {
+  const { tree, turn } = replica;
+  for (const step of tree.pathTo(block)) {
+    if (step.persisted || step.justify === null) continue;
+    turn.persist({ id: step.id, bytes: encodeStoredBlock({ block: step.block, justify: step.justify }) });
+    step.persisted = true;
+  }
+  turn.cast(vote, voteRecipients(replica, block.header.round));
+}
+
+/**
+ * The next leader makes a certificate of the votes, and the one after it can when the next one is silent. To more
+ * validators would cost a message each in every round (0.2 ms of CPU) and gain nothing: when both are silent, the votes
+ * travel to all beside the timeouts.
+ */
+export function voteRecipients(replica: Replica, round: number): readonly ValidatorIndex[] {
+  return [...new Set([leaderAt(replica, round + 1), leaderAt(replica, round + 2)])];
+}

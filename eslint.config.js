@@ -61,9 +61,16 @@ const impureImports = {
 };
 
 /** Functions that say a check was made. Everybody may name the branded type; only these files may make a value of it. */
+const admission = ['src/node/admit.ts', 'src/node/event-verifier.ts'];
+const ownDisk = ['src/node/validator.ts', 'src/hotstuff/safety-record.ts'];
+const verifiedSeals = ['src/hotstuff/committing.ts'];
 const brandMakers = [
-  { maker: 'verifiedEvent', allowed: ['src/node/admit.ts', 'src/node/event-verifier.ts', 'src/**/replay*.ts'] },
-  { maker: 'admitMessage', allowed: ['src/node/admit.ts'] },
+  { maker: 'verifiedEvent', allowed: [...admission, ...ownDisk, 'src/ledger/replay.ts'] },
+  { maker: 'admitMessage', allowed: admission },
+  { maker: 'certificateFromOwnDisk', allowed: [...admission, ...ownDisk, ...verifiedSeals] },
+  { maker: 'timeoutCertificateFromOwnDisk', allowed: [...admission, ...ownDisk] },
+  { maker: 'assembledCertificate', allowed: ['src/qc/collect.ts'] },
+  { maker: 'assembledTimeoutCertificate', allowed: ['src/qc/collect.ts'] },
 ];
 
 /** The files that hold the one function or check that makes a branded value. */

@@ -96,18 +96,24 @@ test('pure code passes', async () => {
 
 describe('a brand is made only where its check is made:', () => {
   const makers = [
-    ['verifiedEvent', '../ledger/verified-event.ts', 'brand-verifiedevent/imports'],
-    ['admitMessage', '../hotstuff/admission.ts', 'brand-admitmessage/imports'],
+    ['verifiedEvent', '../ledger/verified-event.ts', 'node/admit.ts'],
+    ['admitMessage', '../hotstuff/admission.ts', 'node/admit.ts'],
+    ['certificateFromOwnDisk', '../qc/certificate.ts', 'hotstuff/safety-record.ts'],
+    ['timeoutCertificateFromOwnDisk', '../qc/timeout-certificate.ts', 'hotstuff/safety-record.ts'],
+    ['assembledCertificate', './certificate.ts', 'qc/collect.ts'],
+    ['assembledTimeoutCertificate', './timeout-certificate.ts', 'qc/collect.ts'],
   ] as const;
 
-  test.each(makers)('%s is not imported by an engine, the network or a command', async (maker, from, rule) => {
+  test.each(makers)('%s is not imported by an engine, the network or a command', async (maker, from) => {
+    const rule = `brand-${maker.toLowerCase()}/imports`;
     const code = `import { ${maker} } from '${from}';\nexport const f = ${maker};\n`;
     for (const room of ['hotstuff', 'net', 'cli', 'api']) {
       expect(await rulesBroken(`src/${room}/planted.ts`, code)).toContain(rule);
     }
   });
 
-  test.each(makers)('%s is not imported under another name either', async (maker, from, rule) => {
+  test.each(makers)('%s is not imported under another name either', async (maker, from) => {
+    const rule = `brand-${maker.toLowerCase()}/imports`;
     const code = `import { ${maker} as innocent } from '${from}';\nexport const f = innocent;\n`;
     expect(await rulesBroken('src/net/planted.ts', code)).toContain(rule);
     expect(
@@ -115,9 +121,9 @@ describe('a brand is made only where its check is made:', () => {
     ).toContain(rule);
   });
 
-  test.each(makers)('%s may be imported by admission', async (maker, from) => {
+  test.each(makers)('%s of %s may be imported by %s', async (maker, from, home) => {
     const code = `import { ${maker} } from '${from}';\nexport const f = ${maker};\n`;
-    expect(await rulesBroken('src/node/admit.ts', code)).toEqual([]);
+    expect(await rulesBroken(`src/${home}`, code)).toEqual([]);
   });
 
   test('a cast to a brand is refused outside the file that declares it', async () => {

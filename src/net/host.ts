@@ -6,7 +6,7 @@
 import { gossipsub, type GossipSub } from '@libp2p/gossipsub';
 import { identify } from '@libp2p/identify';
 import type { Connection, Libp2p, PeerId, ServiceMap, Stream } from '@libp2p/interface';
-import { kadDHT, passthroughMapper, type KadDHT } from '@libp2p/kad-dht';
+import { kadDHT, passthroughMapper, type KadDHT, type SingleKadDHT } from '@libp2p/kad-dht';
 import { noise } from '@libp2p/noise';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { ping } from '@libp2p/ping';
@@ -17,7 +17,7 @@ import { createLibp2p } from 'libp2p';
 import { codedError, type CodedError } from '../base/result.ts';
 import { boundedDatastore } from './bounded-datastore.ts';
 import { gossipOptions, type GossipRules } from './gossip.ts';
-import type { RecordRules } from './dht.ts';
+import type { RecordRules } from './record-rules.ts';
 import { loadIdentityKey, type IdentitySecret } from './identity-key.ts';
 import { coalescingYamux } from './muxer.ts';
 
@@ -116,7 +116,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
         inboundStreamProtocolNegotiationTimeout: 5_000,
         reconnectRetries: 0,
       },
-      connectionMonitor: { pingInterval: 30_000 },
+      connectionMonitor: { pingInterval: 10_000 },
       connectionGater: {
         denyInboundUpgradedConnection: (peer) =>
           connectionCounts.of(peer.toString()) >= limits.maxConnectionsPerPeer ||
@@ -126,7 +126,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       services: servicesOf(options),
     });
     connectionCounts.follow(node);
-    return new Host(node);
+    return new Host(node, options.dht?.records);
   } catch (error) {
     throw codedError(
       'listen-failed',
@@ -140,10 +140,13 @@ export async function createHost(options: HostOptions): Promise<Host> {
 /** A running libp2p node, with the few things that the protocols of this room need of one. */
 export class Host {
   readonly peerId: string;
+  /** What the DHT takes; undefined when the host was created without it. */
+  readonly recordRules: RecordRules | undefined;
   readonly #node: Libp2p<HostServices>;
 
-  constructor(node: Libp2p<HostServices>) {
+  constructor(node: Libp2p<HostServices>, recordRules: RecordRules | undefined) {
     this.#node = node;
+    this.recordRules = recordRules;
     this.peerId = node.peerId.toString();
   }
 
@@ -154,6 +157,12 @@ export class Host {
 
   get dht(): KadDHT | undefined {
     return this.#node.services.dht;
+  }
+
+  /** How many peers the DHT's routing table holds. */
+  dhtPeers(): number {
+    const { dht } = this.#node.services;
+    return dht !== undefined && 'routingTable' in dht ? (dht as SingleKadDHT).routingTable.size : 0;
   }
 
   /** Where others reach this host: multiaddrs that end in its peer id. */
@@ -266,7 +275,7 @@ const OPEN_ERROR_CODES: Readonly<Record<string, string>> = {
 
 function openError(error: unknown, details: Readonly<Record<string, string>>): CodedError {
   const causes = error instanceof AggregateError ? [error, ...(error.errors as unknown[])] : [error];
-  const names = causes.map((cause) => (cause instanceof Error ? cause.name : ''));
+  const names = causes.map((cause) => (cause instanceof Error ? nameOf(cause) : ''));
   const known = names.find((name) => name in OPEN_ERROR_CODES);
   const code =
     known !== undefined ? (OPEN_ERROR_CODES[known] as string) : 'protocol' in details ? 'stream-failed' : 'dial-failed';
@@ -277,6 +286,13 @@ function openError(error: unknown, details: Readonly<Record<string, string>>): C
     { ...details, reason: reason.slice(0, 500) },
     { cause: error },
   );
+}
+
+/** The handshake's own error is wrapped without its name. */
+function nameOf(error: Error): string {
+  return error.name === 'EncryptionFailedError' && error.message === 'Unexpected Peer'
+    ? 'UnexpectedPeerError'
+    : error.name;
 }
 
 /** Services that a host may have; which it has is decided by its options. */
@@ -293,7 +309,7 @@ function servicesOf(options: HostOptions): ServiceFactories {
     identify: identify({ maxInboundStreams: 4, maxOutboundStreams: 4 }),
     ping: ping({ maxInboundStreams: 4 }),
     ...(dht !== undefined && { dht: dhtOf(dht) }),
-    ...(gossip !== undefined && { gossip: gossipsub(gossipOptions(gossip)) }),
+    ...(gossip !== undefined && { gossip: gossipsub(gossipOptions(gossip, options.chainId)) }),
   };
   // libp2p's type of optional services allows `undefined` where ours says absent.
   return factories as ServiceFactories;

@@ -14,8 +14,8 @@ export const MAX_READ_PEERS = 64;
 export const MAX_READ_ANSWER_BYTES = 4 << 20;
 
 export type ReadRequest =
-  /** One answer a peer id, in their order, at the server's head or at the last height whose proof it keeps. */
-  | { readonly kind: 'records'; readonly peerIds: readonly string[]; readonly atHead: boolean }
+  /** One answer a peer id, in their order, at the server's head; with head statements, where their age is asked for. */
+  | { readonly kind: 'records'; readonly peerIds: readonly string[]; readonly withAge: boolean }
   /** The statement that a validator signs of its head; from a non-validator, those that it holds. */
   | { readonly kind: 'headStatements' }
   /** Epoch proofs from this epoch on. */
@@ -23,7 +23,7 @@ export type ReadRequest =
 
 const requestCodec: Codec<ReadRequest> = codec(
   union<ReadRequest>({
-    records: struct({ peerIds: list(text(64), MAX_READ_PEERS), atHead: bool }),
+    records: struct({ peerIds: list(text(64), MAX_READ_PEERS), withAge: bool }),
     headStatements: struct({}),
     epochProofs: struct({ fromEpoch: uint() }),
   }),

@@ -52,7 +52,7 @@ describe('docs/submit-json.md', () => {
     const server = new SubmissionServer({
       host,
       handler: async (peer, submission) => {
-        if (submission.kind === 'json') seen.push({ peer, ...(submission.value as (typeof seen)[number]) });
+        if (submission.kind === 'json') seen.push({ ...(submission.value as (typeof seen)[number]), peer });
         return [answers.shift() as SubmissionAnswer];
       },
     });

@@ -44,7 +44,8 @@ export function codec<T>(shape: Shape<T>, maxBytes: number): Codec<T> {
       }
       let value: T;
       try {
-        value = shape.fromWire(packr.unpack(bytes));
+        // A view of its own: msgpackr hangs a DataView on the array that it reads, and would keep it there.
+        value = shape.fromWire(packr.unpack(bytes.subarray()));
       } catch (error) {
         return refuse('undecodable', 'the bytes do not decode', { reason: reasonOf(error) });
       }

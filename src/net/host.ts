@@ -319,6 +319,8 @@ function dhtOf({ mode, records }: NonNullable<HostOptions['dht']>): ReturnType<t
   return kadDHT({
     protocol: '/masa/kad/1.0.0',
     clientMode: mode === 'client',
+    // No query starts before the first look at the neighbourhood, for which the default waits a second.
+    initialQuerySelfInterval: 20,
     // Private addresses are as good as public ones here; the mapper of libp2p's default would drop one kind.
     peerInfoMapper: passthroughMapper,
     validators: records.validators,

@@ -13,7 +13,8 @@ export const CONSENSUS_PROTOCOL = '/masa/hotstuff/1.0.0';
 
 export interface ValidatorAddress {
   readonly peerId: string;
-  readonly multiaddrs: readonly string[];
+  /** Asked at each dial: a validator may come back elsewhere. */
+  readonly multiaddrs: () => readonly string[];
 }
 
 export interface ValidatorStreamsOptions {
@@ -142,7 +143,7 @@ function notAValidator(peerId: string): Refusal {
 /** This node's side of the stream with one other validator, over any number of connections one after another. */
 class Link {
   readonly peerId: string;
-  multiaddrs: readonly string[];
+  multiaddrs: () => readonly string[];
   readonly #options: ValidatorStreamsOptions;
   readonly #outbox: Outbox;
   /** Whether this side dials and opens the stream. */
@@ -290,12 +291,13 @@ class Link {
     const { host } = this.#options;
     try {
       const options = { deadlineMs: OPEN_DEADLINE_MS };
+      const target = { peerId: this.peerId, multiaddrs: this.multiaddrs() };
       if (this.#opens) {
-        const stream = await host.open(this, CONSENSUS_PROTOCOL, options);
+        const stream = await host.open(target, CONSENSUS_PROTOCOL, options);
         if (this.#running) this.#use(stream);
         else stream.abort(new Error('the host stops'));
       } else {
-        await host.connect(this, options);
+        await host.connect(target, options);
         this.#scheduleDial(REDIAL_MAX_MS);
       }
     } catch (error) {

@@ -1,7 +1,8 @@
 /** The BLS key of a validator: its file, and the registration that shows possession of it to the others. */
 import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { toHex } from '../base/bytes.ts';
-import { codedError, unwrap } from '../base/result.ts';
+import { CodedError, unwrap } from '../base/result.ts';
 import { possessionPreimage } from '../qc/ballot.ts';
 import { checkSecretKey, secretKeyFromSeed } from '../qc/keys.ts';
 import type { SignatureScheme } from '../qc/scheme.ts';
@@ -21,16 +22,26 @@ export function generateBlsKey(): Uint8Array {
   return secretKeyFromSeed(randomBytes(32));
 }
 
-/** @throws CodedError `key-exists` */
+/** The mark of a BLS key that has signed nothing; `first-signature.ts` says what it is for. */
+export function neverSignedMark(blsKeyFile: string): string {
+  return `${blsKeyFile}.never-signed`;
+}
+
+/** For a key that was just made: it leaves the mark that its validator may begin to sign. @throws CodedError `key-exists` */
 export async function saveBlsKey(path: string, secretKey: Uint8Array): Promise<void> {
   await writeKeyFile(path, secretKey);
+  await writeFile(
+    neverSignedMark(path),
+    'This key has signed nothing. The first start of its validator removes this file.\n',
+    { mode: 0o600 },
+  );
 }
 
 /** @returns 32 bytes @throws CodedError `key-missing`, `key-file-permissions`, `secret-key-malformed` */
 export async function loadBlsKey(path: string): Promise<Uint8Array> {
   const secretKey = await readKeyFile(path);
   const checked = checkSecretKey(secretKey);
-  if (!checked.ok) throw codedError(checked.refusal.code, `${path}: ${checked.refusal.message}`, { path });
+  if (!checked.ok) throw new CodedError({ ...checked.refusal, message: `${path}: ${checked.refusal.message}` });
   return secretKey;
 }
 

@@ -1,7 +1,7 @@
 /** The other end of the control endpoint. */
-import { request } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
-import { codedError } from '../base/result.ts';
+import { CodedError, codedError, type Refusal } from '../base/result.ts';
 import { socketPath } from './control.ts';
 import type { ReadReport } from './read-report.ts';
 import type { CommitNotice, ComponentHealth, NodeStatus, ReadOptions } from './status.ts';
@@ -63,10 +63,12 @@ export class ControlClient {
     const response = await this.#open(method, path, body, AbortSignal.timeout(deadlineMs));
     const chunks: Buffer[] = [];
     for await (const chunk of response) chunks.push(chunk as Buffer);
-    const answer = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { code?: string; message?: string };
+    const answer = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Partial<Refusal>;
     if (expected.includes(response.statusCode ?? 0)) return answer;
-    throw codedError(answer.code ?? 'control-failed', answer.message ?? `the node answered ${response.statusCode}`, {
-      status: response.statusCode ?? 0,
+    throw new CodedError({
+      code: answer.code ?? 'control-failed',
+      message: answer.message ?? `the node answered with status ${response.statusCode}`,
+      details: answer.details ?? {},
     });
   }
 
@@ -75,7 +77,7 @@ export class ControlClient {
     path: string,
     body: unknown,
     signal: AbortSignal,
-  ): Promise<import('node:http').IncomingMessage> {
+  ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const call = request({ socketPath: socketPath(this.#socket), method, path, signal, agent: false }, resolve);
       call.once('error', (error) => {

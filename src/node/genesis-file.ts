@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { fromHex } from '../base/bytes.ts';
-import { codedError, ok, refuse, type Result } from '../base/result.ts';
+import { CodedError, codedError, ok, refuse, type Result } from '../base/result.ts';
 import { parseGenesis, type Genesis, type GenesisValidator } from '../ledger/genesis.ts';
 import { normaliseAddresses } from '../ledger/multiaddrs.ts';
 
@@ -28,7 +28,7 @@ export async function readGenesisFile(path: string): Promise<Genesis> {
   }
   const genesis = parseGenesis(text);
   if (!genesis.ok) {
-    throw codedError(genesis.refusal.code, `${path}: ${genesis.refusal.message}`, genesis.refusal.details);
+    throw new CodedError({ ...genesis.refusal, message: `${path}: ${genesis.refusal.message}` });
   }
   return genesis.value;
 }

@@ -1,5 +1,8 @@
 /** What a verified read found, as it is printed and as it crosses the control socket. */
-import type { NodeData } from '../ledger/record-view.ts';
+import type { ChainParameters } from '../ledger/parameters.ts';
+import { deriveNodeData, type NodeData } from '../ledger/record-view.ts';
+import type { VerifiedRead } from '../ledger/verified-read.ts';
+import type { ValidatorSet } from '../qc/validator-set.ts';
 
 export interface ReadReport {
   readonly verified: true;
@@ -7,17 +10,49 @@ export interface ReadReport {
   readonly peerId: string;
   /** null: the record is proven absent. */
   readonly node: NodeData | null;
-  /** The last sequence number of the node that the state holds; null: it never had one. */
+  /** The last sequence number in the record; null: no record. */
   readonly lastSeq: number | null;
-  /** Height whose state the record was proven in. */
+  /** Height whose state the record was proven in, and that block's time, unix seconds. */
   readonly height: number;
-  /** How old the proven head is, by what validators state; null: unknown. */
+  readonly timestamp: number;
+  /** How old the proven head is at most, by what validators state; null: unknown. */
   readonly ageMs: number | null;
   /** Peer ids of the validators behind the certificate. */
   readonly signers: readonly string[];
   /** Size of the validator set. */
   readonly validators: number;
-  readonly trust: 'byzantine' | 'crash-only';
+  readonly trust: VerifiedRead['trust'];
   /** Peer id of whom the bytes came from, or `dht`. */
   readonly servedBy: string;
+}
+
+export interface ReportContext {
+  readonly chainId: string;
+  readonly validators: ValidatorSet;
+  readonly parameters: Pick<ChainParameters, 'livenessWindowSeconds'>;
+  readonly nowMs: number;
+}
+
+export function readReport(read: VerifiedRead, servedBy: string, context: ReportContext): ReadReport {
+  const { peerId, record, height, timestamp, ageMs, signers, trust } = read;
+  const { chainId, validators, parameters, nowMs } = context;
+  const reader = {
+    nowSeconds: Math.floor(nowMs / 1000),
+    isValidator: validators.indexOf(peerId) !== undefined,
+    parameters,
+  };
+  return {
+    verified: true,
+    chainId,
+    peerId,
+    node: record === null ? null : deriveNodeData(record, reader),
+    lastSeq: record?.lastSeq ?? null,
+    height,
+    timestamp,
+    ageMs,
+    signers,
+    validators: validators.n,
+    trust,
+    servedBy,
+  };
 }

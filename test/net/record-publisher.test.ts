@@ -72,7 +72,12 @@ describe('record publisher', () => {
   });
 
   it('renews what it is asked to, every twelve hours', async () => {
-    const { made, puts, advance } = publisher({ renewed: () => [node('a'), { kind: 'validators' }] });
+    const { made, puts, advance } = publisher({
+      renewed: async function* () {
+        yield node('a');
+        yield { kind: 'validators' };
+      },
+    });
     made.start();
     await advance(12 * 3_600_000 - 1);
     expect(puts).toEqual([]);

@@ -18,7 +18,7 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((streams) => streams.stop()));
 });
 
-const addressOf = (host: Host): ValidatorAddress => ({ peerId: host.peerId, multiaddrs: host.addresses() });
+const addressOf = (host: Host): ValidatorAddress => ({ peerId: host.peerId, multiaddrs: () => host.addresses() });
 
 function join(host: Host, validators: readonly Host[], onFrame?: (frame: Uint8Array) => Promise<void>): Node {
   const node: Omit<Node, 'streams'> = { host, received: [], changes: [], refusals: [] };

@@ -1,0 +1,152 @@
+/** What a validator and an observer have in common: everything below the engine. */
+import { sha256Hex } from '../base/hash.ts';
+import { ok, refuse, unwrap, type Result } from '../base/result.ts';
+import type { SignedEvent } from '../ledger/event.ts';
+import { parsePeerId } from '../ledger/identity.ts';
+import type { Genesis } from '../ledger/genesis.ts';
+import { BlockSyncClient } from '../net/block-sync.ts';
+import type { Host } from '../net/host.ts';
+import type { Logger } from '../observability/log.ts';
+import { genesisCertificate, type EpochContext, type VerifiedCertificate } from '../qc/certificate.ts';
+import { loadDefaultScheme } from '../qc/default-scheme.ts';
+import { evidenceCodec, verifyEvidence } from '../qc/evidence.ts';
+import type { SignatureScheme } from '../qc/scheme.ts';
+import { makeValidatorSet } from '../qc/validator-set.ts';
+import { AddressBook } from './address-book.ts';
+import { Admission } from './admit.ts';
+import { loadBlsKey } from './bls-key.ts';
+import type { NodeConfig } from './config.ts';
+import { EventVerifier } from './event-verifier.ts';
+import { loadIdentityKey, type IdentityKey } from './keys.ts';
+import { openLedger, type OpenLedger } from './open-ledger.ts';
+import { nativeVerifier, verifyNative } from './signature-native.ts';
+import { VerificationPool } from './verification-pool.ts';
+
+/** An epoch's context whose genesis certificate is this program's own. */
+export interface OwnEpochContext extends EpochContext {
+  readonly genesis: VerifiedCertificate;
+}
+
+/** A validator's key and place. */
+export interface ValidatorSeat {
+  readonly index: number;
+  readonly blsKeyFile: string;
+  readonly blsSecretKey: Uint8Array;
+}
+
+export interface NodeCore {
+  readonly config: NodeConfig;
+  readonly log: Logger;
+  readonly genesis: Genesis;
+  readonly scheme: SignatureScheme;
+  readonly context: OwnEpochContext;
+  readonly identity: IdentityKey;
+  /** Null for an observer. */
+  readonly seat: ValidatorSeat | null;
+  readonly ledger: OpenLedger;
+  readonly addresses: AddressBook;
+  readonly pool: VerificationPool;
+  readonly events: EventVerifier;
+  readonly admission: Admission;
+  readonly nowMs: () => number;
+}
+
+/** A core with its network: made once the host listens. */
+export interface NetworkedCore extends NodeCore {
+  readonly host: Host;
+  readonly sync: BlockSyncClient;
+}
+
+/** Pairings take about 2 ms, and a round waits for one at a time: one thread keeps up. */
+const VERIFICATION_THREADS = 1;
+/** Events whose signatures were checked: several blocks' worth. */
+const MAX_REMEMBERED_EVENTS = 32_768;
+const MAX_MESSAGES_UNDER_CHECK_PER_PEER = 64;
+
+/**
+ * @throws CodedError `validators-out-of-bounds` and others of `makeValidatorSet`, `not-in-validator-set`,
+ *   `bls-key-mismatch`, and those of the key files and of `openLedger`
+ */
+export async function openCore(config: NodeConfig, genesis: Genesis, log: Logger): Promise<NodeCore> {
+  const { scheme, warning } = await loadDefaultScheme();
+  if (warning !== null) log.warn(warning);
+  const identity = await loadIdentityKey(config);
+  const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
+  const blsSecretKey = config.blsKeyFile === null ? null : await loadBlsKey(config.blsKeyFile);
+  const blsPublicKey = blsSecretKey === null ? null : scheme.publicKeyOf(blsSecretKey);
+  const seat = unwrap(seatOf(config, identity.peerId, blsSecretKey, blsPublicKey, validators));
+  const ledger = await openLedger(
+    config.dataDirectory,
+    genesis,
+    blsPublicKey === null ? null : sha256Hex(blsPublicKey),
+  );
+  const { chainId, block } = ledger.genesis;
+  const context: OwnEpochContext = { chainId, validators, genesis: genesisCertificate(validators.epoch, block.id) };
+  const pool = new VerificationPool(context, VERIFICATION_THREADS);
+  const events = new EventVerifier({
+    chainId,
+    verifySignature: verifyNative,
+    checkEvidence: (event) => Promise.resolve(checkEvidence(event, context, scheme)),
+    maxRemembered: MAX_REMEMBERED_EVENTS,
+  });
+  const admission = new Admission({
+    context,
+    verifier: pool,
+    events,
+    verifySignature: verifyNative,
+    maxUnderCheckPerPeer: MAX_MESSAGES_UNDER_CHECK_PER_PEER,
+  });
+  const known = new Map(genesis.validators.map(({ peerId, multiaddrs }) => [peerId, multiaddrs]));
+  const addresses = new AddressBook(known, config.bootstrap, config.addressFiles);
+  const nowMs = () => Date.now();
+  return { config, log, genesis, scheme, context, identity, seat, ledger, addresses, pool, events, admission, nowMs };
+}
+
+export function withNetwork(core: NodeCore, host: Host): NetworkedCore {
+  return { ...core, host, sync: new BlockSyncClient(host) };
+}
+
+/** Where to find a validator now. */
+export function validatorTarget(core: NodeCore, index: number): { readonly peerId: string; readonly multiaddrs: readonly string[] } {
+  const { peerId } = core.context.validators.member(index);
+  return { peerId, multiaddrs: core.addresses.of(peerId) };
+}
+
+function seatOf(
+  config: NodeConfig,
+  peerId: string,
+  blsSecretKey: Uint8Array | null,
+  blsPublicKey: Uint8Array | null,
+  validators: EpochContext['validators'],
+): Result<ValidatorSeat | null> {
+  if (config.blsKeyFile === null || blsSecretKey === null || blsPublicKey === null) return ok(null);
+  const index = validators.indexOf(peerId);
+  if (index === undefined) {
+    return refuse('not-in-validator-set', 'the identity key is of no validator of the genesis; start as an observer (no blsKeyFile)', {
+      peerId,
+    });
+  }
+  const registered = validators.member(index).blsPublicKey;
+  if (Buffer.compare(registered, blsPublicKey) !== 0) {
+    return refuse('bls-key-mismatch', 'the BLS key is not the one that the genesis registers for this validator', { peerId });
+  }
+  return ok({ index, blsKeyFile: config.blsKeyFile, blsSecretKey });
+}
+
+/** Evidence costs two pairings, and there is at most one piece a validator and epoch: it may be checked in place. */
+function checkEvidence(event: SignedEvent, context: EpochContext, scheme: SignatureScheme): Result<void> {
+  if (event.event.type !== 'evidenceRecorded') return ok(undefined);
+  const { epoch, evidence, offender } = event.event;
+  const decoded = evidenceCodec.decode(new Uint8Array(Buffer.from(evidence, 'base64')));
+  if (!decoded.ok) return decoded;
+  if (decoded.value.epoch !== epoch || context.validators.indexOf(offender) !== decoded.value.offender) {
+    return refuse('evidence-mismatch', 'the evidence is of another validator or epoch than the event says', {
+      epoch,
+      offender,
+    });
+  }
+  return verifyEvidence(decoded.value, context, scheme, (peerId, message, signature) => {
+    const identity = parsePeerId(peerId);
+    return identity.ok && nativeVerifier.verify(identity.value, message, signature);
+  });
+}

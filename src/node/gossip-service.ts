@@ -1,0 +1,81 @@
+/**
+ * Announcing and hearing committed blocks. The proposer publishes its block once, with its seal; everyone verifies it
+ * before passing it on. What was refused, or never came, is found by synchronisation.
+ */
+import type { CommittedBlock, VerifiedSealedBlock } from '../consensus/engine.ts';
+import { encodeSealedBlock, peekBlockId } from '../ledger/block.ts';
+import { LedgerGossip, type GossipRules, type Verdict } from '../net/gossip.ts';
+import type { Host } from '../net/host.ts';
+import type { NodeCore } from './core.ts';
+
+/** Refusals that depend on what this node knows or how busy it is, and prove nothing against the sender. */
+const NOT_THE_SENDERS_FAULT = new Set(['verification-busy', 'epoch-unknown', 'block-version-unknown']);
+
+export function gossipRules(): GossipRules {
+  return { messageId: peekBlockId };
+}
+
+export interface GossipServiceOptions {
+  readonly core: NodeCore;
+  readonly host: Host;
+  /** Verified blocks, for the engine. */
+  readonly onBlock: (block: VerifiedSealedBlock) => void;
+}
+
+export class GossipService {
+  readonly #options: GossipServiceOptions;
+  readonly #gossip: LedgerGossip;
+  /** Verified a moment ago by the validator, and not yet handed over by `onMessage`. */
+  readonly #verified = new WeakMap<Uint8Array, VerifiedSealedBlock>();
+  /** Messages refused since the start. */
+  refused = 0;
+
+  constructor(options: GossipServiceOptions) {
+    this.#options = options;
+    const { core, host } = options;
+    this.#gossip = new LedgerGossip({
+      host,
+      chainId: core.context.chainId,
+      validate: (message) => this.#validate(message),
+      onMessage: (message) => {
+        const block = this.#verified.get(message);
+        if (block !== undefined) options.onBlock(block);
+      },
+      onRefused: (_message, from, verdict) => {
+        this.refused += 1;
+        core.log.debug({ from, verdict }, 'gossip refused');
+      },
+    });
+  }
+
+  start(): void {
+    this.#gossip.start();
+  }
+
+  stop(): void {
+    this.#gossip.stop();
+  }
+
+  subscribers(): number {
+    return this.#gossip.subscribers().length;
+  }
+
+  committed(blocks: readonly CommittedBlock[]): void {
+    const { core } = this.#options;
+    for (const { block, sealed } of blocks) {
+      if (core.seat === null || block.header.proposer !== core.identity.peerId) continue;
+      this.#gossip.publish(encodeSealedBlock(sealed)).catch((error: unknown) => {
+        core.log.warn({ err: error, height: block.header.height }, 'a block could not be announced');
+      });
+    }
+  }
+
+  async #validate(message: Uint8Array): Promise<Verdict> {
+    const checked = await this.#options.core.admission.sealedBlock(message, 'bulk');
+    if (checked.ok) {
+      this.#verified.set(message, checked.value);
+      return 'accept';
+    }
+    return NOT_THE_SENDERS_FAULT.has(checked.refusal.code) ? 'ignore' : 'reject';
+  }
+}

@@ -1,0 +1,97 @@
+/** What a running node says of itself. */
+import type { NetworkedCore } from './core.ts';
+import { PROGRAM_VERSION } from './program-version.ts';
+import type { ProjectionStatus } from '../projections/projector.ts';
+import type { ComponentHealth, NodeStatus } from './status.ts';
+import type { Consensus } from './validator.ts';
+
+export interface StatusFacts {
+  readonly startedAtMs: number;
+  readonly commits: number;
+  readonly eventsCommitted: number;
+  readonly projections: readonly ProjectionStatus[];
+  readonly gossipSubscribers: number;
+}
+
+/** A projection this far behind the head is not healthy. */
+const MAX_PROJECTION_LAG = 1_000;
+
+export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: StatusFacts): NodeStatus {
+  const engine = consensus.status();
+  return {
+    ...engine,
+    chainId: core.context.chainId,
+    role: core.seat === null ? 'observer' : 'validator',
+    peerId: core.identity.peerId,
+    index: core.seat?.index ?? null,
+    version: PROGRAM_VERSION,
+    upSeconds: Math.floor((core.nowMs() - facts.startedAtMs) / 1000),
+    peers: new Set(core.host.connections().map(({ peerId }) => peerId)).size,
+    listenAddrs: core.host.addresses(),
+    commits: facts.commits,
+    eventsCommitted: facts.eventsCommitted,
+    rssBytes: process.memoryUsage.rss(),
+    projections: facts.projections.map(({ name, height }) => ({ name, height })),
+    components: components(core, consensus, engine, facts),
+  };
+}
+
+function components(
+  core: NetworkedCore,
+  consensus: Consensus,
+  engine: ReturnType<Consensus['status']>,
+  facts: StatusFacts,
+): readonly ComponentHealth[] {
+  return [
+    { name: 'store', healthy: true, detail: `open, head at height ${engine.height}` },
+    consensusHealth(core, consensus, engine),
+    networkHealth(core),
+    {
+      name: 'gossip',
+      healthy: facts.gossipSubscribers > 0,
+      detail: `${facts.gossipSubscribers} peers follow the ledger's topic`,
+    },
+    projectionHealth(engine.height, facts),
+  ];
+}
+
+function consensusHealth(
+  core: NetworkedCore,
+  consensus: Consensus,
+  engine: ReturnType<Consensus['status']>,
+): ComponentHealth {
+  const { n, quorum } = core.context.validators;
+  const reachable = consensus.connectedValidators() + (core.seat === null ? 0 : 1);
+  if (core.seat !== null && engine.silentBecause !== null) {
+    return { name: 'consensus', healthy: false, detail: `does not sign: ${engine.silentBecause}` };
+  }
+  if (core.seat !== null && reachable < quorum) {
+    return {
+      name: 'consensus',
+      healthy: false,
+      detail: `reaches ${reachable} of ${n} validators and needs ${quorum} to commit; check the others and the network`,
+    };
+  }
+  return { name: 'consensus', healthy: true, detail: `round ${engine.round}, reaches ${reachable} of ${n} validators` };
+}
+
+function networkHealth({ host }: NetworkedCore): ComponentHealth {
+  const connections = host.connections().length;
+  return connections > 0
+    ? { name: 'network', healthy: true, detail: `${connections} connections` }
+    : { name: 'network', healthy: false, detail: 'no connection; check "bootstrap" and the firewall' };
+}
+
+function projectionHealth(height: number, { projections }: StatusFacts): ComponentHealth {
+  const halted = projections.find(({ state }) => state !== 'following');
+  if (halted !== undefined) {
+    const detail = `${halted.name} is ${halted.state}; "hotledger replay" rebuilds it`;
+    return { name: 'projections', healthy: false, detail };
+  }
+  const lag = Math.max(0, ...projections.map((projection) => height - projection.height));
+  return {
+    name: 'projections',
+    healthy: lag <= MAX_PROJECTION_LAG,
+    detail: lag === 0 ? 'at the head' : `${lag} blocks behind the head`,
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * Turns the loop when there is something to do: at once after an input, else when the engine wants to be woken. An idle
+ * node sets no timer and uses no processor time.
+ */
+import type { Input } from '../consensus/engine.ts';
+import type { Loop } from './loop.ts';
+
+/** Longer sleeps are slept in parts: the clock may have stepped in the meantime. */
+const MAX_SLEEP_MS = 30_000;
+
+export class Runner<M, J, R, O> {
+  readonly #loop: Loop<M, J, R, O>;
+  readonly #nowMs: () => number;
+  readonly #onFatal: (error: unknown) => void;
+  #timer: NodeJS.Timeout | null = null;
+  #scheduled = false;
+  #turning: Promise<void> | null = null;
+  #stopped = false;
+
+  /** @param onFatal a turn failed: what is on disk is unknown, and the process must stop */
+  constructor(loop: Loop<M, J, R, O>, nowMs: () => number, onFatal: (error: unknown) => void) {
+    this.#loop = loop;
+    this.#nowMs = nowMs;
+    this.#onFatal = onFatal;
+  }
+
+  /** @returns false when the input was dropped */
+  offer(input: Input<M, R>): boolean {
+    if (this.#stopped) return false;
+    const taken = this.#loop.offer(input);
+    if (taken) this.#schedule();
+    return taken;
+  }
+
+  /** Ends after the turn under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#turning;
+  }
+
+  /** After the input and output events of this tick, so that one turn takes all that came in together. */
+  #schedule(): void {
+    if (this.#scheduled || this.#turning !== null) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (this.#stopped) return;
+      this.#turning = this.#turns();
+    });
+  }
+
+  async #turns(): Promise<void> {
+    try {
+      while (!this.#stopped && this.#loop.hasWork()) await this.#loop.turn();
+    } catch (error) {
+      this.#stopped = true;
+      this.#onFatal(error);
+    }
+    this.#turning = null;
+    if (this.#stopped) return;
+    // An input may have come between the last look and now.
+    if (this.#loop.hasWork()) this.#schedule();
+    else this.#sleep();
+  }
+
+  #sleep(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const wakeAtMs = this.#loop.wakeAtMs();
+    if (wakeAtMs === undefined) return;
+    const delayMs = Math.min(Math.max(0, wakeAtMs - this.#nowMs()), MAX_SLEEP_MS);
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.offer({ kind: 'tick' });
+    }, delayMs);
+  }
+}

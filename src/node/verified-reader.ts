@@ -1,0 +1,132 @@
+/**
+ * Reading a record from other peers: they are asked in turn, each answer is checked by `verifyRead`, and one that does
+ * not hold is a reason to ask the next peer, never a result. A running observer and a light reader share this.
+ */
+import { CodedError, refuse, type Refusal, type Refused, type Result } from '../base/result.ts';
+import type { Hash } from '../base/hash.ts';
+import type { ChainParameters } from '../ledger/parameters.ts';
+import type { TrustedChain } from '../ledger/trusted-chain.ts';
+import { checkConsistent, verifyRead, type VerifiedRead } from '../ledger/verified-read.ts';
+import type { PeerTarget } from '../net/host.ts';
+import type { SignatureScheme } from '../qc/scheme.ts';
+import { readReport, type ReadReport } from './read-report.ts';
+
+/** One peer gets at most this long, so that a silent one does not use up the time of all. */
+const PEER_DEADLINE_MS = 5_000;
+/** Heights whose block ids are remembered, to notice two histories. */
+const REMEMBERED_HEIGHTS = 256;
+
+/** Somewhere that answers come from. */
+export interface ReadSource {
+  /** Peer id, or `dht`. */
+  readonly name: string;
+  /** The bytes for `verifyRead`. @throws CodedError when nothing came */
+  ask(peerId: string, deadlineMs: number): Promise<Result<Uint8Array>>;
+}
+
+export interface VerifiedReaderOptions {
+  readonly trusted: TrustedChain;
+  readonly parameters: Pick<ChainParameters, 'livenessWindowSeconds'>;
+  readonly scheme: SignatureScheme;
+  readonly nowMs: () => number;
+}
+
+export interface VerifiedReadOptions {
+  /** Refuse what is older, or of unknown age; undefined: any age will do. */
+  readonly maxAgeMs: number | undefined;
+  readonly timeoutMs: number;
+}
+
+export class VerifiedReader {
+  readonly #options: VerifiedReaderOptions;
+  readonly #seen = new Map<number, { readonly height: number; readonly blockId: Hash }>();
+  #stopped: Refused | undefined;
+
+  constructor(options: VerifiedReaderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The first answer that holds. Refusals: `peer-unreachable` when no source answered, else why the last answer does
+   * not hold; `conflicting-certificates` from then on, once two quorums contradicted each other.
+   *
+   * @param sources asked in this order
+   */
+  async read(
+    peerId: string,
+    sources: readonly ReadSource[],
+    options: VerifiedReadOptions,
+  ): Promise<Result<ReadReport>> {
+    const giveUpAtMs = this.#options.nowMs() + options.timeoutMs;
+    let refusal: Refusal | undefined;
+    let silence = 'no peer is known to ask';
+    for (const source of sources) {
+      if (this.#stopped !== undefined) return this.#stopped;
+      const leftMs = giveUpAtMs - this.#options.nowMs();
+      if (leftMs <= 0) break;
+      const answer = await ask(source, peerId, Math.min(leftMs, PEER_DEADLINE_MS));
+      if (answer instanceof CodedError) {
+        silence = `${source.name}: ${answer.message}`;
+        continue;
+      }
+      const read = answer.ok ? this.#verify(answer.value, peerId, options.maxAgeMs) : answer;
+      if (read.ok) return { ok: true, value: this.#report(read.value, source.name) };
+      refusal = { ...read.refusal, details: { ...read.refusal.details, servedBy: source.name } };
+    }
+    if (refusal !== undefined) return { ok: false, refusal };
+    return refuse('peer-unreachable', 'nobody answered the read; name another peer', { reason: silence });
+  }
+
+  #verify(bytes: Uint8Array, peerId: string, maxAgeMs: number | undefined): Result<VerifiedRead> {
+    const { trusted, scheme, nowMs } = this.#options;
+    const read = verifyRead(bytes, trusted, {
+      scheme,
+      peerId,
+      nowMs: nowMs(),
+      ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
+    });
+    if (!read.ok) return read;
+    const { height, blockId } = read.value;
+    const before = this.#seen.get(height);
+    const consistent = before === undefined ? read : checkConsistent(before, read.value);
+    if (!consistent.ok) {
+      this.#stopped = consistent;
+      return consistent;
+    }
+    this.#seen.set(height, { height, blockId });
+    const oldest = this.#seen.keys().next();
+    if (this.#seen.size > REMEMBERED_HEIGHTS && !oldest.done) this.#seen.delete(oldest.value);
+    return read;
+  }
+
+  #report(read: VerifiedRead, servedBy: string): ReadReport {
+    const { trusted, parameters, nowMs } = this.#options;
+    const { chainId, validators } = trusted;
+    return readReport(read, servedBy, { chainId, validators, parameters, nowMs: nowMs() });
+  }
+}
+
+async function ask(source: ReadSource, peerId: string, deadlineMs: number): Promise<Result<Uint8Array> | CodedError> {
+  try {
+    return await source.ask(peerId, deadlineMs);
+  } catch (error) {
+    if (error instanceof CodedError) return error;
+    throw error;
+  }
+}
+
+/** Asks one peer over the read protocol. `read` is `net/read.ts` bound to a host. */
+export function peerSource(
+  target: PeerTarget,
+  read: (target: PeerTarget, peerId: string, deadlineMs: number) => Promise<Result<readonly Uint8Array[]>>,
+): ReadSource {
+  return {
+    name: target.peerId,
+    async ask(peerId, deadlineMs) {
+      const answer = await read(target, peerId, deadlineMs);
+      if (!answer.ok) return answer;
+      const [bytes] = answer.value;
+      return bytes === undefined ? refuse('answer-invalid', 'the peer sent no answer', {}) : { ok: true, value: bytes };
+    },
+  };
+}

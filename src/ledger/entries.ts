@@ -9,9 +9,9 @@ import { nodeKey, type Overlay, type StateReader } from './state.ts';
 export function readEntry(state: StateReader, peerId: string): NodeEntry | undefined {
   const bytes = state.get(nodeKey(peerId));
   if (bytes === undefined) return undefined;
-  const entry = nodeEntryCodec.decode(bytes);
-  assert(entry.ok && entry.value.peerId === peerId, "the state's entry decodes and is that of its key", { peerId });
-  return entry.value;
+  const entry = nodeEntryCodec.decodeOwn(bytes);
+  assert(entry.peerId === peerId, "the state's entry is that of its key", { peerId, found: entry.peerId });
+  return entry;
 }
 
 /**

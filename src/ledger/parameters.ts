@@ -52,9 +52,7 @@ export function encodeParameters(parameters: ChainParameters): Uint8Array {
 export function parametersAt(state: StateReader, height: number): ChainParameters {
   const bytes = state.get(PARAMETERS_KEY);
   assert(bytes !== undefined, 'the state holds the chain parameters', { height });
-  const schedule = parameterScheduleCodec.decode(bytes);
-  assert(schedule.ok, 'the parameters in the state decode', { height });
-  const { current, next } = schedule.value;
+  const { current, next } = parameterScheduleCodec.decodeOwn(bytes);
   return next !== null && height >= next.fromHeight ? next.parameters : current;
 }
 

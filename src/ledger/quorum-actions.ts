@@ -183,19 +183,13 @@ function clearVoid(overlay: Overlay, proposer: string, context: BlockContext): r
 
 export function readProposal(state: StateReader, id: Hash): Proposal | undefined {
   const bytes = state.get(proposalKey(id));
-  if (bytes === undefined) return undefined;
-  const proposal = proposalCodec.decode(bytes);
-  assert(proposal.ok, "the state's proposal decodes", { id });
-  return proposal.value;
+  return bytes === undefined ? undefined : proposalCodec.decodeOwn(bytes);
 }
 
 /** Event ids of the proposals of a validator that were open when it last proposed or had one decided. */
 export function openProposals(state: StateReader, proposer: string): readonly Hash[] {
   const bytes = state.get(proposerKey(proposer));
-  if (bytes === undefined) return [];
-  const open = openProposalsCodec.decode(bytes);
-  assert(open.ok, "the state's list of proposals decodes", { proposer });
-  return open.value;
+  return bytes === undefined ? [] : openProposalsCodec.decodeOwn(bytes);
 }
 
 function setOpen(overlay: Overlay, proposer: string, open: readonly Hash[]): void {

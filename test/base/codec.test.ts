@@ -18,6 +18,7 @@ import {
   union,
   type Codec,
 } from '../../src/base/codec.ts';
+import { AssertionError } from '../../src/base/assert.ts';
 import { sha256Hex, type Hash } from '../../src/base/hash.ts';
 
 interface Sample {
@@ -274,5 +275,14 @@ describe('hostile bytes', () => {
         expect(larger.subarray(10, 10 + encoded.length)).toEqual(encoded);
       }),
     );
+  });
+
+  test('of this program itself are read without comparison, and their corruption stops it', () => {
+    fc.assert(
+      fc.property(samples, (value) => {
+        expect(sample.decodeOwn(sample.encode(value))).toEqual(value);
+      }),
+    );
+    expect(() => sample.decodeOwn(Uint8Array.of(0xc1))).toThrow(AssertionError);
   });
 });

@@ -78,7 +78,10 @@ async function devnet(options: Options, terminal: Terminal): Promise<void> {
     // Imported late: the parts that speak libp2p take half a second, which help and mistakes need not wait for.
     const { runDevnet } = await import('./devnet/run.ts');
     const { nodes, speed, reads: readsPerSecond } = options;
-    const summary = await runDevnet({ devnet: opened, nodes, mix, speed, readsPerSecond, show: display.show }, stop);
+    const summary = await runDevnet(
+      { devnet: opened, label: options.dir, nodes, mix, speed, readsPerSecond, show: display.show },
+      stop,
+    );
     display.end();
     tell(summary, options, terminal);
   } finally {
@@ -104,8 +107,8 @@ function stopSignal(durationMs: number | undefined): AbortSignal {
 }
 
 interface Display {
-  show(view: ViewFacts): void;
-  end(): void;
+  readonly show: (view: ViewFacts) => void;
+  readonly end: () => void;
 }
 
 function displayFor(options: Options, terminal: Terminal): Display {

@@ -65,7 +65,7 @@ export function tellRead(report: ReadReport, terminal: Terminal): void {
           .filter(([, value]) => value !== undefined)
           .map(([name, value]) => [name, Array.isArray(value) ? value.join(' ') : String(value)]);
   printFacts(terminal, [
-    ['verified', `yes, ${report.trust}`],
+    ['verified', report.trust === 'quorum' ? 'by a quorum of validators' : 'the genesis itself'],
     ['chain', report.chainId],
     ['height', report.height],
     ['age', report.ageMs === null ? 'unknown' : durationText(report.ageMs)],

@@ -89,7 +89,7 @@ async function writeGenesis(
 }
 
 async function exists(path: string): Promise<boolean> {
-  return await readFile(path).then(
+  return readFile(path).then(
     () => true,
     () => false,
   );

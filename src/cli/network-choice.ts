@@ -5,7 +5,7 @@ import { codedError } from '../base/result.ts';
 import type { Genesis } from '../ledger/genesis.ts';
 import { AddressBook, peerIdOfAddress } from '../node/address-book.ts';
 import { readGenesisFile } from '../node/genesis-file.ts';
-import { configOf, gathered } from './options.ts';
+import { CONFIG_OPTION, configFileOf, configOf, gathered } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface NetworkChoice {
@@ -24,7 +24,7 @@ export interface Network {
 
 export function withNetworkChoice(command: Command): Command {
   return command
-    .option('-c, --config <file>', 'take genesis and peers from this configuration (default: $HOTLEDGER_CONFIG)')
+    .option(...CONFIG_OPTION)
     .option('--genesis <file>', 'the genesis to trust')
     .option('--from <addr>', 'multiaddr of a peer to ask, ending in /p2p/ID; repeatable', gathered);
 }
@@ -38,11 +38,12 @@ export async function networkOf(choice: NetworkChoice, terminal: Terminal): Prom
     }
     return { peerId, multiaddrs: [address] };
   });
-  const hasConfig = choice.config !== undefined || terminal.environment['HOTLEDGER_CONFIG'] !== undefined;
-  if (!hasConfig && choice.genesis === undefined) {
+  // A genesis that was named is all there is to trust; only a configuration that was named too adds to it.
+  const file = choice.genesis === undefined ? configFileOf(choice, terminal) : choice.config;
+  if (file === undefined && choice.genesis === undefined) {
     throw codedError('usage', 'name the network with --config FILE, or with --genesis FILE and --from ADDR');
   }
-  const config = hasConfig ? await configOf(choice, {}, terminal) : undefined;
+  const config = file === undefined ? undefined : await configOf(file, {}, terminal);
   const genesis = await readGenesisFile(
     choice.genesis === undefined ? (config?.genesis ?? '') : resolve(terminal.directory, choice.genesis),
   );

@@ -1,5 +1,6 @@
 /** Options that several commands take, and the parsers of their values. */
-import { Command, InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { loadConfig, type ConfigOverlay, type NodeConfig } from '../node/config.ts';
 import { codedError } from '../base/result.ts';
@@ -42,10 +43,25 @@ export function gathered(text: string, before: readonly string[] | undefined): r
   return [...(before ?? []), ...values];
 }
 
+/** What commands about a running network fall back on: the observer of the devnet that `npm start` makes here. */
+const DEVNET_CONFIG = '.devnet/observer/config.json';
+
+export const CONFIG_OPTION = [
+  '-c, --config <file>',
+  `configuration of the node (default: $HOTLEDGER_CONFIG, else ${DEVNET_CONFIG})`,
+] as const;
+
+/** The configuration file that is meant, or undefined when none was named and there is no devnet here. */
+export function configFileOf(choice: { readonly config?: string }, terminal: Terminal): string | undefined {
+  const named = choice.config ?? terminal.environment['HOTLEDGER_CONFIG'];
+  if (named !== undefined) return named;
+  return existsSync(resolve(terminal.directory, DEVNET_CONFIG)) ? DEVNET_CONFIG : undefined;
+}
+
 /** `--config FILE` or `--data DIR`: which node on this machine is meant. */
 export function withNodeChoice(command: Command): Command {
   return command
-    .option('-c, --config <file>', 'configuration of the node (default: $HOTLEDGER_CONFIG)')
+    .option(...CONFIG_OPTION)
     .option('--data <dir>', "the node's data directory, in place of its configuration");
 }
 
@@ -57,19 +73,17 @@ export interface NodeChoice {
 /** @throws CodedError `usage` when neither is given, or as `loadConfig` does */
 export async function controlSocketOf(choice: NodeChoice, terminal: Terminal): Promise<string> {
   if (choice.data !== undefined) return join(resolve(terminal.directory, choice.data), 'control.sock');
-  return (await configOf(choice, {}, terminal)).controlSocket;
+  const file = configFileOf(choice, terminal);
+  if (file === undefined) throw codedError('usage', 'name the node with --config FILE, or set HOTLEDGER_CONFIG');
+  return (await configOf(file, {}, terminal)).controlSocket;
 }
 
 /** The configuration that a command works with; warnings go to standard error. */
 export async function configOf(
-  choice: Pick<NodeChoice, 'config'>,
+  file: string | undefined,
   flags: ConfigOverlay,
   terminal: Terminal,
 ): Promise<NodeConfig> {
-  const file = choice.config ?? terminal.environment['HOTLEDGER_CONFIG'];
-  if (file === undefined && Object.keys(flags).length === 0 && terminal.environment['MASA_DIR'] === undefined) {
-    throw codedError('usage', 'name the node with --config FILE, or set HOTLEDGER_CONFIG');
-  }
   const { config, warnings } = await loadConfig({
     file,
     environment: terminal.environment,

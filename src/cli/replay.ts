@@ -13,5 +13,5 @@ export function replayCommand(terminal: Terminal): Command {
 }
 
 async function replay(options: Options, terminal: Terminal): Promise<void> {
-  await configOf(options, {}, terminal);
+  await configOf(options.config, {}, terminal);
 }

@@ -76,7 +76,11 @@ function retire(command: Command, flag: string, instead: string): void {
 }
 
 async function start(options: Options, terminal: Terminal): Promise<void> {
-  const config = await configOf(options, flagOverlay(options), terminal);
+  const config = await configOf(
+    options.config ?? terminal.environment['HOTLEDGER_CONFIG'],
+    flagOverlay(options),
+    terminal,
+  );
   // What a running node needs costs several hundred milliseconds to import; help and mistakes are answered without.
   const { runNode } = await import('../node/run.ts');
   await runNode(config, { untilInputEnds: options.untilInputEnds === true });

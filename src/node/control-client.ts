@@ -72,12 +72,7 @@ export class ControlClient {
     });
   }
 
-  #open(
-    method: string,
-    path: string,
-    body: unknown,
-    signal: AbortSignal,
-  ): Promise<IncomingMessage> {
+  #open(method: string, path: string, body: unknown, signal: AbortSignal): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const call = request({ socketPath: socketPath(this.#socket), method, path, signal, agent: false }, resolve);
       call.once('error', (error) => {

@@ -88,7 +88,7 @@ export class Drive {
 
   #begin({ node, body }: SimulatedEvent, giveUp: AbortSignal): void {
     const work = this.#submitUntilSettled(node, this.#signed(node, body), giveUp).finally(() => {
-      this.#options.population.settled(node);
+      this.#options.population.settled(node, Date.now());
       this.#underWay.delete(work);
     });
     this.#underWay.add(work);

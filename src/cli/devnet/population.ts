@@ -108,8 +108,11 @@ export class Population {
   }
 
   /** The node's event was acknowledged or finally refused; its next one may come. */
-  settled(index: number): void {
-    this.#node(index).inFlight = false;
+  settled(index: number, nowMs: number): void {
+    const node = this.#node(index);
+    node.inFlight = false;
+    // The ledger heard of it just now, perhaps after many attempts: the heartbeat counts from here.
+    if (node.joined) this.#heard(node, nowMs);
   }
 
   /** When `due` next has something, unix milliseconds. */
@@ -126,7 +129,7 @@ export class Population {
       case 'presence':
         return node.joined ? this.#leave(node, nowMs) : this.#join(node, nowMs);
       case 'heartbeat':
-        this.#heard(node, nowMs);
+        node.dueMs.heartbeat = Infinity;
         return { type: 'heartbeat' };
       case 'addresses':
         node.dueMs.addresses = nowMs + this.#exponentialMs(PACE.addressChange);

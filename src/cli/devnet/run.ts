@@ -27,6 +27,8 @@ const GAUGE_MS = 500;
 
 export interface RunOptions {
   readonly devnet: Devnet;
+  /** The devnet's directory, as its user calls it. */
+  readonly label: string;
   readonly nodes: number;
   readonly mix: Mix;
   readonly speed: number;
@@ -204,7 +206,7 @@ class DevnetRun {
     return {
       chainId: devnet.chainId,
       upSeconds: (Date.now() - this.#startedMs) / 1000,
-      directory: devnet.directory,
+      directory: this.#options.label,
       nodes,
       speed,
       processes: this.#processes.map((process) => this.#processFacts(process)),

@@ -99,7 +99,8 @@ function processLine({ name, facts, note }: ProcessFacts): string {
 
 function hint({ examplePeerId, directory }: ViewFacts): string[] {
   if (examplePeerId === null) return [];
-  return [`Read a record: npx hotledger get ${examplePeerId} --config ${directory}/observer/config.json`];
+  const config = directory === '.devnet' ? '' : ` -c ${directory}/observer/config.json`;
+  return [`Try:  npx hotledger get ${examplePeerId}${config}`];
 }
 
 function latency(percentiles: Percentiles | undefined): string {

@@ -1,0 +1,32 @@
+/** A terminal that keeps what was printed. */
+import { main } from '../../src/cli/main.ts';
+import type { Terminal } from '../../src/cli/terminal.ts';
+
+export interface Ran {
+  readonly exit: number;
+  readonly out: string;
+  readonly err: string;
+  /** Standard output as JSON. */
+  json(): unknown;
+}
+
+export async function run(
+  argv: readonly string[],
+  directory: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Ran> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const terminal: Terminal = {
+    out: (line) => out.push(line),
+    err: (line) => err.push(line),
+    raw: (text) => out.push(text),
+    interactive: false,
+    columns: () => 100,
+    rows: () => 40,
+    environment,
+    directory,
+  };
+  const exit = await main(argv, terminal);
+  return { exit, out: out.join('\n'), err: err.join('\n'), json: () => JSON.parse(out.join('\n')) as unknown };
+}

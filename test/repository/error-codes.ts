@@ -41,7 +41,10 @@ export function findCodes(sources: readonly Source[]): CodesFound {
       const literals = literalsOf(expression);
       // An object may hold a code that came from elsewhere: over the wire, or of another library's error.
       if (literals === undefined) opaque.push(...(ts.isCallExpression(node) ? [where] : []));
-      else uses.push(...literals.map((code) => ({ code, where })));
+      else
+        uses.push(
+          ...literals.filter((code) => code !== '' || ts.isCallExpression(node)).map((code) => ({ code, where })),
+        );
     });
   }
   return { uses, opaque };

@@ -72,7 +72,11 @@ describe('codes are found', () => {
     ['through an arrow', "const no = (at: number, code: string) => refuse(code, 'text');\nno(1, 'a-b');", ['a-b']],
     ['through a method', "class C { #no(code: string) { refuse(code, ''); } m() { this.#no('a-b'); } }", ['a-b']],
     ['once where one is passed on', 'refuse(refusal.code, refusal.message);', []],
-    ["not where it is another library's", "const r = { code: typeof c === 'string' ? c : '', message: 'text' };", []],
+    [
+      "not where it is another library's",
+      "const r = { code: typeof code === 'string' ? code : '', message: 'text' };",
+      [],
+    ],
     ['not where code is a number', 'function leave(code: number) {}\nleave(1);', []],
   ])('%s', (_what, text, codes) => expect(found(text)).toEqual({ codes, opaque: [] }));
 

@@ -21,7 +21,7 @@ export interface CodesFound {
   readonly opaque: readonly string[];
 }
 
-/** The functions that take a code, by name, with the position of the code among their parameters. */
+/** What takes a code, with its position among the parameters: a function by its name, a method by `.` and its name. */
 type Takers = ReadonlyMap<string, number>;
 
 export function findCodes(sources: readonly Source[]): CodesFound {
@@ -60,7 +60,8 @@ function noteTaker(node: ts.Node, takers: Map<string, number>): void {
   const position = node.parameters.findIndex(({ name, type }) => isNamed(name, 'code') && !isNumeric(type));
   if (position < 0) return;
   const name = ts.isArrowFunction(node) && ts.isVariableDeclaration(node.parent) ? node.parent.name : node.name;
-  if (name !== undefined && (ts.isIdentifier(name) || ts.isPrivateIdentifier(name))) takers.set(name.text, position);
+  if (name === undefined || !(ts.isIdentifier(name) || ts.isPrivateIdentifier(name))) return;
+  takers.set(ts.isMethodDeclaration(node) ? `.${name.text}` : name.text, position);
 }
 
 /** Exit statuses are called code too. */
@@ -74,8 +75,9 @@ function isNamed(node: ts.Node, name: string): boolean {
 
 function codeExpression(node: ts.Node, takers: Takers): ts.Expression | undefined {
   if (ts.isCallExpression(node)) {
-    const callee = ts.isPropertyAccessExpression(node.expression) ? node.expression.name : node.expression;
-    const named = ts.isIdentifier(callee) || ts.isPrivateIdentifier(callee) ? callee.text : undefined;
+    const { expression: callee } = node;
+    const method = ts.isPropertyAccessExpression(callee) ? `.${callee.name.text}` : undefined;
+    const named = method ?? (ts.isIdentifier(callee) ? callee.text : undefined);
     const position = named === undefined ? undefined : takers.get(named);
     return position === undefined ? undefined : node.arguments[position];
   }

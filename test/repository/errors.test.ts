@@ -77,6 +77,7 @@ describe('codes are found', () => {
       "const r = { code: typeof code === 'string' ? code : '', message: 'text' };",
       [],
     ],
+    ['not in a method that only has the name', 'turn.refuse(from, refusal);', []],
     ['not where code is a number', 'function leave(code: number) {}\nleave(1);', []],
   ])('%s', (_what, text, codes) => expect(found(text)).toEqual({ codes, opaque: [] }));
 

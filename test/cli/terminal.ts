@@ -7,7 +7,7 @@ export interface Ran {
   readonly out: string;
   readonly err: string;
   /** Standard output as JSON. */
-  json(): unknown;
+  readonly json: () => unknown;
 }
 
 export async function run(

@@ -66,7 +66,7 @@ describe('the live view', () => {
         "submitted    512   acknowledged 511   refused 1",
         "reads        212 verified by the observer   0 failed",
         "",
-        "Read a record: npx hotledger get 16Uiu2HAmFGpAmkTbu9G4pZhEgya8VcKZQ3b8V6auszTYXwYygeXA --config .devnet/observer/config…",
+        "Try:  npx hotledger get 16Uiu2HAmFGpAmkTbu9G4pZhEgya8VcKZQ3b8V6auszTYXwYygeXA",
         "Ctrl-C stops everything and keeps the data in .devnet",
       ]
     `);

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
+import { needs } from '../needs.ts';
 import { storeContract } from './contract.ts';
 
 const temporaryDirectory = () => mkdtemp(join(tmpdir(), 'hotledger-store-'));
@@ -109,6 +110,26 @@ describe('opening a LevelStore', () => {
     expect(reopened.get(Uint8Array.of(1))).toEqual(Uint8Array.of(2));
     await reopened.close();
   });
+
+  /** A file system of its own, of one megabyte, in a mount namespace: needs Linux and the right to make one. */
+  const smallDisk = ['unshare', ['-rm', 'sh', '-c']] as const;
+  const canMount = spawnSync(smallDisk[0], [...smallDisk[1], 'mount -t tmpfs -o size=1m tmpfs /mnt']).status === 0;
+
+  test.runIf(needs('a mount namespace', canMount))(
+    'a full disk is store-disk-full, and what was synced before is still read',
+    () => {
+      const program = `
+      import { LevelStore } from '${new URL('../../src/store/level-store.ts', import.meta.url).href}';
+      const store = await LevelStore.open('/mnt/store', { create: true });
+      const put = (i) => store.batch([{ kind: 'put', key: new Uint8Array([i]), value: Buffer.alloc(60_000, i) }], { sync: true });
+      let code = 'none';
+      try { for (let i = 0; i < 100; i++) await put(i); } catch (error) { code = error.code; }
+      console.log(code, store.get(new Uint8Array([0])).length);`;
+      const command = `mount -t tmpfs -o size=1m tmpfs /mnt && exec "$0" --input-type=module -e "$1"`;
+      const run = spawnSync(smallDisk[0], [...smallDisk[1], command, process.execPath, program], { encoding: 'utf8' });
+      expect(run.stdout.trim()).toBe('store-disk-full 60000');
+    },
+  );
 
   test('what is asked of a closed store is refused with a code', async () => {
     await written();

@@ -1,0 +1,186 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { utf8 } from '../../src/base/bytes.ts';
+import { ZERO_HASH, type Hash } from '../../src/base/hash.ts';
+import {
+  BlockLog,
+  committedBlockOps,
+  evidenceOps,
+  forgottenBlockOps,
+  projectedOps,
+  safetyRecordOps,
+  uncommittedBlockOps,
+  type LogIdentity,
+} from '../../src/ledger/block-log.ts';
+import { encodeSealedBlock } from '../../src/ledger/block.ts';
+import {
+  bigEndian,
+  blockKey,
+  fromBigEndian,
+  HEAD_KEY,
+  IDENTITY_KEY,
+  LAYOUT_KEY,
+  rangeOf,
+  stateKey,
+} from '../../src/ledger/layout.ts';
+import { nodeKey } from '../../src/ledger/state.ts';
+import { entriesOf } from '../store/contract.ts';
+import { MemoryStore } from '../store/memory-store.ts';
+import { SealedChain } from './chain.ts';
+import { peerOf } from './nodes.ts';
+
+const KEY = 'ab'.repeat(32) as Hash;
+
+let chain: SealedChain;
+let store: MemoryStore;
+let identity: LogIdentity;
+let log: BlockLog;
+
+beforeEach(async () => {
+  chain = new SealedChain();
+  store = new MemoryStore();
+  identity = { chainId: chain.chainId, validatorKey: KEY };
+  log = await BlockLog.create(store, identity, chain.state);
+});
+
+async function commit(...nodes: readonly number[]): Promise<void> {
+  const { changes, sealed } = chain.commit(nodes.map((node) => chain.join(node)));
+  await store.batch(committedBlockOps(sealed, changes));
+}
+
+const reopen = (own: LogIdentity = identity) => BlockLog.open(store, own);
+const put = (key: Uint8Array, value: Uint8Array) => store.batch([{ kind: 'put', key, value }]);
+const code = (expected: string) => expect.objectContaining({ code: expected }) as Error;
+
+describe('a block log', () => {
+  test('begins with genesis: its block, its state, its changes', () => {
+    expect(log.head()).toEqual({
+      height: 0,
+      blockId: chain.state.block.id,
+      stateRoot: chain.state.block.header.stateRoot,
+      timestamp: chain.genesis.timestamp,
+    });
+    expect(log.sealedBlockAt(0)?.seal.kind).toBe('genesis');
+    expect(log.changesAt(0)).toEqual(chain.state.changes);
+    for (const { key, value } of chain.state.changes) expect(log.state.get(key)).toEqual(value);
+  });
+
+  test('holds committed blocks by height and id, the state after them, and what each changed', async () => {
+    await commit(1);
+    await commit(2, 3);
+    const [first, second] = chain.steps;
+    log = await reopen();
+    expect(log.head()).toMatchObject({ height: 2, blockId: second?.sealed.block.id });
+    expect(log.sealedBytesAt(1)).toEqual(encodeSealedBlock(chain.sealedAt(1)));
+    expect(log.sealedBlockAt(2)?.block.events.map(({ id }) => id)).toEqual(
+      second?.sealed.block.events.map(({ id }) => id),
+    );
+    expect(log.sealedBlockAt(3)).toBeUndefined();
+    expect(log.heightOf(first?.sealed.block.id as Hash)).toBe(1);
+    expect(log.heightOf(ZERO_HASH)).toBeUndefined();
+    expect(log.state.get(nodeKey(peerOf(3)))).toEqual(chain.machine.get(nodeKey(peerOf(3))));
+    expect(log.changesAt(2)).toEqual(second?.changes);
+    await store.batch(projectedOps(2));
+    expect(log.changesAt(2)).toBeUndefined();
+  });
+
+  test('keeps uncommitted blocks by id until they are committed or forgotten', async () => {
+    const block = chain.blockOf([chain.join(1)]);
+    const other = { id: 'cd'.repeat(32) as Hash, bytes: utf8('loser') };
+    await store.batch(uncommittedBlockOps([{ id: block.id, bytes: utf8('as the engine encodes it') }, other]));
+    expect(log.uncommittedBytes(block.id)).toEqual(utf8('as the engine encodes it'));
+    expect(await log.uncommitted()).toHaveLength(2);
+    await commit(1);
+    expect(await log.uncommitted()).toEqual([other]);
+    await store.batch(forgottenBlockOps([other.id]));
+    expect(await log.uncommitted()).toEqual([]);
+  });
+
+  test('keeps the safety record and one piece of evidence a validator and epoch', async () => {
+    expect(log.safetyRecord()).toBeUndefined();
+    await store.batch([
+      ...safetyRecordOps(utf8('record')),
+      ...evidenceOps(0, 1, utf8('a')),
+      ...evidenceOps(0, 1, utf8('b')),
+    ]);
+    await store.batch(evidenceOps(1, 300, utf8('c')));
+    log = await reopen();
+    expect(log.safetyRecord()).toEqual(utf8('record'));
+    expect(await log.evidence()).toEqual([utf8('b'), utf8('c')]);
+  });
+
+  test('loads a machine that goes on where the log ends', async () => {
+    await commit(1);
+    await commit(2);
+    const machine = await (await reopen()).loadMachine();
+    expect(machine.head).toMatchObject({ height: 2, stateRoot: chain.machine.head.stateRoot, timestamp: chain.now });
+    const next = machine.execute(machine.head, chain.context(), [chain.join(3)]);
+    chain.commit([chain.join(3)]);
+    expect(next).toMatchObject({ ok: true, value: { stateRoot: chain.machine.head.stateRoot } });
+  });
+});
+
+describe('opening a block log', () => {
+  test('an empty store holds no ledger, and only an empty store becomes one', async () => {
+    await expect(BlockLog.open(new MemoryStore(), identity)).rejects.toThrow(code('store-empty'));
+    await expect(BlockLog.create(store, identity, chain.state)).rejects.toThrow(code('store-not-empty'));
+  });
+
+  test('of another chain or another validator is refused, and nothing is written', async () => {
+    const before = await entriesOf(store, {});
+    await expect(reopen({ ...identity, chainId: 'other' })).rejects.toThrow(code('chain-mismatch'));
+    await expect(reopen({ ...identity, validatorKey: ZERO_HASH })).rejects.toThrow(code('key-mismatch'));
+    await expect(reopen({ ...identity, validatorKey: null })).rejects.toThrow(code('key-mismatch'));
+    expect(await entriesOf(store, {})).toEqual(before);
+  });
+
+  test('of a newer or an older layout is refused', async () => {
+    await put(LAYOUT_KEY, utf8('2'));
+    await expect(reopen()).rejects.toThrow(code('layout-newer'));
+    await put(LAYOUT_KEY, utf8('0'));
+    await expect(reopen()).rejects.toThrow(code('layout-older'));
+    await put(LAYOUT_KEY, utf8('one'));
+    await expect(reopen()).rejects.toThrow(code('store-corrupt'));
+  });
+
+  test.each([
+    ['the layout version', LAYOUT_KEY],
+    ['the identity', IDENTITY_KEY],
+    ['the head', HEAD_KEY],
+    ['the block of the head', blockKey(0)],
+  ])('without %s is store-corrupt', async (_what, key) => {
+    await store.batch([{ kind: 'delete', key }]);
+    await expect(reopen()).rejects.toThrow(code('store-corrupt'));
+  });
+
+  test('with a head or a block that does not decode, or disagree, is store-corrupt', async () => {
+    await commit(1);
+    await put(blockKey(1), encodeSealedBlock(chain.sealedAt(0)));
+    await expect(reopen()).rejects.toThrow(code('store-corrupt'));
+    await put(blockKey(1), utf8('rubbish'));
+    await expect(reopen()).rejects.toThrow(code('store-corrupt'));
+    await put(HEAD_KEY, utf8('rubbish'));
+    await expect(reopen()).rejects.toThrow(code('store-corrupt'));
+  });
+
+  test('with a state that is not that of its head is refused when the tree is rebuilt', async () => {
+    await commit(1);
+    await put(stateKey(nodeKey(peerOf(9))), utf8('planted'));
+    await expect((await reopen()).loadMachine()).rejects.toThrow(code('state-root-mismatch'));
+    await store.batch([{ kind: 'delete', key: stateKey(nodeKey(peerOf(9))) }]);
+    await expect((await reopen()).loadMachine()).resolves.toBeDefined();
+  });
+});
+
+describe('the layout', () => {
+  test('orders heights as numbers', () => {
+    const heights = [0, 1, 255, 256, 65_535, 65_536, 2 ** 32, Number.MAX_SAFE_INTEGER];
+    const keys = heights.map((height) => Buffer.from(blockKey(height)));
+    expect(keys.toSorted((a, b) => Buffer.compare(a, b))).toEqual(keys);
+    expect(heights.map((height) => fromBigEndian(bigEndian(height)))).toEqual(heights);
+  });
+
+  test('gives a range exactly the keys that begin with its prefix', () => {
+    expect(rangeOf(Uint8Array.of(5, 7))).toEqual({ gte: Uint8Array.of(5, 7), lt: Uint8Array.of(5, 8) });
+    expect(rangeOf(Uint8Array.of(5, 255, 255))).toEqual({ gte: Uint8Array.of(5, 255, 255), lt: Uint8Array.of(6) });
+  });
+});

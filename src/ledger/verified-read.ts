@@ -9,8 +9,8 @@
  *                                        record, or none
  *
  * Freshness is separate, because an idle chain has an old head: the validators' head statements say that this head was
- * still theirs at some moment. Of f + 1 distinct validators at least one is correct, so the oldest of f + 1 statements
- * bounds the age. Without them the age is unknown.
+ * still theirs, or not yet reached, at some moment. Of f + 1 distinct validators at least one is correct, so the oldest
+ * of f + 1 statements bounds the age. Without them the age is unknown.
  *
  * No byte of an answer is without effect: encodings are canonical, every part is verified, none may be superfluous.
  */
@@ -40,7 +40,7 @@ export interface ReadAnswer {
   readonly seal: Seal;
   /** One an epoch between the trusted one and the header's. */
   readonly epochProofs: readonly EpochProof[];
-  /** For this very block, each validator at most once, in the order of their indexes. */
+  /** For this block or an earlier one, each validator at most once, in the order of their indexes. */
   readonly headStatements: readonly HeadStatement[];
 }
 
@@ -148,7 +148,7 @@ function recordOf(peerId: string, value: Uint8Array): Result<NodeRecord | null> 
  *
  * Refusals: those of the codec, `decodeHeader`, `validatorsOfEpoch`, `verifyCommitProof`, `verifyTreeProof` and
  * `verifyHeadStatement`; `chain-id-mismatch`, `seal-kind-unsupported`, `seal-malformed`, `not-the-genesis-block`,
- * `head-statements-unordered`, `head-statement-of-another-block`, `age-unknown`, `too-old`.
+ * `head-statements-unordered`, `head-statement-of-another-block`, `head-statement-of-later-block`, `age-unknown`, `too-old`.
  */
 export function verifyStateRead(
   answerBytes: Uint8Array,
@@ -230,6 +230,29 @@ function verifyGenesisSeal(
   return ok({ signers: [], trust: 'genesis' });
 }
 
+/**
+ * A statement counts for the proven block and for every block after its own: a validator whose head was at height H at
+ * some moment had not committed anything above H, so the state proven at H or later is at least as new as that moment.
+ * A busy chain, whose head has moved on since the statement, is thus as readable as an idle one.
+ */
+function checkStatementHead(statement: HeadStatement, { header, id }: ProvenBlock): Result<void> {
+  const { height, signer } = statement;
+  if (height > header.height) {
+    return refuse('head-statement-of-later-block', 'a head statement is about a later block than the proven one', {
+      signer,
+      height,
+      proven: header.height,
+    });
+  }
+  const isSame = statement.blockId === id && statement.stateRoot === header.stateRoot;
+  return height < header.height || isSame
+    ? ok(undefined)
+    : refuse('head-statement-of-another-block', 'a head statement names another block at the proven height', {
+        signer,
+        height,
+      });
+}
+
 /** All statements must verify, even those that are too many: an answer carries nothing that was not checked. */
 function ageOf(
   statements: readonly HeadStatement[],
@@ -245,10 +268,8 @@ function ageOf(
       return refuse('head-statements-unordered', 'head statements go by rising index, each validator once', { signer });
     }
     lastSigner = signer;
-    const { header, id } = block;
-    if (statement.blockId !== id || statement.height !== header.height || statement.stateRoot !== header.stateRoot) {
-      return refuse('head-statement-of-another-block', 'a head statement is about another block', { signer });
-    }
+    const usable = checkStatementHead(statement, block);
+    if (!usable.ok) return usable;
     const verified = verifyHeadStatement(statement, { chainId, validators }, scheme);
     if (!verified.ok) return verified;
   }

@@ -171,7 +171,7 @@ export function parseGenesis(jsonText: string): Result<Genesis> {
     if (!checked.ok) return checked;
   }
   for (const record of records) {
-    const checked = checkRecord(record);
+    const checked = checkRecord(record, data.timestamp);
     if (!checked.ok) return checked;
   }
   const repeated = repeatedPeerId(data.validators) ?? repeatedPeerId(records);
@@ -213,7 +213,9 @@ function checkPeer(peerId: string, multiaddrs: readonly string[]): Result<void> 
   return isNormal ? ok(undefined) : malformed(peerId, 'the addresses are not normalised and sorted');
 }
 
-function checkRecord(record: NodeRecord): Result<void> {
+function checkRecord(record: NodeRecord, genesisTime: number): Result<void> {
+  // Times never go back: the first event of such a node would break its record's invariants, on every replica.
+  if (record.lastUpdated > genesisTime) return malformed(record.peerId, 'the record is newer than the genesis');
   if (!nodeEntryCodec.decode(nodeEntryCodec.encode(record)).ok) return malformed(record.peerId, 'not a record');
   try {
     checkRecordInvariants(record);

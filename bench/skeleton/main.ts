@@ -66,6 +66,7 @@ async function usageAt(processes: readonly ChildProcess[], commits: number): Pro
   for (;;) {
     const usage = await askAll(processes, 'usage', () => ({ kind: 'usage' }));
     if (usage.some((each) => each.commits < commits)) continue;
+    if (usage.some((each) => each.commits > commits)) throw new Error('an event was committed twice');
     if (new Set(usage.map(({ log }) => log)).size !== 1) throw new Error('the processes committed different blocks');
     return usage.reduce((sum, { cpuMs }) => sum + cpuMs, 0);
   }

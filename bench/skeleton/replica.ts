@@ -43,6 +43,11 @@ interface Voted {
 export class Replica {
   readonly #around: Surroundings;
   readonly #waiting = new Map<Hash, Uint8Array>();
+  /** Events of blocks voted for. */
+  readonly #proposed = new Set<Hash>();
+  /** Ids of blocks voted for, and of genesis. */
+  readonly #held = new Set<Hash>();
+  readonly #early = new Map<Hash, (() => void)[]>();
   /** Not committed yet, by id. */
   readonly #voted = new Map<Hash, Voted>();
   readonly #signatures = new Map<number, { signer: number; signature: Uint8Array }[]>();
@@ -52,6 +57,7 @@ export class Replica {
   constructor(around: Surroundings) {
     this.#around = around;
     this.#high = around.context.genesis;
+    this.#held.add(this.#high.vote.blockId);
   }
 
   submit(event: Uint8Array): void {
@@ -66,15 +72,23 @@ export class Replica {
   #receive(from: number, message: Message): void {
     switch (message.kind) {
       case 'event':
-        this.#waiting.set(sha256Hex(message.event), message.event);
-        return this.#proposeIfDue();
+        return this.#event(sha256Hex(message.event), message.event);
       case 'proposal':
         return this.#proposal(from, message.block, message.signature);
       case 'vote':
         return this.#vote(from, message.round, message.signature);
       case 'certificate':
-        return this.#certificate(message.certificate);
+        return this.#whenHeld(message.certificate.vote.blockId, () => {
+          this.#certificate(message.certificate);
+        });
     }
+  }
+
+  #event(id: Hash, event: Uint8Array): void {
+    // A proposal can overtake its event, as they come from different processes.
+    if (this.#proposed.has(id)) return;
+    this.#waiting.set(id, event);
+    this.#proposeIfDue();
   }
 
   #leaderOf(round: number): number {
@@ -104,9 +118,17 @@ export class Replica {
     const { round, justify } = unwrap(blockCodec.decode(encoded));
     assert(from === this.#leaderOf(round), 'the leader proposes', { from, round });
     assert(verify(null, encoded, this.#around.identityKeys[from]!, signature), 'the leader signed', { from, round });
-    this.#certificate(justify);
-    this.#around.persist(encoded);
-    this.#castVote(encoded);
+    this.#whenHeld(justify.vote.blockId, () => {
+      this.#certificate(justify);
+      this.#around.persist(encoded);
+      this.#castVote(encoded);
+    });
+  }
+
+  /** A block can overtake its parent, and a certificate its block, as they come from different processes. */
+  #whenHeld(id: Hash, proceed: () => void): void {
+    if (this.#held.has(id)) proceed();
+    else this.#early.set(id, [...(this.#early.get(id) ?? []), proceed]);
   }
 
   /** The block is on disk, which is also the record of having voted for it. */
@@ -126,11 +148,18 @@ export class Replica {
     };
     this.#lastVoted = { vote, block };
     this.#voted.set(vote.blockId, this.#lastVoted);
-    for (const event of block.events) this.#waiting.delete(sha256Hex(event));
+    for (const id of block.events.map(sha256Hex)) {
+      this.#waiting.delete(id);
+      this.#proposed.add(id);
+    }
     const signature = scheme.sign(blsKey, votePreimage({ chainId: context.chainId, epoch: 0 }, vote));
     const next = this.#leaderOf(block.round + 1);
     if (next === index) this.#vote(index, block.round, signature);
     else this.#around.send(next, messageCodec.encode({ kind: 'vote', round: block.round, signature }));
+    this.#held.add(vote.blockId);
+    const early = this.#early.get(vote.blockId) ?? [];
+    this.#early.delete(vote.blockId);
+    for (const proceed of early) proceed();
   }
 
   #vote(signer: number, round: number, signature: Uint8Array): void {

@@ -38,6 +38,14 @@ export interface UncommittedBlock {
   readonly bytes: Uint8Array;
 }
 
+/** As `qc/evidence.ts` encodes it. */
+export interface KeptEvidence {
+  readonly epoch: number;
+  /** Index in the validator set of that epoch. */
+  readonly offender: number;
+  readonly bytes: Uint8Array;
+}
+
 /** Whose data it is. */
 export interface LogIdentity {
   readonly chainId: string;
@@ -193,9 +201,11 @@ export class BlockLog {
     return this.#store.get(SAFETY_KEY);
   }
 
-  async evidence(): Promise<readonly Uint8Array[]> {
-    const pieces: Uint8Array[] = [];
-    for await (const [, piece] of this.#store.entries(EVIDENCE_RANGE)) pieces.push(piece);
+  async evidence(): Promise<readonly KeptEvidence[]> {
+    const pieces: KeptEvidence[] = [];
+    for await (const [key, piece] of this.#store.entries(EVIDENCE_RANGE)) {
+      pieces.push({ epoch: fromBigEndian(key.subarray(1)), offender: fromBigEndian(key.subarray(9)), bytes: piece });
+    }
     return pieces;
   }
 

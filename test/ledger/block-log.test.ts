@@ -105,7 +105,10 @@ describe('a block log', () => {
     await store.batch(evidenceOps(1, 300, utf8('c')));
     log = await reopen();
     expect(log.safetyRecord()).toEqual(utf8('record'));
-    expect(await log.evidence()).toEqual([utf8('b'), utf8('c')]);
+    expect(await log.evidence()).toEqual([
+      { epoch: 0, offender: 1, bytes: utf8('b') },
+      { epoch: 1, offender: 300, bytes: utf8('c') },
+    ]);
   });
 
   test('loads a machine that goes on where the log ends', async () => {

@@ -186,6 +186,18 @@ describe('selecting', () => {
     expect(refused).toMatchObject([{ refusal: { code: 'expired' } }]);
   });
 
+  test('a heartbeat is judged by the time of the block, not by that of an idle head', () => {
+    const chain = new SealedChain();
+    const { machine } = chain;
+    chain.commit([chain.join(1)]);
+    chain.now += 1300;
+    const heartbeat = chain.event({ type: 'heartbeat', peerId: peerOf(1), seq: 2, time: chain.now - 400 });
+    expect(machine.finalRefusal(heartbeat, chain.context())).toBeNull();
+    const sooner = { ...chain.context(), timestamp: chain.now - 400 };
+    expect(machine.finalRefusal(heartbeat, sooner)?.code).toBe('heartbeat-too-soon');
+    expect(machine.select(machine.head, chain.context(), [heartbeat], NO_LIMITS).events).toEqual([heartbeat]);
+  });
+
   test('only empty blocks are proposed on top of 32 that are not committed', () => {
     const chain = new SealedChain();
     const { machine } = chain;

@@ -1,8 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { utf8 } from '../../src/base/bytes.ts';
 import { unwrap, type Result } from '../../src/base/result.ts';
 import { ZERO_HASH } from '../../src/base/hash.ts';
 import { makeBlock, type Block } from '../../src/ledger/block.ts';
 import { encodeCommitProof } from '../../src/ledger/commit-proof.ts';
+import { nodeEntryCodec } from '../../src/ledger/record.ts';
+import { StateTree } from '../../src/ledger/state-tree.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
 import { trustGenesis, type TrustedChain } from '../../src/ledger/trusted-chain.ts';
 import { VALIDATORS_KEY, validatorListCodec } from '../../src/ledger/validators.ts';
@@ -171,9 +174,17 @@ describe('the age of a read', () => {
     expect(codeOf(read(swapped))).toBe('head-statements-unordered');
   });
 
-  test('a statement about another block says nothing about this one', () => {
-    const answer = { ...answerAt(PRESENT, 19), headStatements: [chain.headStatement(0, NOW_MS)] };
-    expect(codeOf(read(answer))).toBe('head-statement-of-another-block');
+  test('is known from statements of earlier heads too: what came later was committed after them', () => {
+    const earlier = [0, 1].map((signer) => chain.headStatement(signer, NOW_MS - 700, chain.sealedAt(15).block));
+    expect(unwrap(read({ ...answerAt(PRESENT, 19), headStatements: earlier })).ageMs).toBe(700);
+  });
+
+  test('a statement about a later block, or another one at this height, says nothing about this one', () => {
+    const later = { ...answerAt(PRESENT, 19), headStatements: [chain.headStatement(0, NOW_MS)] };
+    expect(codeOf(read(later))).toBe('head-statement-of-later-block');
+    const { header } = chain.head;
+    const rival = chain.headStatement(0, NOW_MS, { header, id: ZERO_HASH });
+    expect(codeOf(read({ ...headAnswer(PRESENT), headStatements: [rival] }))).toBe('head-statement-of-another-block');
   });
 
   test('a statement with a false signature refuses the answer, even where it is not needed', () => {
@@ -321,6 +332,34 @@ describe('epochs', () => {
 
   test('superfluous epoch proofs are refused', () => {
     expect(codeOf(read({ ...headAnswer(PRESENT), epochProofs: [handover().proof] }))).toBe('epoch-unproven');
+  });
+});
+
+describe('a record that a quorum agreed on', () => {
+  /** An answer that is right in every part, about a state that no correct program makes. */
+  function answerWith(value: Uint8Array): ReadAnswer {
+    const tree = new StateTree();
+    const version = tree.update(tree.empty, [{ key: nodeKey(PRESENT), value }]);
+    const block = makeBlock({ ...chain.head.header, stateRoot: version.root }, []);
+    const answer = headAnswer(PRESENT);
+    return {
+      ...answer,
+      value,
+      proof: tree.prove(version, nodeKey(PRESENT)),
+      header: block.headerBytes,
+      seal: chain.seal(block),
+    };
+  }
+
+  test('and that this program cannot read, or that names another peer, is refused all the same', () => {
+    expect(codeOf(read(answerWith(utf8('of a later version'))))).toBe('record-undecodable');
+    const { value } = headAnswer(peerOf(2));
+    expect(codeOf(read(answerWith(value as Uint8Array)))).toBe('record-of-another-peer');
+  });
+
+  test('and then removed reads as no record', () => {
+    const absent = { kind: 'absent' as const, peerId: PRESENT, lastSeq: 7, lastEventId: ZERO_HASH };
+    expect(unwrap(read(answerWith(nodeEntryCodec.encode(absent)))).record).toBeNull();
   });
 });
 

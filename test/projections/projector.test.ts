@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { toHex, utf8 } from '../../src/base/bytes.ts';
-import { BlockLog, committedBlockOps } from '../../src/ledger/block-log.ts';
+import { BlockLog, committedBlockOps, projectedOps } from '../../src/ledger/block-log.ts';
 import { Replay } from '../../src/ledger/replay.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
 import {
@@ -179,6 +179,14 @@ describe('the projector', () => {
     store.batch = () => Promise.reject(new Error('no space'));
     await projector.caughtUp();
     expect(stopped.map(({ name }) => name)).toEqual(['node-data', 'validators']);
+  });
+
+  test('stops when the log no longer knows what a block changed', async () => {
+    const projector = await open();
+    await someHistory();
+    await store.batch(projectedOps(2));
+    await projector.caughtUp();
+    expect(stopped).toMatchObject([{ error: { code: 'changes-not-kept' } }, { error: { code: 'changes-not-kept' } }]);
   });
 
   test('serves the old rows of a projection whose version grew, as stale', async () => {

@@ -47,14 +47,6 @@ export class Mempool {
     return this.#entries.size;
   }
 
-  has(id: Hash): boolean {
-    return this.#entries.has(id);
-  }
-
-  hasPeer(peerId: string): boolean {
-    return this.#byPeer.has(peerId);
-  }
-
   /**
    * @returns whether it is new here
    *
@@ -100,10 +92,10 @@ export class Mempool {
     return undefined;
   }
 
-  /** The longest waiting, at most this many. */
-  oldest(count: number): readonly VerifiedEvent[] {
+  /** The first of `candidates`, at most this many. */
+  next(count: number): readonly VerifiedEvent[] {
     const found: VerifiedEvent[] = [];
-    for (const event of this.#entries.values()) {
+    for (const event of this.candidates(new Set())) {
       if (found.length >= count) break;
       found.push(event);
     }

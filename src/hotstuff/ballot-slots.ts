@@ -12,13 +12,12 @@ export interface Slot<T> {
   readonly signer: ValidatorIndex;
   readonly ballot: T;
   readonly signature: Uint8Array;
-  /** False for a suspect's ballot until it was verified by itself. */
-  counts: boolean;
+  /** A suspect's ballot counts after it was verified by itself. */
+  state: 'counts' | 'unchecked' | 'under check';
 }
 
 export type Taken<T> =
-  | { readonly kind: 'held'; readonly slot: Slot<T> }
-  | { readonly kind: 'known' }
+  | { readonly kind: 'held' | 'known' }
   | { readonly kind: 'conflict'; readonly first: Slot<T>; readonly second: Slot<T> };
 
 export class BallotSlots<T extends { readonly round: number }> {
@@ -31,11 +30,12 @@ export class BallotSlots<T extends { readonly round: number }> {
   }
 
   take(signer: ValidatorIndex, ballot: T, signature: Uint8Array): Taken<T> {
-    const slot: Slot<T> = { signer, ballot, signature, counts: !this.#suspects.has(signer) };
+    const state = this.#suspects.has(signer) ? 'unchecked' : 'counts';
+    const slot: Slot<T> = { signer, ballot, signature, state };
     const held = this.#slots.get(signer);
     if (held === undefined || held.ballot.round < ballot.round) {
       this.#slots.set(signer, slot);
-      return { kind: 'held', slot };
+      return { kind: 'held' };
     }
     if (held.ballot.round > ballot.round || this.#same(held.ballot, ballot)) return { kind: 'known' };
     return { kind: 'conflict', first: held, second: slot };
@@ -45,13 +45,14 @@ export class BallotSlots<T extends { readonly round: number }> {
     return this.#slots.get(signer);
   }
 
-  isSuspect(signer: ValidatorIndex): boolean {
-    return this.#suspects.has(signer);
-  }
-
   /** Those that count, in the order of their signers. */
   counting(): readonly Slot<T>[] {
-    return [...this.#slots.values()].filter(({ counts }) => counts).sort((a, b) => a.signer - b.signer);
+    return [...this.#slots.values()].filter(({ state }) => state === 'counts').sort((a, b) => a.signer - b.signer);
+  }
+
+  /** Suspects' ballots that are to be checked by themselves. */
+  unchecked(): readonly Slot<T>[] {
+    return [...this.#slots.values()].filter(({ state }) => state === 'unchecked').sort((a, b) => a.signer - b.signer);
   }
 
   /** This signer's ballot of this round was false: it is dropped, and its next ones are checked singly. */

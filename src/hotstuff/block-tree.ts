@@ -26,6 +26,8 @@ export interface TreeBlock extends ChainLink {
   parent: TreeBlock | null;
   /** Its bytes are on disk, or will be before anything later is sent. */
   persisted: boolean;
+  /** Its round is over and no certificate is known that leads to it: its events wait in the mempool again. */
+  passedOver: boolean;
 }
 
 export interface Advance {
@@ -39,7 +41,7 @@ export class BlockTree {
   #root: TreeBlock;
   readonly #blocks = new Map<Hash, TreeBlock>();
   /** Uncommitted blocks that hold events or end the epoch. */
-  #weighty = 0;
+  readonly #weighty = new Set<TreeBlock>();
 
   /** @param head the last committed block, with the state after it */
   constructor(head: Block, execution: Execution) {
@@ -55,6 +57,7 @@ export class BlockTree {
       execution,
       parent: null,
       persisted: true,
+      passedOver: false,
     };
     this.#blocks.set(head.id, this.#root);
   }
@@ -67,9 +70,19 @@ export class BlockTree {
     return this.#blocks.size - 1;
   }
 
-  /** Some uncommitted block holds events or ends the epoch: it must not be left behind. */
+  /** Some uncommitted block holds events or ends the epoch, and may still be committed: it must not be left behind. */
   get hasWork(): boolean {
-    return this.#weighty > 0;
+    for (const { passedOver } of this.#weighty) if (!passedOver) return true;
+    return false;
+  }
+
+  /** Blocks with events whose round is below `round` and that do not lead to `tip`; each is told once. */
+  passOver(tip: TreeBlock, round: number): readonly TreeBlock[] {
+    const passed = [...this.#weighty].filter(
+      (block) => !block.passedOver && block.header.round < round && !this.#descends(tip, block),
+    );
+    for (const block of passed) block.passedOver = true;
+    return passed;
   }
 
   get(id: Hash): TreeBlock | undefined {
@@ -92,9 +105,10 @@ export class BlockTree {
     assert((justify?.vote.blockId ?? parent.id) === parent.id, "a block's certificate is its parent's", { id: block.id });
     assert(execution.stateRoot === block.header.stateRoot, 'a block in the tree was executed', { id: block.id });
     const { id, header } = block;
-    const inserted: TreeBlock = { id, header, block, events, justify, execution, parent, persisted: false };
+    const state = { persisted: false, passedOver: false };
+    const inserted: TreeBlock = { id, header, block, events, justify, execution, parent, ...state };
     this.#blocks.set(id, inserted);
-    if (hasWeight(inserted)) this.#weighty++;
+    if (hasWeight(inserted)) this.#weighty.add(inserted);
     return inserted;
   }
 
@@ -109,6 +123,27 @@ export class BlockTree {
     return path.reverse();
   }
 
+  /**
+   * The block of the lowest round that leads nowhere: no child, and not on the way to `tip`. Undefined where there is
+   * none.
+   */
+  lowestForkLeaf(tip: TreeBlock): TreeBlock | undefined {
+    const kept = new Set<TreeBlock>([this.#root, ...this.pathTo(tip)]);
+    for (const { parent } of this.#blocks.values()) if (parent !== null) kept.add(parent);
+    let lowest: TreeBlock | undefined;
+    for (const block of this.#blocks.values()) {
+      if (!kept.has(block) && block.header.round < (lowest?.header.round ?? Infinity)) lowest = block;
+    }
+    return lowest;
+  }
+
+  /** Lets go of a leaf. */
+  remove(leaf: TreeBlock): void {
+    assert(leaf !== this.#root && this.#blocks.get(leaf.id) === leaf, 'a block that is removed is in the tree', {});
+    this.#blocks.delete(leaf.id);
+    this.#weighty.delete(leaf);
+  }
+
   /** Makes `block` the root: it and its ancestors are final. */
   advance(block: TreeBlock): Advance {
     const path = this.pathTo(block);
@@ -116,12 +151,13 @@ export class BlockTree {
     for (const held of this.#blocks.values()) {
       if (held === block || this.#descends(held, block)) continue;
       this.#blocks.delete(held.id);
+      this.#weighty.delete(held);
       if (held !== this.#root && !path.includes(held)) forgotten.push(held);
     }
     // The root's parent stays known for the commit rule at depth 3; what is above it is let go.
     if (block.parent !== null) block.parent.parent = null;
     this.#root = block;
-    this.#weighty = [...this.#blocks.values()].filter((held) => held !== block && hasWeight(held)).length;
+    this.#weighty.delete(block);
     return { path, forgotten };
   }
 

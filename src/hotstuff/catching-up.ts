@@ -18,28 +18,27 @@ import type { AdmittedBlocks, FetchedBlock } from './messages.ts';
 import { blockContext, othersOf, type Replica } from './replica.ts';
 import { checkJustifyDigest } from './stored-block.ts';
 
-/** Fetched blocks that may wait for their ancestors. */
-const MAX_ORPHANS = 64;
+/** Fetched blocks that may wait for their ancestors: all but 32 of a longer chain are empty. */
+const MAX_ORPHANS = 1024;
 /** Further behind than this, uncommitted blocks are of no use yet. */
-const MAX_GAP_BY_ID = MAX_ORPHANS / 2;
+const MAX_GAP_BY_ID = 32;
 
 export const SEALED_KEY = 'sealed';
 
 /** What is wanted now; asked for in `fetcher.ts`. */
 export function wants(replica: Replica): Want[] {
-  const wanted: Want[] = [];
-  const { tree, commitTarget } = replica;
-  const named = commitTarget?.vote.commit ?? null;
-  const gap = named === null ? 0 : named.height - tree.root.header.height;
-  if (commitTarget !== null && gap > 0) {
-    const what = { kind: 'sealed', fromHeight: tree.root.header.height + 1 } as const;
-    wanted.push({ key: SEALED_KEY, what, servers: serversOf(replica, commitTarget) });
+  const { tree, commitTarget, fetcher } = replica;
+  const gap = (commitTarget?.vote.commit?.height ?? 0) - tree.root.header.height;
+  const byId: Want[] = [];
+  for (const [id, certificate] of gap > MAX_GAP_BY_ID ? [] : missing(replica)) {
+    byId.push({ key: id, what: { kind: 'blocks', ids: [id] }, servers: serversOf(replica, certificate) });
   }
-  if (gap > MAX_GAP_BY_ID) return wanted;
-  for (const [id, certificate] of missing(replica)) {
-    wanted.push({ key: id, what: { kind: 'blocks', ids: [id] }, servers: serversOf(replica, certificate) });
-  }
-  return wanted;
+  // Who has committed a block holds it by height only, and need not have told that it is committed.
+  const isElusive = byId.some(({ key }) => fetcher.failuresOf(key) > 0);
+  if (gap <= 0 && !isElusive) return byId;
+  const what = { kind: 'sealed', fromHeight: tree.root.header.height + 1 } as const;
+  const servers = serversOf(replica, commitTarget ?? replica.rules.record.highCertificate);
+  return [{ key: SEALED_KEY, what, servers }, ...byId];
 }
 
 /** Ids to ask for, each with the certificate that proves that the block exists. */

@@ -8,7 +8,7 @@ import { assert, unreachable } from '../base/assert.ts';
 import type { ValidatorIndex } from '../consensus/engine.ts';
 import type { BallotJob, CollectOutcome } from '../qc/collect.ts';
 import { answerIfStale } from './answering.ts';
-import type { BallotSlots, Slot, Taken } from './ballot-slots.ts';
+import type { BallotSlots, Slot } from './ballot-slots.ts';
 import { learnCertificate, learnTimeoutCertificate } from './learning.ts';
 import type { AdmittedTimeout, VoteMessage } from './messages.ts';
 import { leaderAt, type Replica } from './replica.ts';
@@ -20,9 +20,7 @@ export function receiveVote(replica: Replica, from: ValidatorIndex, { vote, sign
   if (vote.round <= rules.record.highCertificate.vote.round) return;
   witnesses.noteVote(from, vote, signature);
   const taken = votes.take(from, vote, signature);
-  follow(replica, taken, (slot) => ({ kind: 'vote', ...slot.ballot }), () =>
-    taken.kind === 'conflict' ? evidence.accuseVotes(taken.first, taken.second) : [],
-  );
+  if (taken.kind === 'conflict') putToTrial(replica, evidence.accuseVotes(taken.first, taken.second));
 }
 
 export function receiveTimeout(replica: Replica, from: ValidatorIndex, message: AdmittedTimeout): void {
@@ -37,31 +35,35 @@ export function receiveTimeout(replica: Replica, from: ValidatorIndex, message: 
   }
   assert(timeout.round === pacemaker.round, 'a timeout shows how its round was entered', { round: timeout.round });
   const taken = timeouts.take(from, timeout, signature);
-  follow(replica, taken, (slot) => ({ kind: 'timeout', ...slot.ballot }), () =>
-    taken.kind === 'conflict' ? evidence.accuseTimeouts(taken.first, taken.second) : [],
-  );
+  if (taken.kind === 'conflict') putToTrial(replica, evidence.accuseTimeouts(taken.first, taken.second));
 }
 
-/** A suspect's ballot is checked by itself; two different ones of a round are put to trial. */
-function follow<T>(
-  { context, jobs, turn }: Replica,
-  taken: Taken<T>,
-  ballotOf: (slot: Slot<T>) => BallotJob['ballot'],
-  accuse: () => readonly BallotJob[],
-): void {
-  if (taken.kind === 'held' && !taken.slot.counts) {
-    const { signer, signature } = taken.slot;
-    const { chainId, validators } = context;
-    const work = { kind: 'ballot', chainId, epoch: validators.epoch, ballot: ballotOf(taken.slot), signer, signature } as const;
-    jobs.start(work, 'suspect', turn);
-  }
-  if (taken.kind === 'conflict') for (const work of accuse()) jobs.start(work, 'trial', turn);
+/** Two different ballots of one round: if both signatures are good, they are evidence. */
+function putToTrial({ jobs, turn }: Replica, checks: readonly BallotJob[]): void {
+  for (const check of checks) jobs.start(check, 'trial', turn);
 }
 
 /** Sends every quorum to the pool whose certificate is this validator's business now. */
 export function collect(replica: Replica): void {
+  checkSuspects(replica, replica.votes.slots, (vote) => ({ kind: 'vote', ...vote }));
+  checkSuspects(replica, replica.timeouts.slots, (timeout) => ({ kind: 'timeout', ...timeout }));
   collectVotes(replica);
   collectTimeouts(replica);
+}
+
+function checkSuspects<T extends { readonly round: number }>(
+  { jobs, turn, context }: Replica,
+  slots: BallotSlots<T>,
+  ballotOf: (ballot: T) => BallotJob['ballot'],
+): void {
+  const { chainId, validators } = context;
+  for (const slot of slots.unchecked()) {
+    const { signer, signature } = slot;
+    const ballot = ballotOf(slot.ballot);
+    if (jobs.isChecking(ballot.kind, signer)) continue;
+    slot.state = 'under check';
+    jobs.start({ kind: 'ballot', chainId, epoch: validators.epoch, ballot, signer, signature }, 'suspect', turn);
+  }
 }
 
 function collectVotes(replica: Replica): void {
@@ -160,7 +162,7 @@ function settleSuspect<T extends { readonly round: number }>(
 ): void {
   const slot = slots.of(signer);
   if (slot?.ballot.round !== round) return;
-  if (valid) slot.counts = true;
+  if (valid) slot.state = 'counts';
   else convict(replica, slots, signer, round);
 }
 

@@ -21,6 +21,9 @@ import { commitInfoOf, sameCommitInfo } from './commit-rule.ts';
 import { learnCertificate } from './learning.ts';
 import { blockContext, nowSeconds, type Replica } from './replica.ts';
 
+/** Blocks beside the chain of the highest certificate that are kept in memory. */
+const MAX_FORK_BLOCKS = 64;
+
 /** Commits what the highest commit info names, if it is held. @returns whether anything was committed */
 export function commitNamed(replica: Replica): boolean {
   const certificate = replica.commitTarget;
@@ -122,12 +125,17 @@ function rejectAll(replica: Replica, peerIds: Iterable<string>): void {
 }
 
 function moveRoot(replica: Replica, block: TreeBlock): void {
-  const { tree, turn, mempool, machine, orphans } = replica;
+  const { tree, turn, mempool, machine, orphans, evicted } = replica;
   const before = tree.root.header.timestamp;
   const { path, forgotten } = tree.advance(block);
   for (const lost of forgotten) {
     turn.forget(lost.id);
     machine.discard(lost.execution);
+  }
+  for (const [id, height] of evicted) {
+    if (height > block.header.height) continue;
+    if (!path.some((step) => step.id === id)) turn.forget(id);
+    evicted.delete(id);
   }
   const { height, timestamp } = block.header;
   for (const [id, orphan] of orphans) if (orphan.block.header.height <= height) orphans.delete(id);
@@ -136,6 +144,36 @@ function moveRoot(replica: Replica, block: TreeBlock): void {
   }
   const committed = new Set(path.flatMap((step) => step.block.events.map(({ id }) => id)));
   for (const lost of forgotten) for (const event of lost.events) if (!committed.has(event.id)) giveBack(replica, event);
+}
+
+/**
+ * A block whose round was given up without a certificate may yet be certified, but nobody else need know of it: had it
+ * made its holders busy, they would go on alone for ever, each proposing only in its own rounds while the others skip
+ * theirs. So it keeps nobody busy, and its events go back to where everybody can be told of them.
+ */
+export function passOverForks(replica: Replica): void {
+  const { tree, rules, pacemaker } = replica;
+  const tip = tree.get(rules.record.highCertificate.vote.blockId);
+  if (tip === undefined) return;
+  const { round, hasGivenUp } = pacemaker;
+  for (const block of tree.passOver(tip, hasGivenUp ? round + 1 : round)) for (const event of block.events) giveBack(replica, event);
+}
+
+/**
+ * Bounds the tree while nothing commits: round after round that is given up leaves a block beside the chain. Those that
+ * nobody certified, as far as is known here, go first; one that turns out to be certified is fetched again.
+ */
+export function evictForks(replica: Replica): void {
+  const { tree, machine, rules, evicted } = replica;
+  const tip = tree.get(rules.record.highCertificate.vote.blockId) ?? tree.root;
+  while (tree.uncommittedBlocks - tree.pathTo(tip).length > MAX_FORK_BLOCKS) {
+    const leaf = tree.lowestForkLeaf(tip);
+    assert(leaf !== undefined, 'where there are forks there is a leaf', { blocks: tree.uncommittedBlocks });
+    tree.remove(leaf);
+    machine.discard(leaf.execution);
+    evicted.set(leaf.id, leaf.header.height);
+    for (const event of leaf.events) giveBack(replica, event);
+  }
 }
 
 /** An event of a block that lost may be known to nobody else by now: it waits for another block here. */

@@ -23,7 +23,7 @@ import { connectOrphans, fetchFailed, pursue, receiveBlocks, sealedArrived } fro
 import { CertificateBook } from './certificate-book.ts';
 import { collect, jobDone, nextCollectMs, receiveTimeout, receiveVote } from './collecting.ts';
 import type { CommitDepth } from './commit-rule.ts';
-import { commitNamed, commitSealed } from './committing.ts';
+import { commitNamed, commitSealed, evictForks, passOverForks } from './committing.ts';
 import { askForTestimony, nextAskMs, receiveConnected, receiveWitness } from './company.ts';
 import { EvidenceBook } from './evidence-book.ts';
 import { Fetcher } from './fetcher.ts';
@@ -144,8 +144,10 @@ export class HotstuffEngine implements Engine<AdmittedMessage, CollectJob, Colle
       moved = connectOrphans(replica);
       moved = commitNamed(replica) || moved;
       moved = considerPending(replica) || moved;
+      passOverForks(replica);
       moved = propose(replica) || moved;
     }
+    evictForks(replica);
     pacemaker.setBusy(hasWork(replica) || isWantedByOthers(replica), clock.elapsedMs);
     giveUpIfDue(replica);
     collect(replica);
@@ -235,6 +237,7 @@ function replicaOf(options: HotstuffOptions): Replica {
     answeredAtMs: new Map(),
     proposals: new Map(),
     orphans: new Map(),
+    evicted: new Map(),
     pending: null,
     commitTarget: null,
     ownProposal: null,

@@ -3,8 +3,8 @@
  *
  * Votes and timeouts lie in their slots unverified, so both of a conflicting pair are verified singly before they are
  * evidence: else anybody who can spoil a signature could accuse. Two proposals were verified when they were admitted.
- * One piece a validator and epoch is enough, and a pair that turns out false is not looked for again in that round:
- * lies cost the liar's peers two checks a round at most.
+ * One piece a validator and epoch is enough, and whoever sent false pairs a few times is not listened to any more: lies
+ * cost the liar's peers a bounded number of checks.
  */
 import type { ValidatorIndex } from '../consensus/engine.ts';
 import type { ChainBinding, ProposalData, TimeoutData, VoteData } from '../qc/ballot.ts';
@@ -12,6 +12,8 @@ import type { BallotJob } from '../qc/collect.ts';
 import { evidenceCodec, type Evidence } from '../qc/evidence.ts';
 import type { Slot } from './ballot-slots.ts';
 import type { Signed } from './messages.ts';
+
+const MAX_FAILED_TRIALS = 8;
 
 type Accusation = Exclude<Evidence, { kind: 'proposals' }>;
 
@@ -26,6 +28,8 @@ interface Trial {
 export class EvidenceBook {
   readonly #chain: ChainBinding;
   readonly #convicted = new Set<ValidatorIndex>();
+  /** Trials of each validator that ended with nothing. */
+  readonly #failedTrials = new Map<ValidatorIndex, number>();
   /** The last trial of each validator. */
   readonly #trials = new Map<ValidatorIndex, Trial>();
 
@@ -56,7 +60,11 @@ export class EvidenceBook {
     if (trial === undefined || trial.open === 0) return null;
     trial.open--;
     trial.holds &&= valid;
-    if (trial.open > 0 || !trial.holds || this.#convicted.has(offender)) return null;
+    if (trial.open > 0 || this.#convicted.has(offender)) return null;
+    if (!trial.holds) {
+      this.#failedTrials.set(offender, this.#failuresOf(offender) + 1);
+      return null;
+    }
     this.#convicted.add(offender);
     return evidenceCodec.encode(trial.accusation);
   }
@@ -65,9 +73,13 @@ export class EvidenceBook {
     const { offender } = accusation;
     const last = this.#trials.get(offender);
     const isTried = last !== undefined && (last.open > 0 || last.round >= round);
-    if (this.#convicted.has(offender) || isTried) return [];
+    if (this.#convicted.has(offender) || isTried || this.#failuresOf(offender) >= MAX_FAILED_TRIALS) return [];
     this.#trials.set(offender, { accusation, round, open: jobs.length, holds: true });
     return jobs;
+  }
+
+  #failuresOf(offender: ValidatorIndex): number {
+    return this.#failedTrials.get(offender) ?? 0;
   }
 
   #job(ballot: BallotJob['ballot'], { signer, signature }: Slot<unknown>): BallotJob {

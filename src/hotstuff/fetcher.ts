@@ -70,6 +70,12 @@ export class Fetcher {
     return this.#pursuits.get(key)?.request ?? null;
   }
 
+  /** Requests for this that ended without help, or were not answered. */
+  failuresOf(key: string): number {
+    const pursuit = this.#pursuits.get(key);
+    return pursuit === undefined ? 0 : pursuit.attempts - (pursuit.request === null ? 0 : 1);
+  }
+
   /** When `pursue` has something to do next, elapsed milliseconds. */
   get nextMs(): number | undefined {
     const times = [...this.#pursuits.values()].map(({ untilMs }) => untilMs);

@@ -6,6 +6,7 @@
  * it (when both leaders that were to use it are gone, everybody can), and the events that wait here are sent to all once
  * more: a validator that alone holds an event would otherwise give up alone, round after round.
  */
+import { passOverForks } from './committing.ts';
 import { everybody, type Replica } from './replica.ts';
 
 /** Events that are forwarded again with a timeout. */
@@ -28,7 +29,8 @@ export function isWantedByOthers({ timeouts, pacemaker, context, self }: Replica
 
 function sendTimeout(replica: Replica): boolean {
   const { rules, pacemaker, context, turn, mempool } = replica;
-  turn.forward(mempool.oldest(MAX_FORWARDED_EVENTS));
+  passOverForks(replica); // the events of this round's block are to be told as well
+  turn.forward(mempool.next(MAX_FORWARDED_EVENTS));
   const timeout = rules.timeout(pacemaker.round);
   if (!timeout.ok) {
     if (timeout.refusal.code !== 'validator-silent') turn.refuse(null, timeout.refusal);

@@ -1,5 +1,6 @@
 /** The jobs that are out on the verification pool, and what each is for. */
-import type { CollectJob } from '../qc/collect.ts';
+import type { ValidatorIndex } from '../consensus/engine.ts';
+import type { BallotJob, CollectJob } from '../qc/collect.ts';
 import type { Turn } from './turn.ts';
 
 /**
@@ -16,6 +17,14 @@ export class JobBook {
     const job = ++this.#last;
     this.#open.set(job, { work, purpose });
     turn.verify(job, work);
+  }
+
+  /** Whether a check of this suspect's ballot of this kind is out: one at a time, whatever it sends. */
+  isChecking(kind: BallotJob['ballot']['kind'], suspect: ValidatorIndex): boolean {
+    for (const { work, purpose } of this.#open.values()) {
+      if (purpose === 'suspect' && work.kind === 'ballot' && work.ballot.kind === kind && work.signer === suspect) return true;
+    }
+    return false;
   }
 
   /** Undefined when no such job is out. */

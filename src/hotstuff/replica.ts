@@ -62,6 +62,8 @@ export interface Replica {
   readonly proposals: Map<ValidatorIndex, Signed<ProposalData>>;
   /** Blocks that a verified certificate names, and whose parent is not held yet. */
   readonly orphans: Map<Hash, FetchedBlock>;
+  /** Blocks let go of while uncommitted, with their heights: on disk until their height is committed. */
+  readonly evicted: Map<Hash, number>;
   readonly sealed: SealedBuffer;
   /** A proposal of the current round that waits for its parent. */
   pending: AdmittedProposal | null;

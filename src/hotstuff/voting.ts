@@ -7,6 +7,7 @@
  * A proposal that waits for its parent is the only thing kept; a valid one that may not be voted for (this validator
  * gave up on the round already) still goes into the tree, as others may certify it.
  */
+import type { Hash } from '../base/hash.ts';
 import { refuse, type Refusal, type Result } from '../base/result.ts';
 import type { ValidatorIndex } from '../consensus/engine.ts';
 import { checkStateRoot, checkVotingTime } from '../ledger/block-rules.ts';
@@ -32,10 +33,16 @@ export function receiveProposal(replica: Replica, from: ValidatorIndex, proposal
     replica.turn.refuse(from, roundRefusal(round, current));
     return;
   }
-  const { pending, tree } = replica;
-  if (tree.get(proposal.block.id) === undefined && (pending === null || pending.block.header.round < round)) {
-    replica.pending = proposal;
-  }
+  if (replica.tree.get(proposal.block.id) !== undefined) resendVote(replica, proposal.block.id);
+  else replica.pending ??= proposal;
+}
+
+/** The leader asks again: the stored vote is the answer, never a new one. */
+function resendVote(replica: Replica, blockId: Hash): void {
+  const { rules, turn } = replica;
+  const { lastVote } = rules.record;
+  const vote = rules.storedVote();
+  if (vote !== undefined && lastVote?.blockId === blockId) turn.cast(vote, voteRecipients(replica, lastVote.round));
 }
 
 function roundRefusal(round: number, current: number): Refusal {

@@ -14,7 +14,7 @@ import type { AdmittedMessage, HotstuffMessage } from '../../src/hotstuff/messag
 import type { Pacing } from '../../src/hotstuff/replica.ts';
 import { decodeSafetyRecord, encodeSafetyRecord, firstSafetyRecord } from '../../src/hotstuff/safety-record.ts';
 import { decodeStoredBlock } from '../../src/hotstuff/stored-block.ts';
-import { decodeMessage, decodeStoredBlocks, encodeMessage, withSignature } from '../../src/hotstuff/wire.ts';
+import { decodeMessage, decodeStoredBlocks, encodeMessage, MAX_BLOCKS_PER_ANSWER, withSignature } from '../../src/hotstuff/wire.ts';
 import { decodeSealedBlock, encodeSealedBlock, type SealedBlock } from '../../src/ledger/block.ts';
 import { decodeCommitProof, verifyCommitProof } from '../../src/ledger/commit-proof.ts';
 import { LedgerMachine } from '../../src/ledger/machine.ts';
@@ -420,10 +420,16 @@ export class Driver {
   }
 
   #serve(disk: TestDisk, what: Extract<HotstuffEffect, { kind: 'fetch' }>['what']): readonly Uint8Array[] | null {
-    const found =
-      what.kind === 'blocks'
-        ? what.ids.flatMap((id) => disk.uncommitted.get(id) ?? [])
-        : disk.sealed.slice(what.fromHeight, what.fromHeight + 32);
+    if (what.kind === 'sealed') {
+      const found = disk.sealed.slice(what.fromHeight, what.fromHeight + 32);
+      return found.length === 0 ? null : found;
+    }
+    const found: Uint8Array[] = [];
+    let bytes = disk.uncommitted.get(what.ids[0] as Hash);
+    for (; bytes !== undefined && found.length < MAX_BLOCKS_PER_ANSWER; ) {
+      found.push(bytes);
+      bytes = disk.uncommitted.get(unwrap(decodeStoredBlock(this.chain.chainId, bytes)).block.header.parentId);
+    }
     return found.length === 0 ? null : found;
   }
 

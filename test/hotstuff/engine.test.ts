@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { joinOf, changeOf } from './chain.ts';
+import { joinOf } from './chain.ts';
 import { Driver } from './driver.ts';
 
 describe('a network without faults', () => {

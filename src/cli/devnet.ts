@@ -72,36 +72,40 @@ async function devnet(options: Options, terminal: Terminal): Promise<void> {
     validators: options.validators,
     livenessWindowSeconds: Math.max(MIN_LIVENESS_WINDOW_SECONDS, Math.round(HOUR_SECONDS / options.speed)),
   });
-  const stop = stopSignal(options.duration);
+  const stop = stopSignal();
   const display = displayFor(options, terminal);
   try {
     // Imported late: the parts that speak libp2p take half a second, which help and mistakes need not wait for.
     const { runDevnet } = await import('./devnet/run.ts');
     const { nodes, speed, reads: readsPerSecond } = options;
     const summary = await runDevnet(
-      { devnet: opened, label: options.dir, nodes, mix, speed, readsPerSecond, show: display.show },
+      {
+        devnet: opened,
+        label: options.dir,
+        nodes,
+        mix,
+        speed,
+        readsPerSecond,
+        durationMs: options.duration,
+        show: display.show,
+      },
       stop,
     );
     display.end();
-    tell(summary, options, terminal);
+    tellSummary(summary, options.json === true, terminal);
   } finally {
     display.end();
   }
 }
 
-/** Aborts on Ctrl-C, on SIGTERM, or when the time is over. A second Ctrl-C ends the program, and with it its nodes. */
-function stopSignal(durationMs: number | undefined): AbortSignal {
+/** Aborts on Ctrl-C or SIGTERM. A second Ctrl-C ends the program, and with it its nodes. */
+function stopSignal(): AbortSignal {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (stop.signal.aborted) process.exit(1);
       stop.abort();
     });
-  }
-  if (durationMs !== undefined) {
-    setTimeout(() => {
-      stop.abort();
-    }, durationMs).unref();
   }
   return stop.signal;
 }
@@ -137,8 +141,9 @@ function displayFor(options: Options, terminal: Terminal): Display {
   };
 }
 
-function tell(summary: DevnetSummary, options: Options, terminal: Terminal): void {
-  if (options.json) printJson(terminal, summary);
+/** @throws CommandFailure `devnet-failed` when the verdict is bad */
+export function tellSummary(summary: DevnetSummary, json: boolean, terminal: Terminal): void {
+  if (json) printJson(terminal, summary);
   else tellFacts(summary, terminal);
   if (summary.ok) return;
   const message = summary.problems.join('; ');

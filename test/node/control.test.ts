@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ZERO_HASH } from '../../src/base/hash.ts';
@@ -68,7 +70,7 @@ describe('the control endpoint', () => {
     });
   });
 
-  test('refuses a read request with another form', async () => {
+  test('refuses a request with another form, or to nowhere', async () => {
     const { client } = await running();
     await expect(client.read('p', { maxAgeMs: -1 })).rejects.toMatchObject({ code: 'request-invalid' });
   });
@@ -108,6 +110,15 @@ describe('the control endpoint', () => {
     expect((await new ControlClient(socket).status()).height).toBe(7);
     await close();
     await expect(new ControlClient(socket).status()).rejects.toMatchObject({ code: 'node-not-running' });
+  });
+
+  test('an answer that is an error without a code is told apart from silence', async () => {
+    const socket = join(await temporaryDirectory(), 'control.sock');
+    const server = createServer((_request, response) => response.writeHead(500).end('{}'));
+    server.listen(socket);
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    await expect(new ControlClient(socket).status()).rejects.toMatchObject({ code: 'control-failed' });
   });
 
   test('says that a data directory is too deep for a socket', async () => {

@@ -33,6 +33,8 @@ export interface RunOptions {
   readonly mix: Mix;
   readonly speed: number;
   readonly readsPerSecond: number;
+  /** The population lives this long; undefined: until it is stopped. */
+  readonly durationMs: number | undefined;
   /** Called twice a second, and with every change of phase. */
   readonly show: (view: ViewFacts) => void;
 }
@@ -42,7 +44,8 @@ export async function runDevnet(options: RunOptions, stop: AbortSignal): Promise
   const run = new DevnetRun(options);
   try {
     await run.startProcesses();
-    await run.live(stop);
+    const { durationMs } = options;
+    await run.live(durationMs === undefined ? stop : AbortSignal.any([stop, AbortSignal.timeout(durationMs)]));
     return await run.conclude();
   } finally {
     await run.stopProcesses();

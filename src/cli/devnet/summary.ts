@@ -63,7 +63,7 @@ export function summarize(facts: DevnetFacts): DevnetSummary {
     ...(facts.reads.failed > 0
       ? [`${facts.reads.failed} verified reads failed, the first with ${facts.reads.firstFailure}`]
       : []),
-    ...(facts.events.acknowledged === 0 ? ['nothing was acknowledged'] : []),
+    ...(facts.events.submitted > 0 && facts.events.acknowledged === 0 ? ['nothing was acknowledged'] : []),
   ];
   return { ...facts, ok: problems.length === 0, commonHeight, problems };
 }

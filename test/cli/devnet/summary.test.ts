@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { tellSummary } from '../../../src/cli/devnet.ts';
+import type { Terminal } from '../../../src/cli/terminal.ts';
 import { LatencySample } from '../../../src/cli/devnet/latency.ts';
 import { summarize, type DevnetFacts, type ProcessSummary } from '../../../src/cli/devnet/summary.ts';
 
@@ -42,6 +44,31 @@ describe('the verdict over a devnet', () => {
     const summary = summarize({ ...GOOD, ...facts });
     expect(summary.ok).toBe(false);
     expect(summary.problems.join()).toMatch(problem);
+  });
+});
+
+describe('telling the summary', () => {
+  function told(facts: DevnetFacts, json: boolean): { lines: string[]; thrown: unknown } {
+    const lines: string[] = [];
+    try {
+      tellSummary(summarize(facts), json, { out: (line: string) => lines.push(line) } as unknown as Terminal);
+      return { lines, thrown: undefined };
+    } catch (thrown) {
+      return { lines, thrown };
+    }
+  }
+
+  test('a good one is told without an error', () => {
+    const { lines, thrown } = told(GOOD, false);
+    expect(thrown).toBeUndefined();
+    expect(lines).toContain('verified reads  5 ok, 0 failed');
+  });
+
+  test('a bad one is one JSON object, and an error with its problems', () => {
+    const { lines, thrown } = told({ ...GOOD, unchecked: 2 }, true);
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ ok: false, unchecked: 2 });
+    expect(thrown).toMatchObject({ code: 'devnet-failed', told: true, exit: 1 });
   });
 });
 

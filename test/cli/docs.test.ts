@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { EXIT } from '../../src/cli/exit.ts';
+import { parseConfig } from '../../src/node/config.ts';
+import { RETIRED_SETTINGS } from '../../src/node/config-environment.ts';
+import { run } from './terminal.ts';
+
+const read = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
+
+test('docs/configuration.md has a row for every setting, with its default', () => {
+  const rows = new Map(
+    [...read('configuration.md').matchAll(/^\| `([a-zA-Z.]+)` \| (.*?) \|/gm)].map(([, key, value]) => [key, value]),
+  );
+  const { log, limits, pacemaker, submission, ...top } = parseConfig({ genesis: 'g', dataDirectory: 'd' });
+  const sections = Object.entries({ log, limits, pacemaker, submission }).flatMap(([section, settings]) =>
+    Object.entries(settings).map(([key, value]) => [`${section}.${key}`, value] as const),
+  );
+  const required = new Set(['genesis', 'dataDirectory', 'identityKeyFile']);
+  for (const [key, value] of [...Object.entries(top), ...sections]) {
+    const text =
+      typeof value === 'number' ? String(value) : `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
+    expect(rows.has(key), key).toBe(true);
+    if (!required.has(key)) expect([key, rows.get(key)]).toEqual([key, text]);
+  }
+  for (const { variable, flag } of RETIRED_SETTINGS) {
+    expect(read('configuration.md')).toContain(`\`${variable}\``);
+    expect(read('configuration.md')).toContain(`\`${flag}\``);
+  }
+});
+
+test('docs/cli.md has every command and every exit code', async () => {
+  const page = read('cli.md');
+  const { out } = await run(['--help'], '/');
+  const commands = [...out.matchAll(/^ {2}([a-z]+) [[<]/gm)].map(([, name]) => name).filter((name) => name !== 'help');
+  expect(commands.length).toBeGreaterThan(10);
+  for (const command of commands) expect(page).toContain(`| \`${command}\` |`);
+  for (const code of Object.values(EXIT)) expect(page).toMatch(new RegExp(`^\\| ${code} \\|`, 'm'));
+});

@@ -1,0 +1,211 @@
+/**
+ * A network of real processes for one test: made in a temporary directory, every port given by the system, started,
+ * killed and stopped by process id, its logs shown when the test fails, and gone after it.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { onTestFailed, onTestFinished } from 'vitest';
+import { NodeProcess } from '../../src/cli/devnet/node-process.ts';
+import { chainIdOf, type Genesis } from '../../src/ledger/genesis.ts';
+import { DEFAULT_PARAMETERS, type ChainParameters } from '../../src/ledger/parameters.ts';
+import type { PeerTarget } from '../../src/net/host.ts';
+import { readAddressFile } from '../../src/node/address-book.ts';
+import type { ConfigFile } from '../../src/node/config.ts';
+import { readGenesisFile } from '../../src/node/genesis-file.ts';
+import type { NodeStatus } from '../../src/node/status.ts';
+import { makeTestnet, type Testnet, type TestnetNode } from '../../src/node/testnet.ts';
+import { loadDefaultScheme } from '../../src/qc/default-scheme.ts';
+
+const LAUNCHER = fileURLToPath(new URL('../../bin/hotledger.js', import.meta.url));
+const READY_DEADLINE_MS = 45_000;
+const FACT_DEADLINE_MS = 45_000;
+const LOOK_AGAIN_MS = 50;
+const LOG_LINES_SHOWN = 20;
+
+export interface NetworkOptions {
+  readonly validators?: number;
+  readonly observers?: number;
+  readonly parameters?: ChainParameters;
+  readonly commitDepth?: 2 | 3;
+  readonly settings?: Partial<ConfigFile>;
+}
+
+export interface CommandResult {
+  readonly exit: number;
+  readonly out: string;
+  readonly err: string;
+  /** The last line of standard output, as JSON. */
+  readonly json: () => unknown;
+}
+
+export class TestNetwork {
+  readonly directory: string;
+  readonly testnet: Testnet;
+  readonly genesis: Genesis;
+  readonly #running = new Map<string, NodeProcess>();
+
+  private constructor(directory: string, testnet: Testnet, genesis: Genesis) {
+    this.directory = directory;
+    this.testnet = testnet;
+    this.genesis = genesis;
+  }
+
+  /** Makes the directories of a network, and starts nothing. */
+  static async make(options: NetworkOptions = {}): Promise<TestNetwork> {
+    // Short, as a socket's path is bounded.
+    const directory = await mkdtemp(join(tmpdir(), 'hl-'));
+    const { scheme } = await loadDefaultScheme();
+    const testnet = await makeTestnet(
+      {
+        directory: join(directory, 'net'),
+        name: 'e2e',
+        validators: options.validators ?? 4,
+        observers: options.observers ?? 1,
+        hosts: undefined,
+        port: 0,
+        commitDepth: options.commitDepth ?? 2,
+        parameters: options.parameters ?? DEFAULT_PARAMETERS,
+        records: [],
+        timestamp: Math.floor(Date.now() / 1000),
+        settings: options.settings ?? {},
+      },
+      scheme,
+    );
+    const network = new TestNetwork(directory, testnet, await readGenesisFile(testnet.genesisFile));
+    onTestFinished(() => network.#remove());
+    onTestFailed(() => {
+      network.#showLogs();
+    });
+    return network;
+  }
+
+  /** Makes a network and starts every process of it. */
+  static async start(options: NetworkOptions = {}): Promise<TestNetwork> {
+    const network = await TestNetwork.make(options);
+    await network.startNodes(network.names());
+    return network;
+  }
+
+  get chainId(): string {
+    return chainIdOf(this.genesis);
+  }
+
+  /** `validator-1`, ..., `observer`. */
+  names(role?: TestnetNode['role']): string[] {
+    return this.testnet.nodes.filter((node) => role === undefined || node.role === role).map(({ name }) => name);
+  }
+
+  node(name: string): TestnetNode {
+    const found = this.testnet.nodes.find((node) => node.name === name);
+    if (found === undefined) throw new Error(`no node is called ${name}`);
+    return found;
+  }
+
+  /** Starts these all at once, and waits until each answers. */
+  async startNodes(names: readonly string[], flags: readonly string[] = []): Promise<void> {
+    await Promise.all(
+      names.map(async (name) => {
+        const process = new NodeProcess(this.node(name), flags);
+        this.#running.set(name, process);
+        await process.ready(READY_DEADLINE_MS);
+      }),
+    );
+  }
+
+  process(name: string): NodeProcess {
+    const process = this.#running.get(name);
+    if (process === undefined) throw new Error(`${name} was not started`);
+    return process;
+  }
+
+  status(name: string): Promise<NodeStatus> {
+    return this.process(name).control.status();
+  }
+
+  /** Ends processes at once, as a power cut of their machines would, and waits until they are gone. */
+  async kill(...names: string[]): Promise<void> {
+    const processes = names.map((name) => this.process(name));
+    for (const process of processes) process.kill();
+    await Promise.all(processes.map(({ ended }) => ended));
+  }
+
+  async stop(...names: string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.process(name).stop()));
+  }
+
+  /** Where a running node can be dialled. */
+  target(name: string): PeerTarget {
+    const { dataDirectory, peerId } = this.node(name);
+    const file = readAddressFile(join(dataDirectory, 'addresses.json'));
+    if (file === undefined) throw new Error(`${name} does not listen`);
+    return { peerId, multiaddrs: file.addresses };
+  }
+
+  /** One command line in a process of its own, in the network's directory. */
+  run(...argv: string[]): Promise<CommandResult> {
+    return new Promise((resolve) => {
+      execFile(process.execPath, [LAUNCHER, ...argv], { cwd: this.directory }, (error, out, err) => {
+        const exit = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+        const json = (): unknown => JSON.parse(out.trimEnd().split('\n').at(-1) ?? '');
+        resolve({ exit, out, err, json });
+      });
+    });
+  }
+
+  /** Waits until these nodes are at one height, at least the one given, and checks that their state roots agree. */
+  async level(
+    names: readonly string[],
+    minHeight = 0,
+  ): Promise<{ readonly height: number; readonly stateRoot: string }> {
+    return eventually(`${names.join(', ')} are at one height of at least ${minHeight}`, async () => {
+      const statuses = await Promise.all(names.map((name) => this.status(name)));
+      const [first] = statuses;
+      if (first === undefined || first.height < minHeight) return undefined;
+      if (statuses.some(({ height }) => height !== first.height)) return undefined;
+      const roots = new Set(statuses.map(({ stateRoot }) => stateRoot));
+      if (roots.size > 1) throw new Error(`state roots differ at height ${first.height}: ${[...roots].join(', ')}`);
+      return { height: first.height, stateRoot: first.stateRoot };
+    });
+  }
+
+  async #remove(): Promise<void> {
+    for (const process of this.#running.values()) if (process.end === undefined) process.kill();
+    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  #showLogs(): void {
+    for (const [name, process] of this.#running) {
+      globalThis.process.stderr.write(`--- ${name}\n${process.lastLogLines(LOG_LINES_SHOWN)}\n`);
+    }
+  }
+}
+
+/**
+ * Looks again and again until the fact holds.
+ *
+ * @param fact gives undefined while it does not hold; an error ends the wait, unless it only says that a node is down
+ */
+export async function eventually<T>(
+  what: string,
+  fact: () => Promise<T | undefined> | T | undefined,
+  deadlineMs = FACT_DEADLINE_MS,
+): Promise<T> {
+  const giveUpAtMs = Date.now() + deadlineMs;
+  let last: unknown;
+  while (Date.now() < giveUpAtMs) {
+    try {
+      const found = await fact();
+      if (found !== undefined) return found;
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'node-not-running') throw error;
+      last = error;
+    }
+    await delay(LOOK_AGAIN_MS);
+  }
+  throw new Error(`not within ${deadlineMs} ms: ${what}`, { cause: last });
+}

@@ -1,0 +1,127 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { unwrap } from '../../src/base/result.ts';
+import type { SealedBlock } from '../../src/ledger/block.ts';
+import { BlockLog, committedBlockOps } from '../../src/ledger/block-log.ts';
+import { decodeSignedEvent, type LedgerEvent } from '../../src/ledger/event.ts';
+import { formatGenesis } from '../../src/ledger/genesis.ts';
+import { stateKey } from '../../src/ledger/layout.ts';
+import { nodeKey } from '../../src/ledger/state.ts';
+import { verifiedEvent, type VerifiedEvent } from '../../src/ledger/verified-event.ts';
+import { loadConfig, type NodeConfig } from '../../src/node/config.ts';
+import { identityKeyFromSecret } from '../../src/node/keys.ts';
+import { ledgerDirectory } from '../../src/node/open-ledger.ts';
+import { replayLedger, type LedgerReplayProgress } from '../../src/node/replay.ts';
+import { signEvent } from '../../src/node/sign-event.ts';
+import type { StoreOperation } from '../../src/store/store.ts';
+import { LevelStore } from '../../src/store/level-store.ts';
+import { run } from '../cli/terminal.ts';
+import { SealedChain } from '../ledger/chain.ts';
+import { joinedFields } from '../ledger/nodes.ts';
+import { temporaryDirectory } from './directory.ts';
+
+const KEYS = [1, 2, 3].map((byte) => identityKeyFromSecret('ed25519', new Uint8Array(32).fill(byte)));
+
+function signedJoin(chain: SealedChain, node: number): VerifiedEvent {
+  const key = KEYS[node] as (typeof KEYS)[number];
+  const event = { ...joinedFields(key.peerId, 1), time: chain.now } as unknown as LedgerEvent;
+  return verifiedEvent(unwrap(decodeSignedEvent(chain.chainId, signEvent(key, chain.chainId, event).bytes)), 'own-log');
+}
+
+interface Damage {
+  /** Changes a block on its way to the disk. */
+  readonly block?: (sealed: SealedBlock, chain: SealedChain) => SealedBlock;
+  readonly afterwards?: readonly StoreOperation[];
+  readonly unsignedJoin?: boolean;
+}
+
+/** A data directory with three joins, as an observer keeps it. */
+async function ledger(damage: Damage = {}): Promise<{ config: NodeConfig; directory: string; chain: SealedChain }> {
+  const directory = await temporaryDirectory();
+  const chain = new SealedChain();
+  await writeFile(join(directory, 'genesis.json'), formatGenesis(chain.genesis));
+  await writeFile(join(directory, 'config.json'), '{"genesis":"genesis.json","dataDirectory":"data"}');
+  const { config } = await loadConfig({ file: 'config.json', environment: {}, flags: {}, directory });
+  const store = await LevelStore.open(ledgerDirectory(join(directory, 'data')), { create: true });
+  await BlockLog.create(store, { chainId: chain.chainId, validatorKey: null }, chain.state);
+  for (const node of [0, 1, 2]) {
+    const { sealed, changes } = chain.commit([signedJoin(chain, node)]);
+    await store.batch(committedBlockOps(damage.block?.(sealed, chain) ?? sealed, changes), { sync: false });
+  }
+  if (damage.unsignedJoin) {
+    const { sealed, changes } = chain.commit([chain.join(9)]);
+    await store.batch(committedBlockOps(sealed, changes), { sync: false });
+  }
+  await store.batch(damage.afterwards ?? [], { sync: false });
+  await store.close();
+  return { config, directory, chain };
+}
+
+const EVERYTHING = { verifySignatures: true, verifySeals: true, threads: 1, onProgress: () => undefined };
+
+describe('replaying a ledger', () => {
+  test('ends at the same root, state and projections', async () => {
+    const { config, chain } = await ledger();
+    const seen: LedgerReplayProgress[] = [];
+    const report = await replayLedger(config, { ...EVERYTHING, onProgress: (progress) => seen.push(progress) });
+    expect(report).toMatchObject({
+      chainId: chain.chainId,
+      height: 3,
+      events: 3,
+      stateRoot: chain.machine.head.stateRoot,
+      state: { equal: true, firstDifference: null },
+      verified: { signatures: true, seals: true },
+    });
+    expect(seen.at(-1)).toEqual({ phase: 'execute', height: 3, headHeight: 3, events: 3 });
+    // The first replay built the projections, so the second has something to compare with.
+    const again = await replayLedger(config, EVERYTHING);
+    expect(again.projections.map(({ before }) => before)).toEqual(again.projections.map(() => 'equal'));
+  });
+
+  test('stops at a block whose seal is of another block', async () => {
+    let first: SealedBlock | undefined;
+    const { config } = await ledger({
+      block: (sealed) => {
+        first ??= sealed;
+        return { ...sealed, seal: first.seal };
+      },
+    });
+    await expect(replayLedger(config, EVERYTHING)).rejects.toMatchObject({
+      code: 'replay-seal-invalid',
+      details: { height: 2 },
+    });
+    await expect(replayLedger(config, { ...EVERYTHING, verifySeals: false })).resolves.toMatchObject({ height: 3 });
+  });
+
+  test('stops at an event that its node did not sign', async () => {
+    const { config } = await ledger({ unsignedJoin: true });
+    await expect(replayLedger(config, EVERYTHING)).rejects.toMatchObject({
+      code: 'replay-signature-invalid',
+      details: { height: 4 },
+    });
+    await expect(replayLedger(config, { ...EVERYTHING, verifySignatures: false })).resolves.toMatchObject({
+      height: 4,
+    });
+  });
+
+  test('finds a record that was changed on disk, and says so with an exit code of its own', async () => {
+    const key = nodeKey(KEYS[1]?.peerId ?? '');
+    const { directory } = await ledger({
+      afterwards: [{ kind: 'put', key: stateKey(key), value: Uint8Array.of(1) }],
+    });
+    const { exit, json } = await run(['replay', '--config', 'config.json', '--json'], directory);
+    expect(exit).toBe(6);
+    expect(json()).toMatchObject({ state: { equal: false, firstDifference: key } });
+    const told = await run(['replay', '--config', 'config.json'], directory);
+    expect(told.err).toContain('error replay-differs: not what the log gives: state at');
+    expect(told.out).toMatch(/^state +\d+ entries, DIFFERENT$/m);
+  });
+
+  test('finds a record that is gone from the disk', async () => {
+    const key = stateKey(nodeKey(KEYS[1]?.peerId ?? ''));
+    const { config } = await ledger({ afterwards: [{ kind: 'delete', key }] });
+    const report = await replayLedger(config, EVERYTHING);
+    expect(report.state).toMatchObject({ equal: false, firstDifference: 'a key is missing on disk' });
+  });
+});

@@ -48,8 +48,18 @@ export function toHex(bytes: Uint8Array): string {
 
 /** @returns undefined unless the text is an even number of lowercase hex digits */
 export function fromHex(text: string): Uint8Array | undefined {
-  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return undefined;
+  if (text.length % 2 !== 0) return undefined;
   const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = 16 * hexDigit(text.charCodeAt(2 * i)) + hexDigit(text.charCodeAt(2 * i + 1));
+    if (Number.isNaN(byte)) return undefined;
+    bytes[i] = byte;
+  }
   return bytes;
+}
+
+/** @returns NaN for what is no lowercase hex digit */
+function hexDigit(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  return code >= 97 && code <= 102 ? code - 87 : NaN;
 }

@@ -3,12 +3,13 @@
  * write, and a turn of the loop writes all of its operations in one synced batch, so that blocks, state and safety
  * record are never apart.
  */
+import { AssertionError } from '../base/assert.ts';
 import { textFromUtf8, utf8 } from '../base/bytes.ts';
 import { bytes, codec, hash, list, nullable, struct, text, uint } from '../base/codec.ts';
 import { hashFromBytes, type Hash } from '../base/hash.ts';
 import { codedError, type CodedError, type Result } from '../base/result.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
-import { decodeSealedBlock, encodeSealedBlock, MAX_BLOCK_BYTES, type SealedBlock } from './block.ts';
+import { decodeOwnSealedBlock, encodeSealedBlock, MAX_BLOCK_BYTES, type SealedBlock } from './block.ts';
 import { headOf, type GenesisState } from './genesis-state.ts';
 import {
   bigEndian,
@@ -173,9 +174,12 @@ export class BlockLog {
 
   sealedBlockAt(height: number): SealedBlock | undefined {
     const sealedBytes = this.sealedBytesAt(height);
-    return sealedBytes === undefined
-      ? undefined
-      : decoded(decodeSealedBlock(this.chainId, sealedBytes), `the block at height ${height}`);
+    if (sealedBytes === undefined) return undefined;
+    const what = `the block at height ${height}`;
+    return decoded(
+      ownBytes(() => decodeOwnSealedBlock(this.chainId, sealedBytes), what),
+      what,
+    );
   }
 
   /** Of a committed block. */
@@ -212,7 +216,9 @@ export class BlockLog {
   /** What a committed block changed; undefined once every projection has seen it. */
   changesAt(height: number): readonly StateChange[] | undefined {
     const encoded = this.#store.get(changesKey(height));
-    return encoded === undefined ? undefined : decoded(changesCodec.decode(encoded), `the changes of height ${height}`);
+    return encoded === undefined
+      ? undefined
+      : ownBytes(() => changesCodec.decodeOwn(encoded), `the changes of height ${height}`);
   }
 
   /**
@@ -307,6 +313,16 @@ function present(value: Uint8Array | undefined, what: string): Uint8Array {
 function decoded<T>(result: Result<T>, what: string): T {
   if (!result.ok) throw corrupt(`${what} does not decode`, { because: result.refusal.code });
   return result.value;
+}
+
+/** Of our own bytes on a disk, an assertion says that the disk is damaged. */
+function ownBytes<T>(decode: () => T, what: string): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof AssertionError) throw corrupt(`${what} does not decode`, { because: error.message });
+    throw error;
+  }
 }
 
 function corrupt(message: string, details: Readonly<Record<string, string | number>> = {}): CodedError {

@@ -82,8 +82,13 @@ const headerCodec = codec(
   MAX_HEADER_BYTES,
 );
 
+interface BlockParts {
+  readonly header: Uint8Array;
+  readonly events: readonly Uint8Array[];
+}
+
 const blockCodec = codec(
-  struct<{ header: Uint8Array; events: readonly Uint8Array[] }>({
+  struct<BlockParts>({
     header: bytes(MAX_HEADER_BYTES),
     events: list(bytes(MAX_BLOCK_BYTES), MAX_BLOCK_EVENTS),
   }),
@@ -146,19 +151,22 @@ export function encodeBlock(block: Block): Uint8Array {
  */
 export function decodeBlock(chainId: string, blockBytes: Uint8Array): Result<Block> {
   const parts = blockCodec.decode(blockBytes);
-  if (!parts.ok) return parts;
-  const headerBytes = parts.value.header;
+  return parts.ok ? blockFromParts(chainId, parts.value) : parts;
+}
+
+function blockFromParts(chainId: string, parts: BlockParts): Result<Block> {
+  const headerBytes = parts.header;
   const decodedHeader = decodeHeader(headerBytes);
   if (!decodedHeader.ok) return decodedHeader;
   const header = decodedHeader.value;
   if (header.chainId !== chainId) {
     return refuse('chain-id-mismatch', 'the block belongs to another chain', { chainId: header.chainId, own: chainId });
   }
-  if (header.eventsRoot !== eventsRoot(parts.value.events)) {
+  if (header.eventsRoot !== eventsRoot(parts.events)) {
     return refuse('events-root-mismatch', 'the events are not those that the header names', { height: header.height });
   }
   const events: SignedEvent[] = [];
-  for (const eventBytes of parts.value.events) {
+  for (const eventBytes of parts.events) {
     const event = decodeSignedEvent(chainId, eventBytes);
     if (!event.ok) return event;
     events.push(event.value);
@@ -187,4 +195,16 @@ export function peekBlockId(sealedBytes: Uint8Array): Hash | undefined {
   const sealed = sealedCodec.decode(sealedBytes);
   const block = sealed.ok ? blockCodec.decode(sealed.value.block) : sealed;
   return block.ok ? blockIdOf(block.value.header) : undefined;
+}
+
+/**
+ * A block that this program wrote to its own log. The outer tuples are not encoded again to compare them; header,
+ * events and events root are judged as those of strangers, so that damage does not pass.
+ *
+ * Refusals: those of `decodeBlock`. @throws AssertionError when the tuples do not decode
+ */
+export function decodeOwnSealedBlock(chainId: string, sealedBytes: Uint8Array): Result<SealedBlock> {
+  const { block: blockBytes, seal } = sealedCodec.decodeOwn(sealedBytes);
+  const block = blockFromParts(chainId, blockCodec.decodeOwn(blockBytes));
+  return block.ok ? ok({ block: block.value, seal }) : block;
 }

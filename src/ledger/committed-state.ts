@@ -13,7 +13,7 @@ import type { StateChange, StateReader } from './state.ts';
 
 /** Values and proofs are served for this many heights, the head's included. */
 export const HELD_HEIGHTS = 64;
-/** Values of committed state kept decoded from the store's cache: about 8 MB. */
+/** Values of committed state kept beside the store, whose synchronous get takes 13 us: about 8 MB. */
 const CACHE_ENTRIES = 16_384;
 
 export interface ProvenValue {
@@ -66,7 +66,8 @@ export class CommittedState implements StateReader {
   get(key: string): Uint8Array | undefined {
     const pending = this.#pending.get(key);
     if (pending !== undefined) return pending.value;
-    const value = this.#cache.has(key) ? this.#cache.get(key) : this.#backing.get(key);
+    if (this.#cache.has(key)) return this.#cache.get(key);
+    const value = this.#backing.get(key);
     this.#remember(key, value);
     return value;
   }
@@ -129,9 +130,8 @@ export class CommittedState implements StateReader {
         });
   }
 
-  /** The least recently used entry goes first: a Map iterates in the order of insertion. */
+  /** The entry that was written or missed longest ago goes first: a Map iterates in the order of insertion. */
   #remember(key: string, value: Uint8Array | undefined): void {
-    this.#cache.delete(key);
     this.#cache.set(key, value);
     if (this.#cache.size > CACHE_ENTRIES) this.#cache.delete(this.#cache.keys().next().value as string);
   }

@@ -2,31 +2,49 @@
  * The Merkle tree over a block's events, as RFC 6962 section 2.1 builds it: leaves are hashed under 0x00 and inner
  * nodes under 0x01, so that neither passes for the other, and a list of n splits at the largest power of two below n.
  */
-import { concatBytes } from '../base/bytes.ts';
-import { hashFromBytes, sha256, type Hash } from '../base/hash.ts';
+import { hashFromBytes, sha256, sha256Into, type Hash } from '../base/hash.ts';
 
-const LEAF = Uint8Array.of(0);
-const INNER = Uint8Array.of(1);
+const LEAF = 0;
+const INNER = 1;
+const HASH_BYTES = 32;
+const NO_EVENTS = sha256(new Uint8Array(0));
 
 /** @param leaves the canonical bytes of each signed event, signature included; of an empty list: SHA-256 of nothing */
 export function eventsRoot(leaves: readonly Uint8Array[]): Hash {
-  return hashFromBytes(merkleRoot(leaves));
-}
-
-/** Keeps one finished subtree a set bit of the number of leaves seen: the same tree as the recursive definition. */
-function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
-  if (leaves.length === 0) return sha256(new Uint8Array(0));
-  const subtrees: Uint8Array[] = [];
+  if (leaves.length === 0) return hashFromBytes(NO_EVENTS);
+  const subtrees = new FinishedSubtrees();
+  const longest = leaves.reduce((most, { length }) => Math.max(most, length), 0);
+  const message = new Uint8Array(1 + longest);
+  message[0] = LEAF;
   for (const [index, leaf] of leaves.entries()) {
-    subtrees.push(sha256(concatBytes(LEAF, leaf)));
-    for (let bits = index + 1; bits % 2 === 0; bits /= 2) joinLastTwo(subtrees);
+    message.set(leaf, 1);
+    subtrees.push(message.subarray(0, 1 + leaf.length));
+    for (let count = index + 1; count % 2 === 0; count /= 2) subtrees.joinLastTwo();
   }
-  while (subtrees.length > 1) joinLastTwo(subtrees);
-  return subtrees[0] as Uint8Array;
+  while (subtrees.depth > 1) subtrees.joinLastTwo();
+  return hashFromBytes(subtrees.last());
 }
 
-function joinLastTwo(subtrees: Uint8Array[]): void {
-  const right = subtrees.pop() as Uint8Array;
-  const left = subtrees.pop() as Uint8Array;
-  subtrees.push(sha256(concatBytes(INNER, left, right)));
+/** One finished subtree a set bit of the number of leaves seen: the same tree as the recursive definition. */
+class FinishedSubtrees {
+  /** The roots of the subtrees, the largest first: no list has 2^32 leaves. */
+  readonly #stack = new Uint8Array(32 * HASH_BYTES);
+  readonly #message = new Uint8Array(1 + 2 * HASH_BYTES).fill(INNER, 0, 1);
+  depth = 0;
+
+  push(message: Uint8Array): void {
+    sha256Into(message, this.#stack, this.depth * HASH_BYTES);
+    this.depth++;
+  }
+
+  joinLastTwo(): void {
+    const start = (this.depth - 2) * HASH_BYTES;
+    this.#message.set(this.#stack.subarray(start, start + 2 * HASH_BYTES), 1);
+    sha256Into(this.#message, this.#stack, start);
+    this.depth--;
+  }
+
+  last(): Uint8Array {
+    return this.#stack.subarray((this.depth - 1) * HASH_BYTES, this.depth * HASH_BYTES);
+  }
 }

@@ -2,12 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { concatBytes } from '../../src/base/bytes.ts';
 import { hashFromBytes, sha256, type Hash } from '../../src/base/hash.ts';
-import { unwrap } from '../../src/base/result.ts';
+import { ok, unwrap } from '../../src/base/result.ts';
 import {
   BLOCK_OVERHEAD_BYTES,
   blockIdOf,
   decodeBlock,
   decodeHeader,
+  decodeOwnSealedBlock,
   decodeSealedBlock,
   encodeBlock,
   encodeSealedBlock,
@@ -100,6 +101,9 @@ describe('a block', () => {
     const other = { block, seal: { kind: 'raft' as const, bytes: Uint8Array.of(1, 2, 3) } };
     expect(unwrap(decodeSealedBlock(chain.chainId, encodeSealedBlock(other))).block.id).toBe(block.id);
     expect(codeOf(decodeSealedBlock('other-chain', encodeSealedBlock(sealed)))).toBe('chain-id-mismatch');
+    expect(decodeOwnSealedBlock(chain.chainId, encodeSealedBlock(sealed))).toEqual(ok(decoded));
+    const damaged = { block: { ...block, events: [] }, seal: sealed.seal };
+    expect(codeOf(decodeOwnSealedBlock(chain.chainId, encodeSealedBlock(damaged)))).toBe('events-root-mismatch');
   });
 
   test('of random bytes is refused without an exception', () => {

@@ -105,8 +105,6 @@ const sealedCodec = codec(
   MAX_BLOCK_BYTES + MAX_SEAL_BYTES + 64,
 );
 
-export const MAX_SEALED_BLOCK_BYTES = sealedCodec.maxBytes;
-
 const BLOCK_DOMAIN = utf8('hotledger/block/1\n');
 
 export function blockIdOf(headerBytes: Uint8Array): Hash {

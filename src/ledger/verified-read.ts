@@ -91,8 +91,6 @@ const answerCodec = codec(
   256 * 1024,
 );
 
-export const MAX_READ_ANSWER_BYTES = answerCodec.maxBytes;
-
 export function encodeReadAnswer(answer: ReadAnswer): Uint8Array {
   return answerCodec.encode(answer);
 }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { unwrap } from '../../src/base/result.ts';
-import type { BlockContext } from '../../src/ledger/transition.ts';
 import type { VerifiedEvent } from '../../src/ledger/verified-event.ts';
-import { MAX_UNCOMMITTED_BLOCKS, type Execution } from '../../src/ledger/machine.ts';
+import { headOf } from '../../src/ledger/genesis-state.ts';
+import { LedgerMachine, MAX_UNCOMMITTED_BLOCKS, type Execution } from '../../src/ledger/machine.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
+import { StateTree } from '../../src/ledger/state-tree.ts';
 import { verifyTreeProof } from '../../src/ledger/state-proof.ts';
 import { SealedChain } from './chain.ts';
 import { codeOf, peerOf } from './nodes.ts';
@@ -13,8 +14,8 @@ const NO_LIMITS = { maxBytes: 1_000_000, maxEvents: 2000 };
 const version = (chain: SealedChain, node: number, seq: number, text: string) =>
   chain.event({ type: 'versionChanged', peerId: peerOf(node), seq, version: text });
 
-function execute(chain: SealedChain, parent: Execution, events: readonly VerifiedEvent[], context?: BlockContext) {
-  return unwrap(chain.machine.execute(parent, context ?? chain.context(parent.height + 1), events));
+function execute(chain: SealedChain, parent: Execution, events: readonly VerifiedEvent[], machine = chain.machine) {
+  return unwrap(machine.execute(parent, chain.context(parent.height + 1), events));
 }
 
 describe('executing', () => {
@@ -207,6 +208,28 @@ describe('selecting', () => {
     expect(machine.uncommittedDepth(tip)).toBe(MAX_UNCOMMITTED_BLOCKS);
     const selection = machine.select(tip, chain.context(tip.height + 1), [chain.join(99)], NO_LIMITS);
     expect(selection).toMatchObject({ events: [], refused: [], waiting: [] });
+  });
+});
+
+describe('memory', () => {
+  test('holds no node of the tree that no kept height can reach, whatever was forked and lost', () => {
+    const chain = new SealedChain();
+    const tree = new StateTree();
+    const version = tree.update(tree.empty, chain.state.changes);
+    tree.retire(tree.empty);
+    const { backing, chainId, state } = chain;
+    const machine = new LedgerMachine({ chainId, head: headOf(state.block), backing, tree, version });
+    for (let height = 1; height <= 150; height++) {
+      const loser = execute(chain, machine.head, [chain.join(1000 + height)], machine);
+      execute(chain, loser, [chain.join(2000 + height)], machine);
+      const events = height <= 80 ? [chain.join(height)] : [];
+      machine.commit(execute(chain, machine.head, events, machine));
+    }
+    const fresh = new StateTree();
+    const entries = Array.from({ length: 80 }, (_, i) => nodeKey(peerOf(i + 1)));
+    const nodes = entries.map((key) => ({ key, value: machine.get(key) }));
+    expect(fresh.update(fresh.empty, [...chain.state.changes, ...nodes]).root).toBe(machine.head.stateRoot);
+    expect(tree.nodeCount).toBe(fresh.nodeCount);
   });
 });
 

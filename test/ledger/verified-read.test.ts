@@ -128,6 +128,12 @@ function blockAfter({ header, id }: Block, proposer: string): Block {
   return makeBlock({ ...header, round: header.round + 1, height: header.height + 1, parentId: id, proposer }, []);
 }
 
+function answerThroughDescendant(): ReadAnswer {
+  const named = blockAfter(chain.head, 'named');
+  const proof = { certificate: chain.certificateNaming(named), descendants: [named.headerBytes] };
+  return { ...headAnswer(PRESENT), seal: { kind: 'hotstuff', bytes: encodeCommitProof(proof) } };
+}
+
 describe('the age of a read', () => {
   test('is that of the oldest of the f + 1 newest statements', () => {
     const answer = headAnswer(PRESENT, [
@@ -261,17 +267,25 @@ describe('an answer that lies', () => {
     expect(codeOf(sealed('genesis', Uint8Array.of(1)))).toBe('seal-malformed');
   });
 
-  test('in any single byte is refused: none is without effect', () => {
-    const answer = headAnswer(PRESENT, [
-      [0, NOW_MS],
-      [1, NOW_MS],
-    ]);
-    const bytes = encodeReadAnswer(answer);
-    expect(read(bytes).ok).toBe(true);
+  test.each([
+    [
+      'of a record, with head statements',
+      () =>
+        headAnswer(PRESENT, [
+          [0, NOW_MS],
+          [1, NOW_MS],
+        ]),
+      PRESENT,
+    ],
+    ['of no record', () => headAnswer(ABSENT), ABSENT],
+    ['of a block with a descendant', () => answerThroughDescendant(), PRESENT],
+  ] as const)('in any single byte is refused: none is without effect (%s)', (_what, makeAnswer, peerId) => {
+    const bytes = encodeReadAnswer(makeAnswer());
+    expect(codeOf(read(bytes, peerId))).toBe('applied');
     for (let i = 0; i < bytes.length; i++) {
       const altered = bytes.slice();
       altered[i] = (altered[i] as number) ^ (1 << (i % 8));
-      expect(codeOf(read(altered)), `byte ${i} of ${bytes.length}`).not.toBe('applied');
+      expect(codeOf(read(altered, peerId)), `byte ${i} of ${bytes.length}`).not.toBe('applied');
     }
   });
 

@@ -18,6 +18,8 @@ export interface FoundRecord {
   readonly height: number;
   /** How many peers answered with any value. */
   readonly answers: number;
+  /** False when the deadline, or a peer that would not take a correction, ended the search. */
+  readonly complete: boolean;
 }
 
 export class DhtRecords {
@@ -67,8 +69,9 @@ export class DhtRecords {
     key: RecordKey,
     options: { readonly deadlineMs: number; readonly enough?: number },
   ): Promise<FoundRecord | undefined> {
-    let best: FoundRecord | undefined;
+    let best: { readonly value: Uint8Array; readonly height: number } | undefined;
     let answers = 0;
+    let complete = true;
     try {
       const signal = AbortSignal.timeout(options.deadlineMs);
       for await (const event of this.#dht.get(utf8(recordKeyText(key)), { signal })) {
@@ -78,13 +81,14 @@ export class DhtRecords {
         if (event.name === 'PEER_RESPONSE') answers++;
         const height = await this.#check(key, value);
         if (height.ok && height.value > (best?.height ?? -1)) {
-          best = { value: new Uint8Array(value), height: height.value, answers };
+          best = { value: new Uint8Array(value), height: height.value };
         }
         if (answers >= (options.enough ?? Infinity)) break;
       }
     } catch {
-      // A deadline, or a peer that would not take a correction: what was found until then stands.
+      // What was found until then stands.
+      complete = false;
     }
-    return best === undefined ? undefined : { ...best, answers };
+    return best === undefined ? undefined : { ...best, answers, complete };
   }
 }

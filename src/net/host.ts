@@ -8,14 +8,13 @@ import { identify } from '@libp2p/identify';
 import type { Connection, Libp2p, PeerId, ServiceMap, Stream } from '@libp2p/interface';
 import { kadDHT, passthroughMapper, type KadDHT, type SingleKadDHT } from '@libp2p/kad-dht';
 import { noise } from '@libp2p/noise';
-import { peerIdFromString } from '@libp2p/peer-id';
 import { ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
 import { tls } from '@libp2p/tls';
-import { multiaddr, type Multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
-import { codedError, type CodedError } from '../base/result.ts';
+import { codedError } from '../base/result.ts';
 import { boundedDatastore } from './bounded-datastore.ts';
+import { dialAddresses, openError, parsePeer } from './dialling.ts';
 import { gossipOptions, type GossipRules } from './gossip.ts';
 import type { RecordRules } from './record-rules.ts';
 import { loadIdentityKey, type IdentitySecret } from './identity-key.ts';
@@ -181,7 +180,7 @@ export class Host {
   }
 
   isConnected(peerId: string): boolean {
-    return this.#node.getConnections(peerIdFromString(peerId)).length > 0;
+    return this.#node.getConnections(parsePeer(peerId)).length > 0;
   }
 
   /** The first connection with a peer opened, or the last one closed. */
@@ -227,7 +226,7 @@ export class Host {
 
   /** Closes every connection with the peer. */
   async disconnect(peerId: string): Promise<void> {
-    await this.#node.hangUp(peerIdFromString(peerId));
+    await this.#node.hangUp(parsePeer(peerId));
   }
 
   /** Resets what is open rather than wait for peers that may be gone; what must arrive is awaited before. */
@@ -237,62 +236,16 @@ export class Host {
   }
 
   async #connection(target: PeerTarget, signal: AbortSignal): Promise<Connection> {
-    const [open] = this.#node.getConnections(peerIdFromString(target.peerId)).filter(({ status }) => status === 'open');
+    const peer = parsePeer(target.peerId);
+    const open = this.#node.getConnections(peer).find(({ status }) => status === 'open');
     if (open !== undefined) return open;
-    const addresses = dialAddresses(target);
+    const addresses = dialAddresses(target.peerId, target.multiaddrs ?? []);
     try {
-      return await this.#node.dial(addresses.length > 0 ? addresses : peerIdFromString(target.peerId), { signal });
+      return await this.#node.dial(addresses.length > 0 ? addresses : peer, { signal });
     } catch (error) {
       throw openError(error, { peerId: target.peerId });
     }
   }
-}
-
-/** Every address names the peer, so that the handshake refuses anyone else. */
-function dialAddresses(target: PeerTarget): Multiaddr[] {
-  try {
-    return (target.multiaddrs ?? []).map((text) => {
-      const address = multiaddr(text);
-      const named = address.getComponents().some(({ name }) => name === 'p2p');
-      return named ? address : address.encapsulate(`/p2p/${target.peerId}`);
-    });
-  } catch (error) {
-    throw codedError(
-      'address-invalid',
-      'an address to dial is not a multiaddr',
-      { peerId: target.peerId },
-      { cause: error },
-    );
-  }
-}
-
-const OPEN_ERROR_CODES: Readonly<Record<string, string>> = {
-  UnexpectedPeerError: 'wrong-peer',
-  UnsupportedProtocolError: 'protocol-unsupported',
-  TimeoutError: 'deadline-passed',
-  AbortError: 'deadline-passed',
-};
-
-function openError(error: unknown, details: Readonly<Record<string, string>>): CodedError {
-  const causes = error instanceof AggregateError ? [error, ...(error.errors as unknown[])] : [error];
-  const names = causes.map((cause) => (cause instanceof Error ? nameOf(cause) : ''));
-  const known = names.find((name) => name in OPEN_ERROR_CODES);
-  const code =
-    known !== undefined ? (OPEN_ERROR_CODES[known] as string) : 'protocol' in details ? 'stream-failed' : 'dial-failed';
-  const reason = causes.map((cause) => (cause instanceof Error ? cause.message : String(cause))).join('; ');
-  return codedError(
-    code,
-    'the peer could not be reached',
-    { ...details, reason: reason.slice(0, 500) },
-    { cause: error },
-  );
-}
-
-/** The handshake's own error is wrapped without its name. */
-function nameOf(error: Error): string {
-  return error.name === 'EncryptionFailedError' && error.message === 'Unexpected Peer'
-    ? 'UnexpectedPeerError'
-    : error.name;
 }
 
 /** Services that a host may have; which it has is decided by its options. */

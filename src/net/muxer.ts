@@ -4,7 +4,7 @@
  * nothing: at the sizes of votes that doubles the cost of a message. Here what a connection's streams send within a tick
  * goes out in one write, and window updates wait to ride along with data until they matter.
  *
- * Waiting updates cannot stall a sender: they hold back less than a quarter of the smallest window (256 KiB), so that
+ * Waiting updates cannot stall a sender: they hold back a sixteenth of the smallest window (256 KiB), so that
  * it may always send on, and what it sends brings the update over the bound.
  *
  * The format: https://github.com/hashicorp/yamux/blob/master/spec.md. A header is version 0, type, flags (2 bytes), stream
@@ -22,11 +22,14 @@ const HEADER_BYTES = 12;
 const TYPE_WINDOW_UPDATE = 1;
 
 /** Credit for one stream that waits for a ride; with this much it goes at once. */
-const MAX_HELD_CREDIT_BYTES = 64 << 10;
+const MAX_HELD_CREDIT_BYTES = 16 << 10;
 const MAX_HELD_STREAMS = 64;
 
 /** A write of a tick that has grown to this goes before the tick's end. */
 const MAX_WRITE_BYTES = 64 << 10;
+
+/** From here on data is written as it is. */
+const LARGE_BYTES = 8 << 10;
 
 export function coalescingYamux(options: YamuxOptions): (...components: Components) => StreamMuxerFactory {
   const create = yamux(options);
@@ -43,7 +46,7 @@ export function coalescingYamux(options: YamuxOptions): (...components: Componen
 }
 
 /** In place of a connection's `send`, with the same contract: false means wait for `drain`. */
-class CoalescedWrites {
+export class CoalescedWrites {
   readonly #connection: MessageStream;
   readonly #write: (data: Uint8Array | Uint8ArrayList) => boolean;
   readonly #credit = new Map<number, number>();
@@ -57,10 +60,11 @@ class CoalescedWrites {
 
   send(data: Uint8Array | Uint8ArrayList): boolean {
     if (this.#hold(data)) return true;
-    if (this.#connection.writableNeedsDrain) {
-      this.#takeCredit();
-      this.#pending.append(data);
-      return this.#flush();
+    this.#takeCredit();
+    if (data.byteLength >= LARGE_BYTES || this.#connection.writableNeedsDrain) {
+      // Nothing is gained by holding back what is large, or by copying it.
+      if (this.#pending.byteLength > 0) this.#flush();
+      return this.#write(data);
     }
     this.#pending.append(data);
     if (this.#pending.byteLength >= MAX_WRITE_BYTES) return this.#flush();
@@ -78,18 +82,17 @@ class CoalescedWrites {
       this.#flush();
     } catch {
       // The connection was closed within this tick, which its streams are told by its own event.
+      this.#credit.clear();
     }
   }
 
   #flush(): boolean {
-    this.#takeCredit();
     const pending = this.#pending;
     this.#pending = new Uint8ArrayList();
-    // One buffer, one TLS record; a large one is cut into records anyway.
-    return this.#write(pending.byteLength <= MAX_WRITE_BYTES ? pending.subarray() : pending);
+    return this.#write(pending.subarray());
   }
 
-  /** @returns whether the data is a window update that may wait */
+  /** @returns whether the data is a window update that waits */
   #hold(data: Uint8Array | Uint8ArrayList): boolean {
     if (data.byteLength !== HEADER_BYTES) return false;
     const header = data.subarray();
@@ -98,16 +101,8 @@ class CoalescedWrites {
     if (!isCredit) return false;
     const streamId = view.getUint32(4);
     const credit = (this.#credit.get(streamId) ?? 0) + view.getUint32(8);
+    if (credit >= MAX_HELD_CREDIT_BYTES || this.#credit.size >= MAX_HELD_STREAMS) return false;
     this.#credit.set(streamId, credit);
-    if (credit < MAX_HELD_CREDIT_BYTES && this.#credit.size <= MAX_HELD_STREAMS) return true;
-    // Goes by the way of other data, with the tick.
-    if (!this.#flushQueued) {
-      this.#flushQueued = true;
-      queueMicrotask(() => {
-        this.#takeCredit();
-        this.#flushQueuedWrites();
-      });
-    }
     return true;
   }
 

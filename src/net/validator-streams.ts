@@ -25,7 +25,7 @@ export interface ValidatorStreamsOptions {
   readonly onFrame: (peerId: string, frame: Uint8Array) => void | Promise<void>;
   readonly onConnected: (peerId: string) => void;
   readonly onDisconnected: (peerId: string) => void;
-  /** `not-a-validator`, `stream-direction`, `stream-too-soon`, and what a broken stream ends with. */
+  /** `not-a-validator`, `stream-direction`, `stream-too-soon`, `stream-replaced`, and what a broken stream ends with. */
   readonly onRefused?: (peerId: string, refusal: Refusal) => void;
   readonly bounds?: OutboxBounds;
   readonly maxFrameBytes?: number;
@@ -234,7 +234,9 @@ class Link {
     if (this.#stream !== undefined) {
       const replaced = this.#stream;
       this.#drop(replaced);
-      replaced.abort({ code: 'stream-replaced', message: 'the peer opened another stream', details: {} });
+      const refusal = { code: 'stream-replaced', message: 'the peer opened another stream', details: {} };
+      replaced.abort(refusal);
+      this.#options.onRefused?.(this.peerId, refusal);
     }
     const { onFrame, onConnected, onRefused, maxFrameBytes = DEFAULT_MAX_FRAME_BYTES } = this.#options;
     const frames: FrameStream = new FrameStream(stream, this.peerId, {

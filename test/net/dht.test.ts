@@ -132,7 +132,7 @@ describe('record rules', () => {
     const gates: (() => void)[] = [];
     const store = memory();
     const slow: HeightMemory = {
-      get: store.get,
+      get: (key) => store.get(key),
       put: (key, height) => new Promise((resolve) => gates.push(() => resolve(store.put(key, height)))),
     };
     const { validators } = recordRules({ check, heights: slow });

@@ -53,6 +53,22 @@ describe('frame stream', () => {
     gates[2]?.resolve();
   });
 
+  it('resets a stream whose receiver fails, at once or later', async () => {
+    for (const later of [false, true]) {
+      const { client, server } = await framePair({
+        server: {
+          onFrame: () => {
+            if (later) return Promise.reject(new Error('a bug'));
+            throw new Error('a bug');
+          },
+        },
+      });
+      client.send([filled(1)]);
+      expect((await server.closed)?.code).toBe('stream-handler-failed');
+      expect((await client.closed)?.code).toBe('stream-closed');
+    }
+  });
+
   it('refuses a frame that is too large, on both sides by code', async () => {
     const { client, server } = await framePair({ server: { maxFrameBytes: 1000 } });
     client.send([filled(1001)]);

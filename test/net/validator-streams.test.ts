@@ -151,6 +151,18 @@ describe('validator streams', () => {
     await until(() => b.received.length === 1, 'the first stream still works');
   });
 
+  it('takes a later stream of a validator in place of the one before, which may be dead', async () => {
+    const [a, b] = (await network(2)) as [Node, Node];
+    const since = performance.now();
+    await until(() => performance.now() - since > 250, 'the first stream is not of a moment ago');
+    const second = new FrameStream(await rawStream(a.host, b.host, CONSENSUS_PROTOCOL), '', { maxFrameBytes: 100 });
+    await until(() => b.refusals.length === 1, 'the first stream is replaced');
+    expect(b.refusals).toEqual(['stream-replaced']);
+    expect(b.changes).toEqual([`+${a.host.peerId}`, `-${a.host.peerId}`, `+${a.host.peerId}`]);
+    b.streams.send(a.host.peerId, filled(9), 'consensus');
+    expect(await second.next()).toEqual(filled(9));
+  });
+
   it('drops a validator that sends a frame that is too large, and takes it back', async () => {
     const [a, b] = (await network(2)) as [Node, Node];
     a.streams.send(b.host.peerId, filled((4 << 20) + 1), 'consensus');

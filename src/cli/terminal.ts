@@ -16,6 +16,11 @@ export interface Terminal {
 }
 
 export function processTerminal(): Terminal {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Whoever read has gone, as `head` does when it has enough: there is nobody left to print for.
+    if (error.code === 'EPIPE') process.exit(1);
+    throw error;
+  });
   return {
     out: (line) => void process.stdout.write(`${line}\n`),
     err: (line) => void process.stderr.write(`${line}\n`),

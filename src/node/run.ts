@@ -26,6 +26,8 @@ export async function runNode(config: NodeConfig, options: RunOptions): Promise<
     log.fatal({ err: error }, 'the node stops');
     throw error;
   } finally {
+    // An open input would keep the process alive.
+    if (options.untilInputEnds) process.stdin.destroy();
     await flushLog(log);
   }
 }

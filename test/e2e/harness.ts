@@ -133,8 +133,12 @@ export class TestNetwork {
     await Promise.all(processes.map(({ ended }) => ended));
   }
 
+  /** Asks these to stop. @throws when one does not end by itself, in time, with 0 */
   async stop(...names: string[]): Promise<void> {
-    await Promise.all(names.map((name) => this.process(name).stop()));
+    const ends = await Promise.all(names.map((name) => this.process(name).stop()));
+    for (const [index, end] of ends.entries()) {
+      if (end.code !== 0) throw new Error(`${names[index]} did not stop in order: ${end.code ?? end.signal}`);
+    }
   }
 
   /** Where a running node can be dialled. */

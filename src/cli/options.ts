@@ -2,7 +2,8 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { loadConfig, type ConfigOverlay, type NodeConfig } from '../node/config.ts';
+import type { ConfigOverlay } from '../node/config-schema.ts';
+import { loadConfig, type NodeConfig } from '../node/config.ts';
 import { codedError } from '../base/result.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -1,7 +1,7 @@
 /** `hotledger start`: one node in the foreground, until it is told to stop. */
 import { Command, Option } from 'commander';
 import { codedError } from '../base/result.ts';
-import type { ConfigOverlay } from '../node/config.ts';
+import type { ConfigOverlay } from '../node/config-schema.ts';
 import { RETIRED_SETTINGS } from '../node/config-environment.ts';
 import { configOf, gathered, wholeNumber } from './options.ts';
 import type { Terminal } from './terminal.ts';

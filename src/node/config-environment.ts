@@ -3,7 +3,7 @@
  * `HOTLEDGER_...` for what is new. Old names without a meaning here are warned of, not refused: the variable may be
  * there for another program.
  */
-import type { ConfigOverlay } from './config.ts';
+import type { ConfigOverlay } from './config-schema.ts';
 
 export interface ConfigWarning {
   readonly code: 'setting-retired';

@@ -5,88 +5,12 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { multiaddr } from '@multiformats/multiaddr';
-import { z } from 'zod';
 import { codedError } from '../base/result.ts';
 import { environmentOverlay, type ConfigWarning } from './config-environment.ts';
-
-const address = z
-  .string()
-  .max(256)
-  .refine(isMultiaddr, { error: 'is not a multiaddr, such as /ip4/127.0.0.1/tcp/4001' });
-const addressWithPeer = address.refine((text) => /\/p2p\/[^/]+$/.test(text), {
-  error: 'must end in /p2p/<peer id>, so that whoever answers is checked',
-});
-const positive = z.int().min(1);
-
-const submission = z.strictObject({
-  /** Who may submit: anyone with a valid event, the listed peers, or peers whose record is staked. */
-  policy: z.enum(['open', 'allow-list', 'staked']).default('open'),
-  /** Peer ids for the policy `allow-list`. */
-  allow: z.array(z.string().max(64)).max(10_000).default([]),
-  /** Events a second of one peer; a relay submits for many nodes. */
-  eventsPerSecondPerPeer: positive.default(20_000),
-  /** Events a second of all peers together. */
-  eventsPerSecond: positive.default(50_000),
-  /** Events that wait for a commit; beyond it the answer is `busy`, with the time to wait. */
-  waitingEvents: positive.default(16_384),
-});
-
-const pacemaker = z.strictObject({
-  /** Timer of a round that follows a certificate directly; each silent round after it waits 1.2 times longer. */
-  baseTimeoutMs: z.int().min(50).max(60_000).default(1_000),
-});
-
-const limits = z.strictObject({
-  /** Connections in all, validators not counted. */
-  connections: positive.default(512),
-  /** Inbound connections a second from one IP address. */
-  inboundConnectionsPerSecond: positive.default(100),
-  /** Events in the mempool. */
-  mempoolEvents: positive.default(16_384),
-  /** Messages waiting for the loop, from all validators. */
-  inboxMessages: positive.default(4_096),
-  /** Bytes waiting to be sent to one validator. */
-  outboxBytes: positive.default(16 * 1024 * 1024),
-  /** Verified-read answers given to one peer in a second. */
-  readsPerSecondPerPeer: positive.default(500),
-});
-
-const log = z.strictObject({
-  level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-  /** Absent: standard output. */
-  file: z.string().optional(),
-});
-
-const configSchema = z.strictObject({
-  /** The genesis file that all nodes of the network share. */
-  genesis: z.string(),
-  /** Where the ledger lives. One running node a directory. */
-  dataDirectory: z.string(),
-  /** Hex of the libp2p private key protobuf, mode 0600. */
-  identityKeyFile: z.string().default('masa_oracle_key'),
-  /** The same, given in the environment instead of a file. */
-  identityKeyHex: z.string().optional(),
-  /** Present on a validator only. */
-  blsKeyFile: z.string().optional(),
-  listen: z.array(address).min(1).max(16).default(['/ip4/0.0.0.0/tcp/4001']),
-  /** Addresses told to others instead of those listened on, for a node behind a translator. */
-  announce: z.array(address).max(16).default([]),
-  /** Peers to start from. */
-  bootstrap: z.array(addressWithPeer).max(256).default([]),
-  /** Address files of other nodes on this machine (`addresses.json` in their data directories). */
-  addressFiles: z.array(z.string()).max(256).default([]),
-  submission: submission.prefault({}),
-  pacemaker: pacemaker.prefault({}),
-  limits: limits.prefault({}),
-  log: log.prefault({}),
-});
-
-export type ConfigFile = z.input<typeof configSchema>;
-type Parsed = z.output<typeof configSchema>;
+import { configSchema, type ConfigOverlay, type ParsedConfig } from './config-schema.ts';
 
 /** Checked and complete; every path absolute. */
-export interface NodeConfig extends Readonly<Omit<Parsed, 'blsKeyFile' | 'identityKeyHex'>> {
+export interface NodeConfig extends Readonly<Omit<ParsedConfig, 'blsKeyFile' | 'identityKeyHex'>> {
   readonly role: 'validator' | 'observer';
   readonly identityKeyHex: string | null;
   readonly blsKeyFile: string | null;
@@ -95,14 +19,6 @@ export interface NodeConfig extends Readonly<Omit<Parsed, 'blsKeyFile' | 'identi
   /** Where this node tells others on this machine how to dial it. */
   readonly addressFile: string;
 }
-
-type Section = 'submission' | 'pacemaker' | 'limits' | 'log';
-type Some<T> = { readonly [K in keyof T]?: T[K] | undefined };
-
-/** Some of the settings, nested as in the file. */
-export type ConfigOverlay = Some<Omit<ConfigFile, Section>> & {
-  readonly [K in Section]?: Some<NonNullable<ConfigFile[K]>> | undefined;
-};
 
 export interface ConfigSources {
   /** Path of the JSON file; undefined when all comes from the environment and flags. */
@@ -132,7 +48,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
 }
 
 /** Checks a configuration whose paths are absolute already. @throws CodedError as `loadConfig` does */
-export function parseConfig(value: unknown, file?: string): Parsed {
+export function parseConfig(value: unknown, file?: string): ParsedConfig {
   const parsed = configSchema.safeParse(value, { reportInput: true });
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
@@ -199,7 +115,7 @@ function overlaid(lower: unknown, upper: unknown): unknown {
   return merged;
 }
 
-function complete(parsed: Parsed): NodeConfig {
+function complete(parsed: ParsedConfig): NodeConfig {
   const { blsKeyFile, identityKeyHex, ...rest } = parsed;
   return {
     ...rest,
@@ -215,13 +131,4 @@ function complete(parsed: Parsed): NodeConfig {
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isMultiaddr(text: string): boolean {
-  try {
-    multiaddr(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

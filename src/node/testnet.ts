@@ -11,7 +11,7 @@ import type { NodeRecord } from '../ledger/record.ts';
 import type { SignatureScheme } from '../qc/scheme.ts';
 import { makeValidatorSet } from '../qc/validator-set.ts';
 import { generateBlsKey, registrationOf, saveBlsKey } from './bls-key.ts';
-import type { ConfigFile } from './config.ts';
+import type { ConfigFile } from './config-schema.ts';
 import { genesisValidatorOf } from './genesis-file.ts';
 import { generateIdentityKey, saveIdentityKey, type IdentityKey } from './keys.ts';
 

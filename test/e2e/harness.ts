@@ -14,7 +14,7 @@ import { chainIdOf, type Genesis } from '../../src/ledger/genesis.ts';
 import { DEFAULT_PARAMETERS, type ChainParameters } from '../../src/ledger/parameters.ts';
 import type { PeerTarget } from '../../src/net/host.ts';
 import { readAddressFile } from '../../src/node/address-book.ts';
-import type { ConfigFile } from '../../src/node/config.ts';
+import type { ConfigFile } from '../../src/node/config-schema.ts';
 import { readGenesisFile } from '../../src/node/genesis-file.ts';
 import type { NodeStatus } from '../../src/node/status.ts';
 import { makeTestnet, type Testnet, type TestnetNode } from '../../src/node/testnet.ts';

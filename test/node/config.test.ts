@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { loadConfig, type ConfigFile, type ConfigOverlay } from '../../src/node/config.ts';
+import type { ConfigFile, ConfigOverlay } from '../../src/node/config-schema.ts';
+import { loadConfig } from '../../src/node/config.ts';
 import { temporaryDirectory } from './directory.ts';
 
 const PEER = '12D3KooWRgM45AGb4oFi8xiCM1xKEi1V7dyEwNes4yd8oRBe4h8L';

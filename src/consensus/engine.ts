@@ -81,13 +81,23 @@ export type Effect<M, J> =
    * submitted). Else an event that only this validator holds waits until it leads.
    */
   | { readonly kind: 'forward'; readonly events: readonly VerifiedEvent[] }
-  | { readonly kind: 'fetch'; readonly request: number; readonly what: FetchTarget; readonly from: readonly ValidatorIndex[] }
+  | {
+      readonly kind: 'fetch';
+      readonly request: number;
+      readonly what: FetchTarget;
+      readonly from: readonly ValidatorIndex[];
+    }
   /** Mempool entries that will never be in a block: answer their submitters. */
   | { readonly kind: 'rejected'; readonly event: Hash; readonly refusal: Refusal }
   /** Something of others was refused: count it, log it, perhaps drop the peer. */
   | { readonly kind: 'refused'; readonly from: ValidatorIndex | null; readonly refusal: Refusal }
   /** Proof of another's misbehaviour, verified: keep it, expose it, submit it to the ledger. */
-  | { readonly kind: 'evidence'; readonly offender: ValidatorIndex; readonly epoch: number; readonly bytes: Uint8Array };
+  | {
+      readonly kind: 'evidence';
+      readonly offender: ValidatorIndex;
+      readonly epoch: number;
+      readonly bytes: Uint8Array;
+    };
 
 /** An uncommitted block with the certificate of its parent, encoded as it is kept on disk and served by id. */
 export interface StoredBlock {

@@ -11,7 +11,15 @@ import type { BlockHeader, SealedBlock } from '../ledger/block.ts';
 import type { LedgerMachine } from '../ledger/machine.ts';
 import type { StateChange } from '../ledger/state.ts';
 import type { ValidatorSet } from '../qc/validator-set.ts';
-import type { CommittedBlock, Effect, Engine, EngineStatus, Input, ValidatorIndex, VerifiedSealedBlock } from './engine.ts';
+import type {
+  CommittedBlock,
+  Effect,
+  Engine,
+  EngineStatus,
+  Input,
+  ValidatorIndex,
+  VerifiedSealedBlock,
+} from './engine.ts';
 import { ForwardClock } from './forward-clock.ts';
 import { SealedBuffer } from './sealed-buffer.ts';
 
@@ -126,7 +134,10 @@ export function executeSealed(
 ): readonly StateChange[] {
   const { chainId, epoch, height, timestamp, stateRoot } = block.header;
   const executed = machine.execute(machine.head, { chainId, epoch, height, timestamp, validators }, events);
-  assert(executed.ok, 'a sealed block executes', { height, ...(executed.ok ? {} : { because: executed.refusal.code }) });
+  assert(executed.ok, 'a sealed block executes', {
+    height,
+    ...(executed.ok ? {} : { because: executed.refusal.code }),
+  });
   assert(executed.value.stateRoot === stateRoot, 'a sealed block gives the root that its seal covers', {
     height,
     stateRoot,

@@ -69,7 +69,10 @@ export class Mempool {
       return refuse('mempool-full', 'too many events are waiting', { events: this.size, bytes: this.#bytes });
     }
     this.#entries.set(event.id, event);
-    this.#byPeer.set(peerId, [...queue, event].sort((a, b) => a.event.seq - b.event.seq));
+    this.#byPeer.set(
+      peerId,
+      [...queue, event].sort((a, b) => a.event.seq - b.event.seq),
+    );
     this.#bytes += event.bytes.length;
     return ok(true);
   }

@@ -9,7 +9,8 @@
  *     vote, own timeout   nothing: authenticated by the channel, verified in the aggregate
  *     timeout             its certificates, each only when it is above what this node knows
  *     certificate         itself, unless it is not above what this node knows
- *     witness             the ballots in it, which the receiver itself signed: else anybody could silence it
+ *     witness             the ballots in it that the receiver's record does not know, which it is said to have signed:
+ *                         else anybody could silence it
  *     blocks              nothing: an id that a verified certificate names binds them
  *
  * A message of a round that this node has left costs nothing: it becomes a `stale` one.
@@ -20,7 +21,7 @@ import { ok, refuse, type Result } from '../base/result.ts';
 import type { ValidatorIndex } from '../consensus/engine.ts';
 import type { SignedEvent } from '../ledger/event.ts';
 import type { VerifiedEvent } from '../ledger/verified-event.ts';
-import { proposalPreimage, timeoutPreimage, votePreimage } from '../qc/ballot.ts';
+import { proposalPreimage, timeoutPreimage, votePreimage, type VoteData } from '../qc/ballot.ts';
 import {
   certificateDigest,
   checkCertificateForm,
@@ -34,6 +35,7 @@ import {
   type TimeoutCertificate,
   type VerifiedTimeoutCertificate,
 } from '../qc/timeout-certificate.ts';
+import { sameVote } from './commit-rule.ts';
 import { leaderOf } from './leader.ts';
 import type {
   AdmittedMessage,
@@ -52,6 +54,9 @@ export interface AdmissionView {
   readonly round: number;
   readonly highCertificateRound: number;
   readonly highTimeoutCertificateRound: number;
+  /** What this validator itself has signed, as it knows. */
+  readonly lastVotedRound: number;
+  readonly lastVote: VoteData | null;
   /** By `certificateDigest`: what this node verified lately. */
   verifiedCertificate(digest: Hash): VerifiedCertificate | undefined;
   /** By `timeoutCertificateDigest`. */
@@ -150,11 +155,7 @@ function epochOf(message: HotstuffMessage): number | null {
   }
 }
 
-function proposalCandidate(
-  message: ProposalMessage,
-  from: ValidatorIndex,
-  view: AdmissionView,
-): Result<Candidate> {
+function proposalCandidate(message: ProposalMessage, from: ValidatorIndex, view: AdmissionView): Result<Candidate> {
   const { block, justify, timeoutCertificate } = message;
   const { round, proposer } = block.header;
   const { validators, chainId } = view.context;
@@ -273,15 +274,21 @@ function witnessCandidate(message: WitnessMessage, view: AdmissionView): Candida
   const binding = { chainId, epoch: validators.epoch };
   const signatures: SignatureDuty[] = [];
   const byMe = { signWith: 'bls', signer: view.self } as const;
-  if (message.vote !== null) {
+  if (message.vote !== null && !isKnownVote(message.vote.ballot, view)) {
     const { ballot, signature } = message.vote;
     signatures.push({ ...byMe, preimage: votePreimage(binding, ballot), signature });
   }
-  if (message.timeout !== null) {
+  if (message.timeout !== null && message.timeout.ballot.round > view.lastVotedRound) {
     const { ballot, signature } = message.timeout;
     signatures.push({ ...byMe, preimage: timeoutPreimage(binding, ballot), signature });
   }
   return { message, duties: { ...NOTHING, signatures }, admit: () => brand(message) };
+}
+
+/** It says nothing new to the receiver's record, whether it is signed or not. */
+function isKnownVote(vote: VoteData, { lastVote, lastVotedRound }: AdmissionView): boolean {
+  if (vote.round === lastVote?.round) return sameVote(vote, lastVote);
+  return vote.round <= lastVotedRound;
 }
 
 function blocksCandidate(message: Extract<HotstuffMessage, { kind: 'blocks' }>): Candidate {

@@ -76,13 +76,20 @@ export class BlockTree {
     return false;
   }
 
-  /** Blocks with events whose round is below `round` and that do not lead to `tip`; each is told once. */
+  /**
+   * Judges which blocks that hold something are passed over: their round is below `round`, and no block leads from them
+   * to `tip`.
+   *
+   * @returns those that were not before
+   */
   passOver(tip: TreeBlock, round: number): readonly TreeBlock[] {
-    const passed = [...this.#weighty].filter(
-      (block) => !block.passedOver && block.header.round < round && !this.#descends(tip, block),
-    );
-    for (const block of passed) block.passedOver = true;
-    return passed;
+    const news: TreeBlock[] = [];
+    for (const block of this.#weighty) {
+      const passedOver = block.header.round < round && !this.#descends(tip, block);
+      if (passedOver && !block.passedOver) news.push(block);
+      block.passedOver = passedOver;
+    }
+    return news;
   }
 
   get(id: Hash): TreeBlock | undefined {
@@ -93,16 +100,15 @@ export class BlockTree {
     return [...this.#blocks.values()].filter((block) => block !== this.#root);
   }
 
-  insert(
-    parent: TreeBlock,
-    added: Pick<TreeBlock, 'block' | 'events' | 'execution' | 'justify'>,
-  ): TreeBlock {
+  insert(parent: TreeBlock, added: Pick<TreeBlock, 'block' | 'events' | 'execution' | 'justify'>): TreeBlock {
     const { block, events, justify, execution } = added;
     assert(this.#blocks.get(parent.id) === parent, 'the parent is in the tree', { parent: parent.id });
     assert(!this.#blocks.has(block.id), 'a block is inserted once', { id: block.id });
     assert(block.header.parentId === parent.id, 'a block is inserted below its parent', { id: block.id });
     assert(block.header.height === parent.header.height + 1, 'heights follow each other', { id: block.id });
-    assert((justify?.vote.blockId ?? parent.id) === parent.id, "a block's certificate is its parent's", { id: block.id });
+    assert((justify?.vote.blockId ?? parent.id) === parent.id, "a block's certificate is its parent's", {
+      id: block.id,
+    });
     assert(execution.stateRoot === block.header.stateRoot, 'a block in the tree was executed', { id: block.id });
     const { id, header } = block;
     const state = { persisted: false, passedOver: false };
@@ -115,7 +121,7 @@ export class BlockTree {
   /** From the root's child down to `block` itself. */
   pathTo(block: TreeBlock): readonly TreeBlock[] {
     const path: TreeBlock[] = [];
-    for (let step: TreeBlock = block; step !== this.#root; ) {
+    for (let step: TreeBlock = block; step !== this.#root;) {
       path.push(step);
       assert(step.parent !== null, 'the block descends from the root', { id: block.id });
       step = step.parent;

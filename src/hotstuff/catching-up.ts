@@ -103,7 +103,7 @@ export function sealedArrived(replica: Replica, helped: boolean): void {
 export function connectOrphans(replica: Replica): boolean {
   const { orphans, tree } = replica;
   let connected = false;
-  for (let found = true; found; ) {
+  for (let found = true; found;) {
     found = false;
     for (const [id, orphan] of orphans) {
       const parent = tree.get(orphan.block.header.parentId);

@@ -156,7 +156,8 @@ export function passOverForks(replica: Replica): void {
   const tip = tree.get(rules.record.highCertificate.vote.blockId);
   if (tip === undefined) return;
   const { round, hasGivenUp } = pacemaker;
-  for (const block of tree.passOver(tip, hasGivenUp ? round + 1 : round)) for (const event of block.events) giveBack(replica, event);
+  for (const block of tree.passOver(tip, hasGivenUp ? round + 1 : round))
+    for (const event of block.events) giveBack(replica, event);
 }
 
 /**

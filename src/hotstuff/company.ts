@@ -6,7 +6,7 @@ import type { ValidatorIndex } from '../consensus/engine.ts';
 import { sendHighest } from './answering.ts';
 import type { WitnessMessage } from './messages.ts';
 import { othersOf, type Replica } from './replica.ts';
-import { voteRecipients } from './voting.ts';
+import { resendVote } from './voting.ts';
 
 /** Testimony is asked for again in this part of the base timeout, until a quorum was heard. */
 const ASKS_PER_TIMEOUT = 4;
@@ -22,21 +22,12 @@ export function receiveConnected(replica: Replica, peer: ValidatorIndex): void {
   resendVote(replica, (recipient) => recipient === peer);
 }
 
-/** The stored vote, once more, while it can still be of use. */
-function resendVote(replica: Replica, isWanted: (recipient: ValidatorIndex) => boolean): void {
-  const { rules, turn } = replica;
-  const { lastVote, highCertificate } = rules.record;
-  const vote = rules.storedVote();
-  if (vote === undefined || lastVote === null || lastVote.round <= highCertificate.vote.round) return;
-  turn.cast(vote, voteRecipients(replica, lastVote.round).filter(isWanted));
-}
-
 export function receiveWitness(replica: Replica, from: ValidatorIndex, message: WitnessMessage): void {
   const { rules, turn, witnesses } = replica;
   const waited = !rules.hasHeardQuorum;
   rules.hear(from, message.vote?.ballot ?? null, message.timeout?.ballot ?? null);
   if (message.asks) turn.send(witnesses.tell(from, false), [from]);
-  if (waited && rules.hasHeardQuorum) resendVote(replica, () => true);
+  if (waited && rules.hasHeardQuorum) resendVote(replica);
 }
 
 /** Until a quorum was heard after the start, the others are asked now and then. */

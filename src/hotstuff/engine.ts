@@ -7,60 +7,24 @@
  * leader between "my certificate is ready" and "my proposal is sent" is one step, with one write to disk.
  */
 import { assert, unreachable } from '../base/assert.ts';
-import type { Refusal } from '../base/result.ts';
 import type { Effect, Engine, EngineStatus, Input, ValidatorIndex } from '../consensus/engine.ts';
-import { ForwardClock } from '../consensus/forward-clock.ts';
-import { Mempool, type MempoolLimits } from '../consensus/mempool.ts';
-import { SealedBuffer } from '../consensus/sealed-buffer.ts';
-import type { Block } from '../ledger/block.ts';
-import type { LedgerMachine } from '../ledger/machine.ts';
-import type { EpochContext, VerifiedCertificate } from '../qc/certificate.ts';
 import type { CollectJob, CollectOutcome } from '../qc/collect.ts';
 import type { AdmissionView } from './admission.ts';
 import { answerIfStale } from './answering.ts';
-import { BlockTree } from './block-tree.ts';
 import { connectOrphans, fetchFailed, pursue, receiveBlocks, sealedArrived } from './catching-up.ts';
-import { CertificateBook } from './certificate-book.ts';
 import { collect, jobDone, nextCollectMs, receiveTimeout, receiveVote } from './collecting.ts';
-import type { CommitDepth } from './commit-rule.ts';
+import { newReplica, type HotstuffOptions } from './new-replica.ts';
 import { commitNamed, commitSealed, evictForks, passOverForks } from './committing.ts';
 import { askForTestimony, nextAskMs, receiveConnected, receiveWitness } from './company.ts';
-import { EvidenceBook } from './evidence-book.ts';
-import { Fetcher } from './fetcher.ts';
 import { giveUpIfDue, isWantedByOthers } from './giving-up.ts';
-import { JobBook } from './job-book.ts';
 import { enterRound, learnCertificate, learnTimeoutCertificate } from './learning.ts';
 import type { AdmittedMessage, HotstuffMessage } from './messages.ts';
-import { Pacemaker } from './pacemaker.ts';
 import { propose } from './proposing.ts';
-import { hasWork, leaderAt, type Pacing, type Replica } from './replica.ts';
-import { restoreBlocks, type RestoredBlock } from './restoring.ts';
-import type { SafetyRecord } from './safety-record.ts';
-import { SafetyRules } from './safety-rules.ts';
+import { hasWork, leaderAt, type Replica } from './replica.ts';
+import { restoreBlocks } from './restoring.ts';
 import { submit } from './submitting.ts';
-import { TimeoutCollector } from './timeout-collector.ts';
 import { Turn } from './turn.ts';
-import { VoteCollector } from './vote-collector.ts';
 import { considerPending, receiveProposal } from './voting.ts';
-import { Witnesses } from './witnesses.ts';
-
-export interface HotstuffOptions {
-  readonly context: EpochContext & { readonly genesis: VerifiedCertificate };
-  readonly self: ValidatorIndex;
-  readonly commitDepth: CommitDepth;
-  /** At the state of `head`. */
-  readonly machine: LedgerMachine;
-  /** The last committed block, or genesis. */
-  readonly head: Block;
-  /** Null when it is missing on disk though it should be there: the engine then follows, and never signs. */
-  readonly record: SafetyRecord | null;
-  /** From disk, in any order; those that lead nowhere are left. */
-  readonly uncommitted: readonly RestoredBlock[];
-  /** Why this validator must not sign, as the shell knows it (a restored directory), or null. */
-  readonly silence: Refusal | null;
-  readonly pacing: Pacing;
-  readonly mempool: MempoolLimits;
-}
 
 type HotstuffEffect = Effect<HotstuffMessage, CollectJob>;
 
@@ -68,7 +32,7 @@ export class HotstuffEngine implements Engine<AdmittedMessage, CollectJob, Colle
   readonly #replica: Replica;
 
   constructor(options: HotstuffOptions) {
-    this.#replica = replicaOf(options);
+    this.#replica = newReplica(options);
     restoreBlocks(this.#replica, options.uncommitted);
     enterRound(this.#replica);
   }
@@ -140,7 +104,7 @@ export class HotstuffEngine implements Engine<AdmittedMessage, CollectJob, Colle
   #advance(): void {
     const replica = this.#replica;
     const { pacemaker, clock, turn } = replica;
-    for (let moved = true; moved; ) {
+    for (let moved = true; moved;) {
       moved = connectOrphans(replica);
       moved = commitNamed(replica) || moved;
       moved = considerPending(replica) || moved;
@@ -194,55 +158,10 @@ export class HotstuffEngine implements Engine<AdmittedMessage, CollectJob, Colle
       round: pacemaker.round,
       highCertificateRound: rules.record.highCertificate.vote.round,
       highTimeoutCertificateRound: rules.record.highTimeoutCertificate?.round ?? 0,
+      lastVotedRound: rules.record.lastVotedRound,
+      lastVote: rules.record.lastVote,
       verifiedCertificate: (digest) => certificates.get(digest),
       verifiedTimeoutCertificate: (digest) => certificates.getTimeout(digest),
     };
   }
-}
-
-function replicaOf(options: HotstuffOptions): Replica {
-  const { context, self, commitDepth, pacing, machine, head, record, silence, mempool } = options;
-  const { chainId, validators, genesis } = context;
-  const { epoch, quorum, n } = validators;
-  assert(self >= 0 && self < n, 'this validator is in the set', { self, n });
-  const chain = { chainId, epoch };
-  const rules = new SafetyRules({ chain, self, quorum, commitDepth, genesis, record, silence });
-  const certificates = new CertificateBook();
-  for (const certificate of [genesis, rules.record.highCertificate]) certificates.add(certificate);
-  const skipped = rules.record.highTimeoutCertificate;
-  if (skipped !== null) {
-    certificates.addTimeout(skipped);
-    certificates.add(skipped.highCertificate);
-  }
-  return {
-    context,
-    self,
-    commitDepth,
-    pacing,
-    machine,
-    rules,
-    certificates,
-    tree: new BlockTree(head, machine.head),
-    votes: new VoteCollector(quorum),
-    timeouts: new TimeoutCollector(quorum),
-    pacemaker: new Pacemaker(pacing.baseTimeoutMs),
-    clock: new ForwardClock(),
-    mempool: new Mempool(mempool),
-    fetcher: new Fetcher(pacing.baseTimeoutMs),
-    witnesses: new Witnesses(epoch),
-    evidence: new EvidenceBook(chain),
-    jobs: new JobBook(),
-    sealed: new SealedBuffer(),
-    connected: new Set(),
-    answeredAtMs: new Map(),
-    proposals: new Map(),
-    orphans: new Map(),
-    evicted: new Map(),
-    pending: null,
-    commitTarget: null,
-    ownProposal: null,
-    formed: null,
-    askedAtMs: null,
-    turn: new Turn(),
-  };
 }

@@ -48,7 +48,11 @@ export class EvidenceBook {
   }
 
   /** Both were admitted, so both signatures are good. @returns encoded evidence, or null when there is one already */
-  convictProposals(offender: ValidatorIndex, first: Signed<ProposalData>, second: Signed<ProposalData>): Uint8Array | null {
+  convictProposals(
+    offender: ValidatorIndex,
+    first: Signed<ProposalData>,
+    second: Signed<ProposalData>,
+  ): Uint8Array | null {
     if (this.#convicted.has(offender)) return null;
     this.#convicted.add(offender);
     return evidenceCodec.encode({ kind: 'proposals', epoch: this.#chain.epoch, offender, first, second });

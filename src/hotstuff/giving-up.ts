@@ -8,6 +8,7 @@
  */
 import { passOverForks } from './committing.ts';
 import { everybody, type Replica } from './replica.ts';
+import { unusedVote } from './voting.ts';
 
 /** Events that are forwarded again with a timeout. */
 const MAX_FORWARDED_EVENTS = 256;
@@ -38,8 +39,7 @@ function sendTimeout(replica: Replica): boolean {
   }
   const all = everybody(context.validators.n);
   turn.cast(timeout.value, all);
-  const { lastVote, highCertificate } = rules.record;
-  const vote = rules.storedVote();
-  if (vote !== undefined && lastVote !== null && lastVote.round > highCertificate.vote.round) turn.cast(vote, all);
+  const vote = unusedVote(replica);
+  if (vote !== undefined) turn.cast(vote, all);
   return true;
 }

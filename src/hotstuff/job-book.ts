@@ -22,7 +22,8 @@ export class JobBook {
   /** Whether a check of this suspect's ballot of this kind is out: one at a time, whatever it sends. */
   isChecking(kind: BallotJob['ballot']['kind'], suspect: ValidatorIndex): boolean {
     for (const { work, purpose } of this.#open.values()) {
-      if (purpose === 'suspect' && work.kind === 'ballot' && work.ballot.kind === kind && work.signer === suspect) return true;
+      if (purpose === 'suspect' && work.kind === 'ballot' && work.ballot.kind === kind && work.signer === suspect)
+        return true;
     }
     return false;
   }

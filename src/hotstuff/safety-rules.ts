@@ -22,7 +22,14 @@ import { assert } from '../base/assert.ts';
 import { ok, refuse, type Refusal, type Result } from '../base/result.ts';
 import type { ValidatorIndex } from '../consensus/engine.ts';
 import type { Block } from '../ledger/block.ts';
-import { proposalPreimage, timeoutPreimage, votePreimage, type ChainBinding, type TimeoutData, type VoteData } from '../qc/ballot.ts';
+import {
+  proposalPreimage,
+  timeoutPreimage,
+  votePreimage,
+  type ChainBinding,
+  type TimeoutData,
+  type VoteData,
+} from '../qc/ballot.ts';
 import type { VerifiedCertificate } from '../qc/certificate.ts';
 import type { VerifiedTimeoutCertificate } from '../qc/timeout-certificate.ts';
 import { commitInfoOf, sameVote, type ChainLink, type CommitDepth } from './commit-rule.ts';
@@ -188,7 +195,10 @@ export class SafetyRules {
     if (lastTimeout?.timeout.round === round) return ok(this.#timeoutBallot(lastTimeout));
     // T2
     if (round < lastVotedRound) {
-      return refuse('timeout-below-vote', 'this validator voted or gave up in a later round', { round, lastVotedRound });
+      return refuse('timeout-below-vote', 'this validator voted or gave up in a later round', {
+        round,
+        lastVotedRound,
+      });
     }
     // T3
     const highRound = highCertificate.vote.round;

@@ -15,5 +15,7 @@ export function submit(replica: Replica, events: readonly VerifiedEvent[]): void
 
 /** An uncommitted block holds an event of this node, which may be what makes the next one valid. */
 function isUnderWay({ tree }: Replica, peerId: string): boolean {
-  return tree.hasWork && tree.uncommitted().some(({ block }) => block.events.some(({ event }) => event.peerId === peerId));
+  return (
+    tree.hasWork && tree.uncommitted().some(({ block }) => block.events.some(({ event }) => event.peerId === peerId))
+  );
 }

@@ -6,7 +6,14 @@
  * Checks and fetches promise nothing to anybody and may start while the disk writes. The safety record is written in
  * the same batch as whatever follows from it: when it changed and anything is sent or committed, it goes first.
  */
-import type { CommittedBlock, Effect, FetchTarget, Recipients, StoredBlock, ValidatorIndex } from '../consensus/engine.ts';
+import type {
+  CommittedBlock,
+  Effect,
+  FetchTarget,
+  Recipients,
+  StoredBlock,
+  ValidatorIndex,
+} from '../consensus/engine.ts';
 import type { Hash } from '../base/hash.ts';
 import type { Refusal } from '../base/result.ts';
 import type { VerifiedEvent } from '../ledger/verified-event.ts';

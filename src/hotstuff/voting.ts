@@ -7,7 +7,6 @@
  * A proposal that waits for its parent is the only thing kept; a valid one that may not be voted for (this validator
  * gave up on the round already) still goes into the tree, as others may certify it.
  */
-import type { Hash } from '../base/hash.ts';
 import { refuse, type Refusal, type Result } from '../base/result.ts';
 import type { ValidatorIndex } from '../consensus/engine.ts';
 import { checkStateRoot, checkVotingTime } from '../ledger/block-rules.ts';
@@ -33,16 +32,21 @@ export function receiveProposal(replica: Replica, from: ValidatorIndex, proposal
     replica.turn.refuse(from, roundRefusal(round, current));
     return;
   }
-  if (replica.tree.get(proposal.block.id) !== undefined) resendVote(replica, proposal.block.id);
+  if (replica.tree.get(proposal.block.id) !== undefined) resendVote(replica);
   else replica.pending ??= proposal;
 }
 
-/** The leader asks again: the stored vote is the answer, never a new one. */
-function resendVote(replica: Replica, blockId: Hash): void {
-  const { rules, turn } = replica;
-  const { lastVote } = rules.record;
-  const vote = rules.storedVote();
-  if (vote !== undefined && lastVote?.blockId === blockId) turn.cast(vote, voteRecipients(replica, lastVote.round));
+/** The stored vote, once more: asked again, a validator never votes anew. @param isWanted which of its recipients */
+export function resendVote(replica: Replica, isWanted: (recipient: ValidatorIndex) => boolean = () => true): void {
+  const vote = unusedVote(replica);
+  const round = replica.rules.record.lastVote?.round ?? 0;
+  if (vote !== undefined) replica.turn.cast(vote, voteRecipients(replica, round).filter(isWanted));
+}
+
+/** The stored vote while a certificate may still be made of it. */
+export function unusedVote({ rules }: Replica): Ballot | undefined {
+  const { lastVote, highCertificate } = rules.record;
+  return (lastVote?.round ?? 0) > highCertificate.vote.round ? rules.storedVote() : undefined;
 }
 
 function roundRefusal(round: number, current: number): Refusal {

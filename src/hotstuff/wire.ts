@@ -24,8 +24,7 @@ const MAX_IDENTITY_SIGNATURE_BYTES = 72;
 export const MAX_BLOCKS_PER_ANSWER = 16;
 /** All stored blocks of one answer together. */
 export const MAX_BLOCKS_ANSWER_BYTES = 2 * MAX_STORED_BLOCK_BYTES;
-export const MAX_MESSAGE_BYTES =
-  MAX_BLOCKS_ANSWER_BYTES + MAX_CERTIFICATE_BYTES + MAX_TIMEOUT_CERTIFICATE_BYTES + 1024;
+export const MAX_MESSAGE_BYTES = MAX_BLOCKS_ANSWER_BYTES + MAX_CERTIFICATE_BYTES + MAX_TIMEOUT_CERTIFICATE_BYTES + 1024;
 
 /** As `HotstuffMessage`, with blocks still encoded. */
 type WireMessage =

@@ -12,9 +12,9 @@ function executionOf({ header }: Pick<Link, 'header'>): Execution {
 
 /** Inserts a block of this round on `parent`. */
 function add(tree: BlockTree, parent: TreeBlock, round: number, events: readonly VerifiedEvent[] = []): TreeBlock {
-  const link = linkOn(parent as unknown as Link, round);
+  const link = linkOn(parent, round);
   const block = { ...link.block, events };
-  const justify = certificateOf(parent as unknown as Link);
+  const justify = certificateOf(parent);
   return tree.insert(parent, { block, events, justify, execution: executionOf(link) });
 }
 
@@ -81,6 +81,8 @@ describe('a tree of blocks', () => {
     expect(tree.passOver(tip, 2)).toEqual([lost]);
     expect(tree.passOver(tip, 3)).toEqual([]);
     expect(tree.hasWork).toBe(false);
+    expect(tree.passOver(lost, 3)).toEqual([]); // it was certified after all
+    expect(tree.hasWork).toBe(true);
   });
 
   it('names the leaf of the lowest round beside the chain as the first to let go of', () => {

@@ -68,7 +68,7 @@ export function testChain(n: number, depth: 2 | 3 = 2, scheme: SignatureScheme =
 
 /** An identity signature that names its signer: the engine under test never makes or checks one itself. */
 export function identitySignature(peerId: string, preimage: Uint8Array): Uint8Array {
-  return sha256(concatBytes(utf8(peerId), preimage));
+  return Uint8Array.from(sha256(concatBytes(utf8(peerId), preimage)));
 }
 
 /** Signed by nobody, and branded as verified: signatures of events are not what these tests are about. */

@@ -14,7 +14,13 @@ import type { AdmittedMessage, HotstuffMessage } from '../../src/hotstuff/messag
 import type { Pacing } from '../../src/hotstuff/replica.ts';
 import { decodeSafetyRecord, encodeSafetyRecord, firstSafetyRecord } from '../../src/hotstuff/safety-record.ts';
 import { decodeStoredBlock } from '../../src/hotstuff/stored-block.ts';
-import { decodeMessage, decodeStoredBlocks, encodeMessage, MAX_BLOCKS_PER_ANSWER, withSignature } from '../../src/hotstuff/wire.ts';
+import {
+  decodeMessage,
+  decodeStoredBlocks,
+  encodeMessage,
+  MAX_BLOCKS_PER_ANSWER,
+  withSignature,
+} from '../../src/hotstuff/wire.ts';
 import { decodeSealedBlock, encodeSealedBlock, type SealedBlock } from '../../src/ledger/block.ts';
 import { decodeCommitProof, verifyCommitProof } from '../../src/ledger/commit-proof.ts';
 import { LedgerMachine } from '../../src/ledger/machine.ts';
@@ -187,7 +193,8 @@ export class Driver {
     node.engine = engine;
     node.machine = machine;
     this.step(index, { kind: 'started' });
-    for (const other of this.nodes) if (other.index !== index && other.engine !== null) this.connect(index, other.index);
+    for (const other of this.nodes)
+      if (other.index !== index && other.engine !== null) this.connect(index, other.index);
   }
 
   connect(a: ValidatorIndex, b: ValidatorIndex): void {
@@ -200,7 +207,8 @@ export class Driver {
     const node = this.node(index);
     assert(node.engine !== null, 'a node that is up can crash', { index });
     node.engine = null;
-    for (const other of this.nodes) if (other.engine !== null) this.step(other.index, { kind: 'disconnected', peer: index });
+    for (const other of this.nodes)
+      if (other.engine !== null) this.step(other.index, { kind: 'disconnected', peer: index });
   }
 
   restart(index: ValidatorIndex): void {
@@ -300,7 +308,9 @@ export class Driver {
       case 'cast': {
         const peerId = this.chain.validators.member(index).peerId;
         const signature =
-          effect.signWith === 'bls' ? this.signBallot(index, effect.preimage) : identitySignature(peerId, effect.preimage);
+          effect.signWith === 'bls'
+            ? this.signBallot(index, effect.preimage)
+            : identitySignature(peerId, effect.preimage);
         const message = withSignature(effect.message, signature);
         this.watch.cast(index, message, disk);
         this.#noteMessage(index, message, effect.to);
@@ -390,7 +400,9 @@ export class Driver {
     for (const { index } of this.nodes) {
       const passage: Passage = { from, to: index, kind: 'events', round: 0, message: null };
       if (index === from || this.#isLost(passage)) continue;
-      this.#later(this.#latencyMs + this.#delayOf(passage), index, () => this.step(index, { kind: 'submitted', events }));
+      this.#later(this.#latencyMs + this.#delayOf(passage), index, () =>
+        this.step(index, { kind: 'submitted', events }),
+      );
     }
   }
 
@@ -426,7 +438,7 @@ export class Driver {
     }
     const found: Uint8Array[] = [];
     let bytes = disk.uncommitted.get(what.ids[0] as Hash);
-    for (; bytes !== undefined && found.length < MAX_BLOCKS_PER_ANSWER; ) {
+    for (; bytes !== undefined && found.length < MAX_BLOCKS_PER_ANSWER;) {
       found.push(bytes);
       bytes = disk.uncommitted.get(unwrap(decodeStoredBlock(this.chain.chainId, bytes)).block.header.parentId);
     }
@@ -474,7 +486,7 @@ export class Driver {
   }
 
   #runWhile(goOn: (nextMs: number) => boolean): void {
-    for (let ticksAtOnce = 0; ; ) {
+    for (let ticksAtOnce = 0; ;) {
       const wake = this.#nextWake();
       const nextMs = Math.min(this.#queue[0]?.atMs ?? Infinity, wake?.atMs ?? Infinity);
       if (nextMs === Infinity || !goOn(nextMs)) return;
@@ -504,7 +516,11 @@ export class Driver {
     this.trace.push(line);
   }
 
-  #noteMessage(from: ValidatorIndex, message: HotstuffMessage, to: Extract<HotstuffEffect, { kind: 'send' }>['to']): void {
+  #noteMessage(
+    from: ValidatorIndex,
+    message: HotstuffMessage,
+    to: Extract<HotstuffEffect, { kind: 'send' }>['to'],
+  ): void {
     const text = describeMessage(message);
     if (text !== null) this.#note(`${from} ${text} to ${to === 'all' ? 'all' : to.join(' and ')}`);
   }
@@ -521,7 +537,11 @@ function makeEngine(
   const head = unwrap(decodeSealedBlock(chain.chainId, disk.sealed.at(-1) as Uint8Array)).block;
   const { height, stateRoot, timestamp } = head.header;
   const tree = new StateTree();
-  const version = tree.update(tree.empty, [...disk.state].map(([key, value]) => ({ key, value })));
+  const version = tree.update(
+    tree.empty,
+    [...disk.state].map(([key, value]) => ({ key, value })),
+  );
+  tree.retire(tree.empty);
   const machine = new LedgerMachine({
     chainId: chain.chainId,
     backing: { get: (key) => disk.state.get(key) },

@@ -8,7 +8,13 @@ import { certificateOf, GENESIS, linkOn, linksOf, timeoutCertificateOf, type Lin
  */
 const [B1, B2, B3] = linksOf(1, 2, 3) as [Link, Link, Link];
 
-function judged(block: Link, parent: Link, justify = certificateOf(parent), skipped: number | null = null, high = parent) {
+function judged(
+  block: Link,
+  parent: Link,
+  justify = certificateOf(parent),
+  skipped: number | null = null,
+  high = parent,
+) {
   const timeoutCertificate = skipped === null ? null : timeoutCertificateOf(skipped, high);
   const result = checkJustification(block.header, parent, { justify, timeoutCertificate });
   return result.ok ? 'justified' : result.refusal.code;
@@ -25,7 +31,11 @@ describe('a proposal', () => {
   });
 
   it.each([
-    { name: 'a certificate of another block than the parent', code: 'justify-mismatch', found: judged(B3, B2, certificateOf(B1)) },
+    {
+      name: 'a certificate of another block than the parent',
+      code: 'justify-mismatch',
+      found: judged(B3, B2, certificateOf(B1)),
+    },
     {
       name: 'a certificate whose round is not that of its block',
       code: 'justify-round-mismatch',
@@ -35,7 +45,11 @@ describe('a proposal', () => {
         certificateFromOwnDisk({ ...certificateOf(B2), vote: { ...certificateOf(B2).vote, round: 5 } }),
       ),
     },
-    { name: 'a gap of rounds and no timeout certificate', code: 'round-not-justified', found: judged(linkOn(B2, 5), B2) },
+    {
+      name: 'a gap of rounds and no timeout certificate',
+      code: 'round-not-justified',
+      found: judged(linkOn(B2, 5), B2),
+    },
     {
       name: 'a timeout certificate of another round than the one before',
       code: 'round-not-justified',
@@ -51,8 +65,16 @@ describe('a proposal', () => {
       code: 'certificate-below-timeouts',
       found: judged(linkOn(B1, 5), B1, certificateOf(B1), 4, B2),
     },
-    { name: 'another parent', code: 'wrong-parent', found: judged({ ...B3, header: { ...B3.header } }, B1, certificateOf(B2)) },
-    { name: 'a height that does not follow', code: 'wrong-height', found: judged({ ...B3, header: { ...B3.header, height: 9 } }, B2) },
+    {
+      name: 'another parent',
+      code: 'wrong-parent',
+      found: judged({ ...B3, header: { ...B3.header } }, B1, certificateOf(B2)),
+    },
+    {
+      name: 'a height that does not follow',
+      code: 'wrong-height',
+      found: judged({ ...B3, header: { ...B3.header, height: 9 } }, B2),
+    },
     {
       name: 'a round that is not above its parent',
       code: 'round-not-above-parent',

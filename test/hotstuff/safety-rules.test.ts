@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/result.ts';
 import type { HotstuffMessage } from '../../src/hotstuff/messages.ts';
-import { decodeSafetyRecord, encodeSafetyRecord, firstSafetyRecord, type SafetyRecord } from '../../src/hotstuff/safety-record.ts';
+import {
+  decodeSafetyRecord,
+  encodeSafetyRecord,
+  firstSafetyRecord,
+  type SafetyRecord,
+} from '../../src/hotstuff/safety-record.ts';
 import { SafetyRules, type Ballot, type BallotRequest } from '../../src/hotstuff/safety-rules.ts';
 import { certificateFromOwnDisk } from '../../src/qc/certificate.ts';
 import { certificateOf, chain, GENESIS, linkOn, linksOf, timeoutCertificateOf, type Link } from './links.ts';
@@ -167,11 +172,18 @@ describe('silence', () => {
   const voteOf = (link: Link) => certificateOf(link).vote;
   it.each([
     { name: 'a vote above the record', tell: (rules: SafetyRules) => rules.hear(0, voteOf(B3), null) },
-    { name: 'another vote in its round', tell: (rules: SafetyRules) => rules.hear(0, voteOf(linkOn(B1, 2, 'other')), null) },
-    { name: 'a timeout above the record', tell: (rules: SafetyRules) => rules.hear(0, null, { round: 3, highRound: 0 }) },
+    {
+      name: 'another vote in its round',
+      tell: (rules: SafetyRules) => rules.hear(0, voteOf(linkOn(B1, 2, 'other')), null),
+    },
+    {
+      name: 'a timeout above the record',
+      tell: (rules: SafetyRules) => rules.hear(0, null, { round: 3, highRound: 0 }),
+    },
     {
       name: 'a certificate that bears its signature',
-      tell: (rules: SafetyRules) => rules.learnCertificate(certificateFromOwnDisk({ ...certificateOf(B3), signers: [0, 1, 3] })),
+      tell: (rules: SafetyRules) =>
+        rules.learnCertificate(certificateFromOwnDisk({ ...certificateOf(B3), signers: [0, 1, 3] })),
     },
     {
       name: 'a timeout certificate that bears its signature',
@@ -221,7 +233,11 @@ describe('the safety record', () => {
     const { vote: lastVote } = certificateOf(B3);
     expect(codeFor(encodeSafetyRecord({ ...FIRST, lastVote }))).toBe('safety-record-corrupt');
     expect(codeFor(encodeSafetyRecord({ ...FIRST, lockedRound: 3 }))).toBe('safety-record-corrupt');
-    const lastTimeout = { timeout: { round: 3, highRound: 0 }, highCertificate: FIRST.highCertificate, timeoutCertificate: null };
+    const lastTimeout = {
+      timeout: { round: 3, highRound: 0 },
+      highCertificate: FIRST.highCertificate,
+      timeoutCertificate: null,
+    };
     expect(codeFor(encodeSafetyRecord({ ...FIRST, lastTimeout }))).toBe('safety-record-corrupt');
   });
 });

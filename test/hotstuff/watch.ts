@@ -32,7 +32,10 @@ export class Watch {
   committed(by: ValidatorIndex, { block, seal }: SealedBlock): void {
     const { height } = block.header;
     const known = this.committedIds.get(height);
-    assert(known === undefined || known === block.id, 'all validators commit the same block at a height', { by, height });
+    assert(known === undefined || known === block.id, 'all validators commit the same block at a height', {
+      by,
+      height,
+    });
     this.committedIds.set(height, block.id);
     const verified = verifyCommitProof(unwrap(decodeCommitProof(seal.bytes)), block, this.#chain);
     assert(verified.ok, 'a committed block has a seal that verifies', { by, height });

@@ -55,6 +55,7 @@ function tell(now: NodeStatus, terminal: Terminal): void {
     ['committed', `${now.commits} blocks, ${now.eventsCommitted} events since the start`],
     ['peers', now.peers],
     ['memory', megabytes(now.rssBytes)],
+    ['processor time', durationText(now.cpuMs)],
     ...now.listenAddrs.map((address) => ['listens on', address] as const),
     ...now.projections.map(({ name, height }) => [`projection ${name}`, `height ${height}`] as const),
     ...now.components.map(({ name, healthy, detail }) => [name, `${healthy ? 'ok' : 'NOT OK'}, ${detail}`] as const),

@@ -31,9 +31,15 @@ export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: Sta
     commits: facts.commits,
     eventsCommitted: facts.eventsCommitted,
     rssBytes: process.memoryUsage.rss(),
+    cpuMs: cpuMs(),
     projections: facts.projections.map(({ name, height }) => ({ name, height })),
     components: components(core, consensus, engine, facts),
   };
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 function components(

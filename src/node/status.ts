@@ -22,6 +22,8 @@ export interface NodeStatus extends EngineStatus {
   /** Events in those blocks. */
   readonly eventsCommitted: number;
   readonly rssBytes: number;
+  /** User and system time of the process since it started, all threads, milliseconds. */
+  readonly cpuMs: number;
   readonly projections: readonly ProjectionCursor[];
   readonly components: readonly ComponentHealth[];
 }

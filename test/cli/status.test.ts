@@ -33,6 +33,7 @@ const STATUS: NodeStatus = {
   commits: 7,
   eventsCommitted: 9,
   rssBytes: 140_000_000,
+  cpuMs: 61_000,
   projections: [{ name: 'node-data', height: 7 }],
   components: [{ name: 'store', healthy: true, detail: 'open' }],
 };
@@ -63,6 +64,7 @@ describe('status', () => {
     expect(told.out).toMatch(/^role +validator 2$/m);
     expect(told.out).toMatch(/^engine +hotstuff, epoch 0, round 12$/m);
     expect(told.out).toMatch(/^memory +140 MB$/m);
+    expect(told.out).toMatch(/^processor time +61.0 s$/m);
     expect((await run(['status', '--data', '.', '--json'], directory)).json()).toEqual(STATUS);
   });
 

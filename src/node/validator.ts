@@ -18,6 +18,7 @@ import { verifiedEvent, type VerifiedEvent } from '../ledger/verified-event.ts';
 import { ValidatorStreams } from '../net/validator-streams.ts';
 import { certificateFromOwnDisk } from '../qc/certificate.ts';
 import type { CollectJob, CollectOutcome } from '../qc/collect.ts';
+import { BallotTrace } from './ballot-trace.ts';
 import { validatorTarget, type NetworkedCore, type ValidatorSeat } from './core.ts';
 import { Fetching } from './fetching.ts';
 import { maySign } from './first-signature.ts';
@@ -69,6 +70,7 @@ class RunningValidator implements Consensus {
   readonly #runner: Runner<AdmittedMessage, CollectJob, CollectOutcome, HotstuffMessage>;
   readonly #streams: ValidatorStreams;
   readonly #fetching: Fetching;
+  readonly #ballots: BallotTrace;
   readonly #eventsUnderCheck = new Map<string, number>();
   #admitted: VerifiedEvent[] = [];
 
@@ -77,6 +79,7 @@ class RunningValidator implements Consensus {
     this.#seat = seat;
     this.#engine = engine;
     this.#outlets = outlets;
+    this.#ballots = new BallotTrace(core.log, core.context.chainId);
     this.#runner = new Runner(this.#loop(), core.nowMs, outlets.fatal);
     this.#streams = new ValidatorStreams({
       host: core.host,
@@ -152,7 +155,14 @@ class RunningValidator implements Consensus {
     return new Loop({
       engine: this.#engine,
       store: ledger.store,
-      wire: { encode: (message) => messageFrame(encodeMessage(message)), withSignature, admitOwn: admittedOwn },
+      wire: {
+        encode: (message) => messageFrame(encodeMessage(message)),
+        withSignature,
+        admitOwn: (message) => {
+          this.#ballots.sent(index, message);
+          return admittedOwn(message);
+        },
+      },
       signer: {
         bls: (preimage) => scheme.sign(blsSecretKey, preimage),
         identity: (preimage) => identity.sign(preimage),
@@ -168,7 +178,8 @@ class RunningValidator implements Consensus {
   #loopOutlets(): LoopOutlets<HotstuffMessage, CollectJob> {
     const { log } = this.#core;
     return {
-      send: (to, frame) => {
+      send: (to, frame, message) => {
+        this.#ballots.sent(to, message);
         this.#streams.send(this.#peerIdOf(to), frame, 'consensus');
       },
       committed: (blocks) => {
@@ -218,6 +229,7 @@ class RunningValidator implements Consensus {
 
   async #message(peerId: string, message: Uint8Array): Promise<void> {
     const from = this.#indexOf(peerId);
+    this.#ballots.received(from, message);
     const admitted = await this.#core.admission.message(from, message, this.#engine.admissionView());
     if (admitted.ok) this.#offer({ kind: 'received', from, message: admitted.value });
     else this.#refused(peerId, admitted.refusal);

@@ -11,10 +11,10 @@ export interface LogOptions {
 
 /** @returns a root logger; rooms take `log.child({ component })` */
 export function createLog(options: LogOptions): Logger {
+  // A trace is for whoever asks what happened just before the end: each line is written before what follows it is done.
+  const sync = options.level === 'trace';
   const destination = pino.destination(
-    options.file === undefined
-      ? { dest: 1, sync: false }
-      : { dest: options.file, append: true, mkdir: true, sync: false },
+    options.file === undefined ? { dest: 1, sync } : { dest: options.file, append: true, mkdir: true, sync },
   );
   return pino(
     {

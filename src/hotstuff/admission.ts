@@ -53,7 +53,6 @@ export interface AdmissionView {
   readonly self: ValidatorIndex;
   readonly round: number;
   readonly highCertificateRound: number;
-  readonly highTimeoutCertificateRound: number;
   /** What this validator itself has signed, as it knows. */
   readonly lastVotedRound: number;
   readonly lastVote: VoteData | null;
@@ -218,8 +217,7 @@ function timeoutCandidate(message: TimeoutMessage, view: AdmissionView): Result<
   if (round < view.round) return ok(stale('timeout', round));
   const high = highRound > view.highCertificateRound ? lookUpCertificate(highCertificate, view) : NOT_NEEDED;
   if (!high.ok) return high;
-  const entryIsNews = (timeoutCertificate?.round ?? 0) > view.highTimeoutCertificateRound;
-  const entry = entryIsNews ? lookUpTimeoutCertificate(timeoutCertificate, view) : NO_SKIP;
+  const entry = isNewRound(timeoutCertificate, view) ? lookUpTimeoutCertificate(timeoutCertificate, view) : NO_SKIP;
   if (!entry.ok) return entry;
   return ok({
     message,
@@ -252,8 +250,7 @@ function certificateCandidate(certificate: QuorumCertificate, view: AdmissionVie
 function timeoutCertificateCandidate(certificate: TimeoutCertificate, view: AdmissionView): Result<Candidate> {
   const { round } = certificate;
   // An older one may still carry a certificate that is news.
-  const isNews = round > view.highTimeoutCertificateRound && round >= view.round;
-  if (!isNews && certificate.highCertificate.vote.round <= view.highCertificateRound) {
+  if (!isNewRound(certificate, view) && certificate.highCertificate.vote.round <= view.highCertificateRound) {
     return ok(stale('timeoutCertificate', round + 1));
   }
   const looked = lookUpTimeoutCertificate(certificate, view);
@@ -267,6 +264,11 @@ function timeoutCertificateCandidate(certificate: TimeoutCertificate, view: Admi
       return brand({ kind: 'timeoutCertificate', certificate: verified });
     },
   });
+}
+
+/** It would move this node to a later round. */
+function isNewRound(certificate: TimeoutCertificate | null, view: AdmissionView): boolean {
+  return certificate !== null && certificate.round >= view.round;
 }
 
 function witnessCandidate(message: WitnessMessage, view: AdmissionView): Candidate {

@@ -157,7 +157,6 @@ export class HotstuffEngine implements Engine<AdmittedMessage, CollectJob, Colle
       self,
       round: pacemaker.round,
       highCertificateRound: rules.record.highCertificate.vote.round,
-      highTimeoutCertificateRound: rules.record.highTimeoutCertificate?.round ?? 0,
       lastVotedRound: rules.record.lastVotedRound,
       lastVote: rules.record.lastVote,
       verifiedCertificate: (digest) => certificates.get(digest),

@@ -9,7 +9,7 @@
 import type { ValidatorIndex } from '../consensus/engine.ts';
 import type { ChainBinding, ProposalData, TimeoutData, VoteData } from '../qc/ballot.ts';
 import type { BallotJob } from '../qc/collect.ts';
-import { evidenceCodec, type Evidence } from '../qc/evidence.ts';
+import { evidenceCodec, makeEvidence, type Evidence } from '../qc/evidence.ts';
 import type { Slot } from './ballot-slots.ts';
 import type { Signed } from './messages.ts';
 
@@ -55,7 +55,7 @@ export class EvidenceBook {
   ): Uint8Array | null {
     if (this.#convicted.has(offender)) return null;
     this.#convicted.add(offender);
-    return evidenceCodec.encode({ kind: 'proposals', epoch: this.#chain.epoch, offender, first, second });
+    return this.#encode({ kind: 'proposals', epoch: this.#chain.epoch, offender, first, second });
   }
 
   /** One check of a trial has come back. @returns encoded evidence when the trial ends with both being good */
@@ -70,7 +70,7 @@ export class EvidenceBook {
       return null;
     }
     this.#convicted.add(offender);
-    return evidenceCodec.encode(trial.accusation);
+    return this.#encode(trial.accusation);
   }
 
   #accuse(accusation: Accusation, round: number, jobs: readonly BallotJob[]): readonly BallotJob[] {
@@ -80,6 +80,10 @@ export class EvidenceBook {
     if (this.#convicted.has(offender) || isTried || this.#failuresOf(offender) >= MAX_FAILED_TRIALS) return [];
     this.#trials.set(offender, { accusation, round, open: jobs.length, holds: true });
     return jobs;
+  }
+
+  #encode(evidence: Evidence): Uint8Array {
+    return evidenceCodec.encode(makeEvidence(evidence, this.#chain.chainId));
   }
 
   #failuresOf(offender: ValidatorIndex): number {

@@ -26,7 +26,6 @@ const FRESH: AdmissionView = {
   self: 0,
   round: 1,
   highCertificateRound: 0,
-  highTimeoutCertificateRound: 0,
   lastVotedRound: 0,
   lastVote: null,
   verifiedCertificate: (digest) => (digest === certificateDigest(genesisCertificate) ? genesisCertificate : undefined),
@@ -116,7 +115,7 @@ describe('a timeout', () => {
   });
 
   it('owes nothing else, and then carries no certificate that anybody may use', () => {
-    const view = { highCertificateRound: 1, highTimeoutCertificateRound: 4, round: 5 };
+    const view = { highCertificateRound: 1, round: 5 };
     const { duties, admit } = candidate(timeoutMessage(chain, 1, 5, C1, T4), 1, view);
     expect(duties).toMatchObject({ certificate: null, timeoutCertificate: null });
     const fulfilled = { certificate: null, timeoutCertificate: null, events: [] };
@@ -158,8 +157,8 @@ describe('a certificate', () => {
     expect(duties.timeoutCertificate).toBe(T4);
     expect(admit({ certificate: null, timeoutCertificate: T4, events: [] })).toMatchObject({ certificate: T4 });
     expect(() => admit({ certificate: null, timeoutCertificate: null, events: [] })).toThrow('was verified');
-    expect(codeOf(message, 3, { highTimeoutCertificateRound: 4, round: 5 })).toBe('timeoutCertificate');
-    const view = { highTimeoutCertificateRound: 4, round: 5, highCertificateRound: 1 };
+    expect(codeOf(message, 3, { round: 5 })).toBe('timeoutCertificate');
+    const view = { round: 5, highCertificateRound: 1 };
     expect(codeOf(message, 3, view)).toBe('stale');
   });
 });

@@ -1,6 +1,7 @@
 /** `hotledger get`: one record, checked against the certificate, whoever served it. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { ReadReport } from '../node/read-report.ts';
+import type { ReadWay } from '../node/light-reader.ts';
 import { CommandFailure, EXIT } from './exit.ts';
 import { networkOf, withNetworkChoice, type NetworkChoice } from './network-choice.ts';
 import { duration } from './options.ts';
@@ -8,6 +9,7 @@ import { durationText, printFacts, printJson, type Fact } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Options extends NetworkChoice {
+  readonly via?: ReadWay;
   readonly maxAge?: number;
   readonly timeout: number;
   readonly json?: true;
@@ -15,11 +17,15 @@ interface Options extends NetworkChoice {
 
 const EXAMPLES = `
 Needs no data directory: the genesis file is all that it trusts. It asks the peers that it knows, or those named with
---from, and falls back on the DHT. Exits with 3 when what was served cannot be verified, or is older than --max-age.
+--from, and falls back on the DHT. With --via dht it looks in the DHT first, and peers prove what it found again at their
+heads; with --via read it leaves the DHT alone. The age is by what validators state of their heads, one of whom is
+correct; it is up to five seconds and a round trip where all is well. Exits with 3 when what was served cannot be
+verified, or is older than --max-age.
 
 Examples:
   hotledger get 16Uiu2HAm... --config .devnet/observer/config.json
   hotledger get 16Uiu2HAm... --genesis genesis.json --from /dns/v1.example.org/tcp/4001/p2p/12D3... --max-age 30s
+  hotledger get 16Uiu2HAm... --genesis genesis.json --from /dns/v1.example.org/tcp/4001/p2p/12D3... --via dht
   hotledger get 16Uiu2HAm... --config ./me/config.json --json | jq .node`;
 
 export function getCommand(terminal: Terminal): Command {
@@ -29,6 +35,7 @@ export function getCommand(terminal: Terminal): Command {
       .description('Prints the record of a node with the height it is proven at, its age, and who signed for it.')
       .argument('<peerid>', 'the node, base58 or CIDv1'),
   )
+    .addOption(new Option('--via <way>', 'how to look for it').choices(['read', 'dht']))
     .option('--max-age <time>', 'refuse an answer that is older, or of unknown age', duration)
     .option('--timeout <time>', 'give up after this time', duration, 20_000)
     .option('--json', 'print JSON')
@@ -39,7 +46,7 @@ export function getCommand(terminal: Terminal): Command {
 async function get(peerId: string, options: Options, terminal: Terminal): Promise<void> {
   const network = await networkOf(options, terminal);
   const { openLightReader } = await import('../node/light-reader.ts');
-  const reader = await openLightReader(network);
+  const reader = await openLightReader({ ...network, via: options.via });
   try {
     const read = await reader.read(peerId, { maxAgeMs: options.maxAge, timeoutMs: options.timeout });
     if (!read.ok) throw unverified(read.refusal);
@@ -71,6 +78,7 @@ export function tellRead(report: ReadReport, terminal: Terminal): void {
     ['age', report.ageMs === null ? 'unknown' : durationText(report.ageMs)],
     ['signed by', `${report.signers.length} of ${report.validators} validators: ${report.signers.join(' ')}`],
     ['served by', report.servedBy],
+    ...(report.hint === null ? [] : [['in the DHT', `at height ${report.hint.height}`] as const]),
     ['sequence', report.lastSeq],
     ...record,
   ]);

@@ -22,7 +22,7 @@ import type { Verifier } from './verification-pool.ts';
 const PUT_DEADLINE_MS = 10_000;
 
 /** The state key behind a DHT key. */
-function stateKeyOf(key: RecordKey): string {
+export function stateKeyOf(key: RecordKey): string {
   return key.kind === 'node' ? nodeKey(key.peerId) : VALIDATORS_KEY;
 }
 

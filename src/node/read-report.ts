@@ -24,6 +24,8 @@ export interface ReadReport {
   readonly trust: VerifiedRead['trust'];
   /** Peer id of whom the bytes came from, or `dht`. */
   readonly servedBy: string;
+  /** What was kept in the DHT, where it was looked for there; null: it was not needed. */
+  readonly hint: { readonly height: number; readonly lastSeq: number | null } | null;
 }
 
 export interface ReportContext {
@@ -54,5 +56,6 @@ export function readReport(read: VerifiedRead, servedBy: string, context: Report
     validators: validators.n,
     trust,
     servedBy,
+    hint: null,
   };
 }

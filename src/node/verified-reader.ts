@@ -2,7 +2,7 @@
  * Reading a record from other peers: they are asked in turn, each answer is checked by `verifyRead`, and one that does
  * not hold is a reason to ask the next peer, never a result. A running observer and a light reader share this.
  */
-import { CodedError, refuse, type Refusal, type Refused, type Result } from '../base/result.ts';
+import { CodedError, ok, refuse, type Refusal, type Refused, type Result } from '../base/result.ts';
 import type { Hash } from '../base/hash.ts';
 import type { ChainParameters } from '../ledger/parameters.ts';
 import type { TrustedChain } from '../ledger/trusted-chain.ts';
@@ -37,6 +37,12 @@ export interface VerifiedReadOptions {
   readonly timeoutMs: number;
 }
 
+/** What holds, as it is reported, and the bytes that prove it. */
+interface Held {
+  readonly bytes: Uint8Array;
+  readonly report: ReadReport;
+}
+
 export class VerifiedReader {
   readonly #options: VerifiedReaderOptions;
   readonly #seen = new Map<number, { readonly height: number; readonly blockId: Hash }>();
@@ -57,6 +63,44 @@ export class VerifiedReader {
     sources: readonly ReadSource[],
     options: VerifiedReadOptions,
   ): Promise<Result<ReadReport>> {
+    const held = await this.#firstThatHolds(peerId, sources, options, 0);
+    return held.ok ? ok(held.value.report) : held;
+  }
+
+  /**
+   * A record from where it is only kept, as in the DHT: a hint, which peers prove again at their heads. A head below the
+   * hint's height is no answer. When no peer proves it, the hint itself is the result, if its age will do.
+   *
+   * Refusals as `read`, and `behind-hint` where the only peers that answered are behind and the hint itself will not do.
+   *
+   * @param peers asked for once the hint is there: to look for it makes peers known
+   */
+  async readFromHint(
+    peerId: string,
+    hint: ReadSource,
+    peers: () => readonly ReadSource[],
+    options: VerifiedReadOptions,
+  ): Promise<Result<ReadReport>> {
+    const giveUpAtMs = this.#options.nowMs() + options.timeoutMs;
+    const kept = await this.#firstThatHolds(peerId, [hint], { ...options, maxAgeMs: undefined }, 0);
+    if (!kept.ok) return kept;
+    const { bytes, report } = kept.value;
+    const hintFacts = { height: report.height, lastSeq: report.lastSeq };
+    const timeoutMs = giveUpAtMs - this.#options.nowMs();
+    const proven = await this.#firstThatHolds(peerId, peers(), { ...options, timeoutMs }, report.height);
+    if (proven.ok) return ok({ ...proven.value.report, hint: hintFacts });
+    if (this.#stopped !== undefined) return this.#stopped;
+    const freshEnough = this.#verify(bytes, peerId, options.maxAgeMs);
+    if (freshEnough.ok) return ok({ ...report, hint: hintFacts });
+    return proven.refusal.code === 'peer-unreachable' ? freshEnough : proven;
+  }
+
+  async #firstThatHolds(
+    peerId: string,
+    sources: readonly ReadSource[],
+    options: VerifiedReadOptions,
+    minHeight: number,
+  ): Promise<Result<Held>> {
     const giveUpAtMs = this.#options.nowMs() + options.timeoutMs;
     let refusal: Refusal | undefined;
     let silence = 'no peer is known to ask';
@@ -66,15 +110,29 @@ export class VerifiedReader {
       if (leftMs <= 0) break;
       const answer = await ask(source, peerId, Math.min(leftMs, PEER_DEADLINE_MS));
       if (answer instanceof CodedError) {
-        silence = `${source.name}: ${answer.message}`;
+        silence = `${source.name}: ${answer.code}: ${answer.message}`;
         continue;
       }
-      const read = answer.ok ? this.#verify(answer.value, peerId, options.maxAgeMs) : answer;
-      if (read.ok) return { ok: true, value: this.#report(read.value, source.name) };
-      refusal = { ...read.refusal, details: { ...read.refusal.details, servedBy: source.name } };
+      const held = answer.ok ? this.#held(answer.value, peerId, source.name, options.maxAgeMs, minHeight) : answer;
+      if (held.ok) return held;
+      refusal = { ...held.refusal, details: { ...held.refusal.details, servedBy: source.name } };
     }
     if (refusal !== undefined) return { ok: false, refusal };
     return refuse('peer-unreachable', 'nobody answered the read; name another peer', { reason: silence });
+  }
+
+  #held(
+    bytes: Uint8Array,
+    peerId: string,
+    servedBy: string,
+    maxAgeMs: number | undefined,
+    minHeight: number,
+  ): Result<Held> {
+    const read = this.#verify(bytes, peerId, maxAgeMs);
+    if (!read.ok) return read;
+    const { height } = read.value;
+    if (height >= minHeight) return ok({ bytes, report: this.#report(read.value, servedBy) });
+    return refuse('behind-hint', 'the peer proves an older state than the one at hand', { height, minHeight });
   }
 
   #verify(bytes: Uint8Array, peerId: string, maxAgeMs: number | undefined): Result<VerifiedRead> {

@@ -95,6 +95,39 @@ describe('reading from peers', () => {
     });
   });
 
+  describe('from a hint', () => {
+    const old = (): ReadSource => {
+      const kept = answerOf(chain);
+      return { name: 'dht', ask: () => Promise.resolve(ok(kept)) };
+    };
+
+    test('takes what a peer proves at the same height or later', async () => {
+      const report = unwrap(await reader().readFromHint(PEER, old(), () => [silent, lying, honest], ANY_AGE));
+      expect(report).toMatchObject({ servedBy: 'honest', ageMs: 2_000, hint: { height: 1, lastSeq: 1 } });
+    });
+
+    test('is not taken back by a peer that is behind it', async () => {
+      const behind: ReadSource = { name: 'behind', ask: () => Promise.resolve(ok(answerOf(new SealedChain(), 4))) };
+      const read = await reader().readFromHint(PEER, old(), () => [behind], ANY_AGE);
+      expect(unwrap(read)).toMatchObject({ servedBy: 'dht', height: 1, ageMs: null });
+      const fresh = await reader().readFromHint(PEER, old(), () => [behind], { ...ANY_AGE, maxAgeMs: 5_000 });
+      expect(fresh).toMatchObject({ refusal: { code: 'behind-hint', details: { servedBy: 'behind' } } });
+    });
+
+    test('that does not hold is refused before any peer is asked', async () => {
+      const peers = (): never => {
+        throw new Error('no peer is needed');
+      };
+      const read = await reader().readFromHint(PEER, lying, peers, ANY_AGE);
+      expect(read).toMatchObject({ refusal: { details: { servedBy: 'lying' } } });
+    });
+
+    test('is refused for its unknown age when a greatest age was stated and nobody proves it', async () => {
+      const read = await reader().readFromHint(PEER, old(), () => [silent], { ...ANY_AGE, maxAgeMs: 1_000 });
+      expect(read).toMatchObject({ refusal: { code: 'age-unknown' } });
+    });
+  });
+
   test('a peer that sends no answer, or a refusal, is one that did not serve', async () => {
     const empty = peerSource({ peerId: 'empty' }, () => Promise.resolve(ok([])));
     expect(await reader().read(PEER, [empty], ANY_AGE)).toMatchObject({ refusal: { code: 'answer-invalid' } });

@@ -303,9 +303,9 @@ class Link {
         this.#scheduleDial(REDIAL_MAX_MS);
       }
     } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
       // An open connection on which no stream can be opened is dead, and would be chosen again.
-      if (error instanceof CodedError && error.code !== 'dial-failed')
-        await host.disconnect(this.peerId).catch(() => {});
+      if (error.code !== 'dial-failed') await host.disconnect(this.peerId).catch(() => {});
       this.#dialFailed();
     } finally {
       this.#dialling = false;

@@ -134,6 +134,13 @@ export class TestNetwork {
   }
 
   /** Asks these to stop. @throws when one does not end by itself, in time, with 0 */
+  /** `SIGSTOP` leaves a process with its connections open and silent, until `SIGCONT`. */
+  signal(name: string, signal: 'SIGSTOP' | 'SIGCONT'): void {
+    const { pid } = this.process(name);
+    if (pid === undefined) throw new Error(`${name} has no process`);
+    process.kill(pid, signal);
+  }
+
   async stop(...names: string[]): Promise<void> {
     const ends = await Promise.all(names.map((name) => this.process(name).stop()));
     for (const [index, end] of ends.entries()) {

@@ -6,6 +6,7 @@
  * none of these votes for a block whose certificate it has not verified.
  */
 import { bytes, codec, struct } from '../base/codec.ts';
+import type { Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import { decodeBlock, encodeBlock, MAX_BLOCK_BYTES } from '../ledger/block.ts';
 import {
@@ -38,6 +39,12 @@ export function decodeStoredBlock(chainId: string, storedBytes: Uint8Array): Res
   if (!block.ok) return block;
   const justify = checkJustifyDigest({ block: block.value, justify: parts.value.justify });
   return justify.ok ? ok({ block: block.value, justify: parts.value.justify }) : justify;
+}
+
+/** The parent's id, without a look at the block itself; undefined when the bytes are no stored block. */
+export function parentOfStored(storedBytes: Uint8Array): Hash | undefined {
+  const parts = storedCodec.decode(storedBytes);
+  return parts.ok ? parts.value.justify.vote.blockId : undefined;
 }
 
 /** The certificate beside the block is the one that its header names, and certifies its parent. */

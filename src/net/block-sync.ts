@@ -51,9 +51,12 @@ const BOUNDS = { maxRequestBytes: requestCodec.maxBytes, maxAnswerBytes: blocksC
 export interface BlockSource {
   head(): SyncHead;
   /** The encoded sealed block of this height, or undefined when it is not held. */
-  sealedAt(height: number): Promise<Uint8Array | undefined> | Uint8Array | undefined;
-  /** The encoded uncommitted block of this id with the certificate of its parent, or undefined. */
-  blockById(id: Hash): Promise<Uint8Array | undefined> | Uint8Array | undefined;
+  sealedAt(height: number): Uint8Array | undefined;
+  /**
+   * The encoded uncommitted blocks of these ids, each with the certificate of its parent, and of their ancestors: as
+   * many as the source thinks useful. What is not held is left out.
+   */
+  blocks(ids: readonly Hash[]): Iterable<Uint8Array>;
 }
 
 export interface BlockSyncServerOptions {
@@ -66,45 +69,45 @@ export interface BlockSyncServerOptions {
 export function blockSyncServer({ host, source, limits, onRefused }: BlockSyncServerOptions): ExchangeServer {
   const handler = async (_peer: string, bytes: Uint8Array): Promise<Result<Uint8Array>> => {
     const request = requestCodec.decode(bytes);
-    return request.ok ? { ok: true, value: await answer(source, request.value) } : request;
+    return request.ok ? { ok: true, value: answer(source, request.value) } : request;
   };
   return new ExchangeServer(host, BLOCK_SYNC_PROTOCOL, BOUNDS, handler, { limits, onRefused });
 }
 
-async function answer(source: BlockSource, request: SyncRequest): Promise<Uint8Array> {
+function answer(source: BlockSource, request: SyncRequest): Uint8Array {
   switch (request.kind) {
     case 'head':
       return headCodec.encode(source.head());
     case 'sealed': {
       const { fromHeight, maxBlocks } = request;
-      return blocksCodec.encode(await collect(maxBlocks, (i) => source.sealedAt(fromHeight + i), true));
+      return blocksCodec.encode(bounded(sealedFrom(source, fromHeight), maxBlocks));
     }
-    case 'blocks': {
-      const { ids } = request;
-      return blocksCodec.encode(await collect(ids.length, (i) => source.blockById(ids[i] as Hash), false));
-    }
+    case 'blocks':
+      return blocksCodec.encode(bounded(source.blocks(request.ids), MAX_SYNC_BLOCKS));
   }
 }
 
-/** Up to `count` items within the bound of an answer. A gap ends a range; of a list of ids, what is not held is left out. */
-async function collect(
-  count: number,
-  item: (index: number) => Promise<Uint8Array | undefined> | Uint8Array | undefined,
-  stopAtGap: boolean,
-): Promise<Uint8Array[]> {
-  const items: Uint8Array[] = [];
-  let total = 0;
-  for (let i = 0; i < count && total < MAX_SYNC_ANSWER_BYTES; i++) {
-    const found = await item(i);
-    if (found === undefined) {
-      if (stopAtGap) break;
-      continue;
-    }
-    if (items.length > 0 && total + found.length > MAX_SYNC_ANSWER_BYTES) break;
-    items.push(found);
-    total += found.length;
+/** Up to the server's own end. */
+function* sealedFrom(source: BlockSource, fromHeight: number): Generator<Uint8Array> {
+  for (let height = fromHeight; ; height++) {
+    const block = source.sealedAt(height);
+    if (block === undefined) return;
+    yield block;
   }
-  return items;
+}
+
+/** The first `maxBlocks` within the bound of an answer; at least one, if there is one. */
+function bounded(blocks: Iterable<Uint8Array>, maxBlocks: number): Uint8Array[] {
+  const taken: Uint8Array[] = [];
+  let total = 0;
+  if (maxBlocks === 0) return taken;
+  for (const block of blocks) {
+    if (taken.length > 0 && total + block.length > MAX_SYNC_ANSWER_BYTES) break;
+    taken.push(block);
+    total += block.length;
+    if (taken.length === maxBlocks) break;
+  }
+  return taken;
 }
 
 /** Asks one peer for blocks. Errors as `exchange`; undecodable answers throw `answer-invalid`. */
@@ -129,7 +132,7 @@ export class BlockSyncClient {
     return await this.#ask(from, { kind: 'sealed', fromHeight, maxBlocks }, blocksCodec, options);
   }
 
-  /** Encoded uncommitted blocks with these ids: those that the server holds, in the order asked. At most `MAX_SYNC_IDS`. */
+  /** Encoded uncommitted blocks: of these ids those that the server holds, and ancestors. At most `MAX_SYNC_IDS`. */
   async blocks(from: PeerTarget, ids: readonly Hash[], options: OpenOptions): Promise<Result<readonly Uint8Array[]>> {
     return await this.#ask(from, { kind: 'blocks', ids }, blocksCodec, options);
   }

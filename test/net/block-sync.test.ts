@@ -14,7 +14,7 @@ function source(blockBytes = 100): BlockSource {
   return {
     head: () => HEAD,
     sealedAt: (height) => (height <= 20 ? filled(blockBytes, height) : undefined),
-    blockById: async (id) => (id === ID ? filled(10, 99) : undefined),
+    blocks: (ids) => (ids.includes(ID) ? [filled(10, 99)] : []),
   };
 }
 
@@ -149,7 +149,9 @@ describe('block sync', () => {
   });
 
   it('gives up a server that does not answer, at the deadline', async () => {
-    const { client, from } = await serve({ ...source(), sealedAt: () => new Promise(() => {}) });
-    expect(await codeOf(client.sealed(from, 1, { deadlineMs: 100 }))).toBe('deadline-passed');
+    const [serving, asking] = (await startHosts(2)) as [Host, Host];
+    await serving.handle(BLOCK_SYNC_PROTOCOL, () => {});
+    const client = new BlockSyncClient(asking);
+    expect(await codeOf(client.sealed(targetOf(serving), 1, { deadlineMs: 100 }))).toBe('deadline-passed');
   });
 });

@@ -89,11 +89,7 @@ export class Admission {
     return checked.ok ? ok(sealed(decoded.value)) : checked;
   }
 
-  async #admit(
-    message: HotstuffMessage,
-    from: ValidatorIndex,
-    view: AdmissionView,
-  ): Promise<Result<AdmittedMessage>> {
+  async #admit(message: HotstuffMessage, from: ValidatorIndex, view: AdmissionView): Promise<Result<AdmittedMessage>> {
     const candidate = candidateOf(message, from, view);
     if (!candidate.ok) return candidate;
     const fulfilled = await this.#fulfil(candidate.value);

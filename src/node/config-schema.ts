@@ -36,7 +36,7 @@ const limits = z.strictObject({
   inboundConnectionsPerSecond: positive.default(100),
   /** Events in the mempool. */
   mempoolEvents: positive.default(16_384),
-  /** Messages waiting for the loop, from all validators. */
+  /** Messages of one validator that wait for the loop. */
   inboxMessages: positive.default(4_096),
   /** Bytes waiting to be sent to one validator. */
   outboxBytes: positive.default(16 * 1024 * 1024),

@@ -1,15 +1,12 @@
 /** What a validator and an observer have in common: everything below the engine. */
 import { sha256Hex } from '../base/hash.ts';
 import { ok, refuse, unwrap, type Result } from '../base/result.ts';
-import type { SignedEvent } from '../ledger/event.ts';
-import { parsePeerId } from '../ledger/identity.ts';
 import type { Genesis } from '../ledger/genesis.ts';
 import { BlockSyncClient } from '../net/block-sync.ts';
 import type { Host } from '../net/host.ts';
 import type { Logger } from '../observability/log.ts';
 import { genesisCertificate, type EpochContext, type VerifiedCertificate } from '../qc/certificate.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
-import { evidenceCodec, verifyEvidence } from '../qc/evidence.ts';
 import type { SignatureScheme } from '../qc/scheme.ts';
 import { makeValidatorSet } from '../qc/validator-set.ts';
 import { AddressBook } from './address-book.ts';
@@ -17,9 +14,11 @@ import { Admission } from './admit.ts';
 import { loadBlsKey } from './bls-key.ts';
 import type { NodeConfig } from './config.ts';
 import { EventVerifier } from './event-verifier.ts';
+import { checkEvidence } from './evidence-check.ts';
 import { loadIdentityKey, type IdentityKey } from './keys.ts';
 import { openLedger, type OpenLedger } from './open-ledger.ts';
-import { nativeVerifier, verifyNative } from './signature-native.ts';
+import { rememberingScheme } from './remembering-scheme.ts';
+import { verifyNative } from './signature-native.ts';
 import { VerificationPool } from './verification-pool.ts';
 
 /** An epoch's context whose genesis certificate is this program's own. */
@@ -61,6 +60,8 @@ export interface NetworkedCore extends NodeCore {
 const VERIFICATION_THREADS = 1;
 /** Events whose signatures were checked: several blocks' worth. */
 const MAX_REMEMBERED_EVENTS = 32_768;
+/** Certificates and head statements of others' answers to this node's own reads. */
+const MAX_REMEMBERED_SIGNATURES = 1024;
 const MAX_MESSAGES_UNDER_CHECK_PER_PEER = 64;
 
 /**
@@ -68,7 +69,8 @@ const MAX_MESSAGES_UNDER_CHECK_PER_PEER = 64;
  *   `bls-key-mismatch`, and those of the key files and of `openLedger`
  */
 export async function openCore(config: NodeConfig, genesis: Genesis, log: Logger): Promise<NodeCore> {
-  const { scheme, warning } = await loadDefaultScheme();
+  const { scheme: loaded, warning } = await loadDefaultScheme();
+  const scheme = rememberingScheme(loaded, MAX_REMEMBERED_SIGNATURES);
   if (warning !== null) log.warn(warning);
   const identity = await loadIdentityKey(config);
   const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
@@ -86,7 +88,7 @@ export async function openCore(config: NodeConfig, genesis: Genesis, log: Logger
   const events = new EventVerifier({
     chainId,
     verifySignature: verifyNative,
-    checkEvidence: (event) => Promise.resolve(checkEvidence(event, context, scheme)),
+    checkEvidence: (event) => checkEvidence(event, validators, pool),
     maxRemembered: MAX_REMEMBERED_EVENTS,
   });
   const admission = new Admission({
@@ -107,7 +109,10 @@ export function withNetwork(core: NodeCore, host: Host): NetworkedCore {
 }
 
 /** Where to find a validator now. */
-export function validatorTarget(core: NodeCore, index: number): { readonly peerId: string; readonly multiaddrs: readonly string[] } {
+export function validatorTarget(
+  core: NodeCore,
+  index: number,
+): { readonly peerId: string; readonly multiaddrs: readonly string[] } {
   const { peerId } = core.context.validators.member(index);
   return { peerId, multiaddrs: core.addresses.of(peerId) };
 }
@@ -122,31 +127,19 @@ function seatOf(
   if (config.blsKeyFile === null || blsSecretKey === null || blsPublicKey === null) return ok(null);
   const index = validators.indexOf(peerId);
   if (index === undefined) {
-    return refuse('not-in-validator-set', 'the identity key is of no validator of the genesis; start as an observer (no blsKeyFile)', {
-      peerId,
-    });
+    return refuse(
+      'not-in-validator-set',
+      'the identity key is of no validator of the genesis; start as an observer (no blsKeyFile)',
+      {
+        peerId,
+      },
+    );
   }
   const registered = validators.member(index).blsPublicKey;
   if (Buffer.compare(registered, blsPublicKey) !== 0) {
-    return refuse('bls-key-mismatch', 'the BLS key is not the one that the genesis registers for this validator', { peerId });
-  }
-  return ok({ index, blsKeyFile: config.blsKeyFile, blsSecretKey });
-}
-
-/** Evidence costs two pairings, and there is at most one piece a validator and epoch: it may be checked in place. */
-function checkEvidence(event: SignedEvent, context: EpochContext, scheme: SignatureScheme): Result<void> {
-  if (event.event.type !== 'evidenceRecorded') return ok(undefined);
-  const { epoch, evidence, offender } = event.event;
-  const decoded = evidenceCodec.decode(new Uint8Array(Buffer.from(evidence, 'base64')));
-  if (!decoded.ok) return decoded;
-  if (decoded.value.epoch !== epoch || context.validators.indexOf(offender) !== decoded.value.offender) {
-    return refuse('evidence-mismatch', 'the evidence is of another validator or epoch than the event says', {
-      epoch,
-      offender,
+    return refuse('bls-key-mismatch', 'the BLS key is not the one that the genesis registers for this validator', {
+      peerId,
     });
   }
-  return verifyEvidence(decoded.value, context, scheme, (peerId, message, signature) => {
-    const identity = parsePeerId(peerId);
-    return identity.ok && nativeVerifier.verify(identity.value, message, signature);
-  });
+  return ok({ index, blsKeyFile: config.blsKeyFile, blsSecretKey });
 }

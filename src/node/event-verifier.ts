@@ -9,6 +9,7 @@ import { LRUCache } from 'lru-cache';
 import { sha256Hex, type Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import { eventSigningBytes, type SignedEvent } from '../ledger/event.ts';
+import type { EvidenceRecordedEvent } from '../ledger/event-schema.ts';
 import type { Identity } from '../ledger/identity.ts';
 import { verifiedEvent, type VerifiedEvent } from '../ledger/verified-event.ts';
 
@@ -17,7 +18,7 @@ export interface EventVerifierOptions {
   /** The signature predicate, asynchronous and off the main thread. */
   readonly verifySignature: (identity: Identity, message: Uint8Array, signature: Uint8Array) => Promise<boolean>;
   /** Checks what an `evidenceRecorded` event carries; called for those only. */
-  readonly checkEvidence: (event: SignedEvent) => Promise<Result<void>>;
+  readonly checkEvidence: (event: EvidenceRecordedEvent) => Promise<Result<void>>;
   /** Checked events to remember. */
   readonly maxRemembered: number;
 }
@@ -66,7 +67,7 @@ export class EventVerifier {
       });
     }
     if (event.event.type === 'evidenceRecorded') {
-      const evidence = await this.#options.checkEvidence(event);
+      const evidence = await this.#options.checkEvidence(event.event);
       if (!evidence.ok) return evidence;
     }
     const verified = verifiedEvent(event, 'signature-checked');

@@ -34,7 +34,10 @@ export class Fetching {
   async perform({ request, what, from }: Fetch): Promise<void> {
     let last: Refusal = { code: 'fetch-unserved', message: 'nobody was there to ask', details: {} };
     for (const server of from) {
-      const answer = what.kind === 'blocks' ? await this.#blocks(server, what.ids, request) : await this.#sealed(server, what.fromHeight);
+      const answer =
+        what.kind === 'blocks'
+          ? await this.#blocks(server, what.ids, request)
+          : await this.#sealed(server, what.fromHeight);
       if (answer.ok) return;
       last = answer.refusal;
       this.#options.onRefused(server, last);

@@ -7,7 +7,12 @@
  */
 import { rm, stat } from 'node:fs/promises';
 import { refuse, type Refusal } from '../base/result.ts';
-import { decodeSafetyRecord, encodeSafetyRecord, firstSafetyRecord, type SafetyRecord } from '../hotstuff/safety-record.ts';
+import {
+  decodeSafetyRecord,
+  encodeSafetyRecord,
+  firstSafetyRecord,
+  type SafetyRecord,
+} from '../hotstuff/safety-record.ts';
 import { safetyRecordOps } from '../ledger/block-log.ts';
 import type { VerifiedCertificate } from '../qc/certificate.ts';
 import { neverSignedMark } from './bls-key.ts';

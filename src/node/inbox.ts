@@ -1,39 +1,55 @@
 /**
  * What waits for the loop, first come first served. Each validator has its own share for messages, so that a flood by
- * one costs the others nothing. Everything else answers this node's own requests or comes from queues with bounds of
- * their own (submissions, sync), and is always taken.
+ * one costs the others nothing, and submitted events have a bound in all. Everything else answers this node's own
+ * requests, one answer a request, and is always taken.
  */
 import type { Input, ValidatorIndex } from '../consensus/engine.ts';
 
+export interface InboxBounds {
+  /** Messages of one validator. */
+  readonly maxMessagesPerPeer: number;
+  readonly maxEvents: number;
+}
+
 export class Inbox<M, R> {
-  readonly #maxPerPeer: number;
-  readonly #perPeer = new Map<ValidatorIndex, number>();
+  readonly #bounds: InboxBounds;
+  readonly #messages = new Map<ValidatorIndex, number>();
+  #events = 0;
   #waiting: Input<M, R>[] = [];
 
-  constructor(maxPerPeer: number) {
-    this.#maxPerPeer = maxPerPeer;
+  constructor(bounds: InboxBounds) {
+    this.#bounds = bounds;
   }
 
   get size(): number {
     return this.#waiting.length;
   }
 
+  /** @returns false when there is no room: the input is dropped, as the network may drop it */
   offer(input: Input<M, R>): boolean {
-    if (input.kind === 'received') {
-      const share = this.#perPeer.get(input.from) ?? 0;
-      if (share >= this.#maxPerPeer) return false;
-      this.#perPeer.set(input.from, share + 1);
-    }
-    this.#waiting.push(input);
+    const { maxEvents, maxMessagesPerPeer } = this.#bounds;
+    if (input.kind === 'received' && (this.#messages.get(input.from) ?? 0) >= maxMessagesPerPeer) return false;
+    // A batch larger than the bound gets in alone: it was bounded where it came in.
+    if (input.kind === 'submitted' && this.#events > 0 && this.#events + input.events.length > maxEvents) return false;
+    this.put(input);
     return true;
+  }
+
+  /** Takes it whatever else waits: a turn's own messages, as many as it makes. */
+  put(input: Input<M, R>): void {
+    this.#count(input, 1);
+    this.#waiting.push(input);
   }
 
   take(most: number): readonly Input<M, R>[] {
     const taken = this.#waiting.slice(0, most);
     this.#waiting = this.#waiting.slice(most);
-    for (const input of taken) {
-      if (input.kind === 'received') this.#perPeer.set(input.from, (this.#perPeer.get(input.from) as number) - 1);
-    }
+    for (const input of taken) this.#count(input, -1);
     return taken;
+  }
+
+  #count(input: Input<M, R>, step: 1 | -1): void {
+    if (input.kind === 'received') this.#messages.set(input.from, (this.#messages.get(input.from) ?? 0) + step);
+    if (input.kind === 'submitted') this.#events += step * input.events.length;
   }
 }

@@ -6,7 +6,7 @@ import { assert } from '../base/assert.ts';
 import type { CommittedBlock, Effect, Engine, Input, ValidatorIndex } from '../consensus/engine.ts';
 import type { VerifiedEvent } from '../ledger/verified-event.ts';
 import type { Store } from '../store/store.ts';
-import { Inbox } from './inbox.ts';
+import { Inbox, type InboxBounds } from './inbox.ts';
 import { planTurn, type Dispatch, type Turn } from './turn.ts';
 
 /** The keys of this node. They stay outside the engine: it asks for a ballot to be cast. */
@@ -56,8 +56,7 @@ export interface LoopOptions<M, J, R, O> {
   readonly validators: number;
   /** This node's index; null for an observer. */
   readonly self: ValidatorIndex | null;
-  /** Messages of one validator that may wait. */
-  readonly maxWaitingPerPeer: number;
+  readonly inbox: InboxBounds;
 }
 
 /** Inputs of one turn: bounds the batch on disk and the time until a vote leaves. */
@@ -70,10 +69,10 @@ export class Loop<M, J, R, O> {
 
   constructor(options: LoopOptions<M, J, R, O>) {
     this.#options = options;
-    this.#inbox = new Inbox(options.maxWaitingPerPeer);
+    this.#inbox = new Inbox(options.inbox);
   }
 
-  /** @returns false when this sender's share of the inbox is full: the input is dropped, as the network may drop it */
+  /** @returns false when the inbox has no room: the input is dropped, as the network may drop it */
   offer(input: Input<M, R>): boolean {
     return this.#inbox.offer(input);
   }
@@ -103,18 +102,24 @@ export class Loop<M, J, R, O> {
 
   async #perform(turn: Turn<O, J>): Promise<void> {
     const { outlets, store } = this.#options;
-    const durable = turn.operations.length > 0 ? store.batch(turn.operations, { sync: true }) : undefined;
-    // Signing needs no disk, so it runs while the batch is written; a signature leaves only after the batch is durable.
-    const messages = turn.dispatches.map((dispatch) => this.#signed(dispatch));
-    await durable;
-    if (turn.commits.length > 0) outlets.committed(turn.commits);
-    for (const [index, dispatch] of turn.dispatches.entries()) this.#send(messages[index] as O, dispatch.to);
-    if (turn.forwards.length > 0) outlets.forward(turn.forwards);
+    const durable = turn.operations.length > 0 ? store.batch(turn.operations, { sync: true }) : Promise.resolve();
+    // All of this needs no disk, so it runs while the batch is written; a signature leaves once the batch is durable.
     for (const job of turn.jobs) outlets.verify(job);
     for (const fetch of turn.fetches) outlets.fetch(fetch);
+    const [messages] = await Promise.all([this.#signAll(turn.dispatches), durable]);
+    for (const [index, dispatch] of turn.dispatches.entries()) this.#send(messages[index] as O, dispatch.to);
+    if (turn.forwards.length > 0) outlets.forward(turn.forwards);
+    // What was sent leaves at the end of this tick: now, before the work that a commit makes.
+    await Promise.resolve();
+    if (turn.commits.length > 0) outlets.committed(turn.commits);
     for (const rejected of turn.rejected) outlets.rejected(rejected);
     for (const refused of turn.refused) outlets.refused(refused);
     for (const evidence of turn.evidence) outlets.evidence(evidence);
+  }
+
+  /** Asynchronous in form only: so that a failure to sign does not leave the batch's own failure unheard. */
+  async #signAll(dispatches: readonly Dispatch<O>[]): Promise<readonly O[]> {
+    return dispatches.map((dispatch) => this.#signed(dispatch));
   }
 
   #signed(dispatch: Dispatch<O>): O {
@@ -129,8 +134,7 @@ export class Loop<M, J, R, O> {
     let frame: Uint8Array | undefined;
     for (const recipient of recipients) {
       if (recipient === self) {
-        const taken = this.#inbox.offer({ kind: 'received', from: self, message: wire.admitOwn(message) });
-        assert(taken, 'a node keeps room for its own messages');
+        this.#inbox.put({ kind: 'received', from: self, message: wire.admitOwn(message) });
       } else {
         frame ??= wire.encode(message);
         outlets.send(recipient, frame, message);

@@ -1,9 +1,9 @@
 /** What a running node says of itself. */
+import type { Consensus } from './consensus.ts';
 import type { NetworkedCore } from './core.ts';
 import { PROGRAM_VERSION } from './program-version.ts';
 import type { ProjectionStatus } from '../projections/projector.ts';
 import type { ComponentHealth, NodeStatus } from './status.ts';
-import type { Consensus } from './validator.ts';
 
 export interface StatusFacts {
   readonly startedAtMs: number;

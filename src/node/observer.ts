@@ -1,14 +1,14 @@
 /** An observer: the follower engine in the same loop. It executes what validators sealed, and never votes. */
 import { assert } from '../base/assert.ts';
-import { CodedError, refuse, type Refusal } from '../base/result.ts';
-import type { Input, VerifiedSealedBlock } from '../consensus/engine.ts';
+import { refuse, type Refusal } from '../base/result.ts';
+import type { CommittedBlock, Input } from '../consensus/engine.ts';
 import { Follower } from '../consensus/follower.ts';
+import type { Consensus, ConsensusOutlets } from './consensus.ts';
 import { validatorTarget, type NetworkedCore } from './core.ts';
 import { fetchSealed } from './fetching.ts';
 import { Loop } from './loop.ts';
 import { Runner } from './runner.ts';
 import type { Turn } from './turn.ts';
-import type { Consensus, ConsensusOutlets } from './validator.ts';
 
 /** An idle network says nothing; a block whose announcement was lost is found this late at most. */
 const POLL_MS = 15_000;
@@ -25,6 +25,7 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
     pollMs: POLL_MS,
     fetchTimeoutMs: FETCH_TIMEOUT_MS,
   });
+  let stopped = false;
   const loop = new Loop<never, never, never, never>({
     engine: follower,
     store: ledger.store,
@@ -36,7 +37,7 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
       evidence: never,
       forward: never,
       rejected: never,
-      committed(blocks) {
+      committed(blocks: readonly CommittedBlock[]) {
         const last = blocks.at(-1);
         assert(last !== undefined, 'a commit has blocks');
         ledger.machine.settled(last.block.header.height);
@@ -44,7 +45,7 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
       },
       fetch(request) {
         fetching(core, request, offer).catch((error: unknown) => {
-          if (!(error instanceof CodedError && error.code === 'verification-closed')) outlets.fatal(error);
+          if (!stopped) outlets.fatal(error);
         });
       },
       refused({ refusal }) {
@@ -54,7 +55,7 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
     nowMs,
     validators: 0,
     self: null,
-    maxWaitingPerPeer: 0,
+    inbox: { maxMessagesPerPeer: 0, maxEvents: 0 },
   });
   const runner = new Runner(loop, nowMs, outlets.fatal);
   const offer = (input: Input<never, never>): void => {
@@ -68,7 +69,10 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
       offer({ kind: 'sealed', blocks });
     },
     connectedValidators: () => context.validators.members.filter(({ peerId }) => core.host.isConnected(peerId)).length,
-    stop: () => runner.stop(),
+    stop() {
+      stopped = true;
+      return runner.stop();
+    },
   };
 }
 
@@ -86,7 +90,7 @@ async function fetching(
     const server = validatorTarget(core, (first + step) % n);
     const blocks = await fetchSealed(core.sync, core.admission, server, what.fromHeight);
     if (blocks.ok) {
-      offer({ kind: 'sealed', blocks: blocks.value satisfies readonly VerifiedSealedBlock[] });
+      offer({ kind: 'sealed', blocks: blocks.value });
       return;
     }
     last = blocks.refusal;

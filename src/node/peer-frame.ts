@@ -17,7 +17,10 @@ const EVENTS_TAG = 1;
 /** Events in one frame; a burst is split. */
 export const MAX_EVENTS_PER_FRAME = 256;
 
-const eventsCodec = codec(list(bytes(MAX_EVENT_BYTES), MAX_EVENTS_PER_FRAME), MAX_EVENTS_PER_FRAME * (MAX_EVENT_BYTES + 8));
+const eventsCodec = codec(
+  list(bytes(MAX_EVENT_BYTES), MAX_EVENTS_PER_FRAME),
+  MAX_EVENTS_PER_FRAME * (MAX_EVENT_BYTES + 8),
+);
 
 export function messageFrame(message: Uint8Array): Uint8Array {
   return concatBytes(Uint8Array.of(MESSAGE_TAG), message);

@@ -1,55 +1,59 @@
 /** Composition of a running node: what exists, in which order it starts, and in which order it stops. */
 import { mkdir } from 'node:fs/promises';
-import { CodedError, unwrap, type Result } from '../base/result.ts';
+import { setImmediate } from 'node:timers/promises';
 import type { CommittedBlock } from '../consensus/engine.ts';
-import { trustGenesis } from '../ledger/trusted-chain.ts';
 import { blockSyncServer } from '../net/block-sync.ts';
 import { createHost, type Host } from '../net/host.ts';
-import { read, readServer } from '../net/read.ts';
+import type { Logger } from '../observability/log.ts';
 import { CATALOG } from '../projections/catalog.ts';
 import { Projector } from '../projections/projector.ts';
-import type { Logger } from '../observability/log.ts';
 import { writeAddressFile } from './address-book.ts';
+import { blockSource } from './block-source.ts';
 import type { NodeConfig } from './config.ts';
-import { openCore, validatorTarget, withNetwork, type NetworkedCore, type NodeCore } from './core.ts';
+import type { Consensus } from './consensus.ts';
+import { openCore, withNetwork, type NetworkedCore, type NodeCore } from './core.ts';
 import { DhtService, dhtRules } from './dht-service.ts';
 import { readGenesisFile } from './genesis-file.ts';
 import { GossipService, gossipRules } from './gossip-service.ts';
-import { HeadStatements } from './head-statements.ts';
-import { asked } from './fetching.ts';
-import { startObserver } from './observer.ts';
-import { ReadService } from './read-service.ts';
 import { nodeStatus } from './node-status.ts';
+import { startObserver } from './observer.ts';
+import { OwnReads } from './own-reads.ts';
+import { readServiceOf, startReadServer } from './read-server.ts';
+import type { ReadService } from './read-service.ts';
 import type { CommitNotice, ReadOptions, RunningNode } from './status.ts';
 import { startSubmissionServer } from './submission-service.ts';
-import { startValidator, type Consensus } from './validator.ts';
-import { peerSource, VerifiedReader, type ReadSource } from './verified-reader.ts';
+import { startValidator } from './validator.ts';
 
-const READ_TIMEOUT_MS = 10_000;
-const ASK_STATEMENT_DEADLINE_MS = 2_000;
+const DIAL_INTERVAL_MS = 5_000;
+const DIAL_DEADLINE_MS = 5_000;
 
-/** @throws CodedError of the configuration, the keys, the genesis and the data directory */
+/** @throws CodedError of the configuration, the keys, the genesis, the data directory and the host */
 export async function startNode(config: NodeConfig, log: Logger): Promise<RunningNode> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const genesis = await readGenesisFile(config.genesis);
   const core = await openCore(config, genesis, log);
   let host: Host | undefined;
+  let node: Node | undefined;
   try {
     host = await hostOf(core);
-    const node = new Node(withNetwork(core, host), await projectorOf(core));
+    await writeAddressFile(config.addressFile, {
+      peerId: host.peerId,
+      pid: process.pid,
+      addresses: [...host.addresses()],
+    });
+    node = new Node(withNetwork(core, host), await projectorOf(core));
     await node.start();
     return node;
   } catch (error) {
-    await host?.stop();
-    await core.pool.close();
-    await core.ledger.store.close();
+    if (node !== undefined) await node.stop();
+    else await closeCore(core, host);
     throw error;
   }
 }
 
-async function hostOf(core: NodeCore): Promise<Host> {
+function hostOf(core: NodeCore): Promise<Host> {
   const { config, context, identity } = core;
-  const host = await createHost({
+  return createHost({
     identity: { kind: 'protobuf', bytes: identity.protobuf },
     listen: config.listen,
     announce: config.announce,
@@ -61,12 +65,6 @@ async function hostOf(core: NodeCore): Promise<Host> {
       inboundPerSecondPerAddress: config.limits.inboundConnectionsPerSecond,
     },
   });
-  await writeAddressFile(config.addressFile, {
-    peerId: identity.peerId,
-    pid: process.pid,
-    addresses: [...host.addresses()],
-  });
-  return host;
 }
 
 function projectorOf({ ledger, log }: NodeCore): Promise<Projector> {
@@ -80,20 +78,29 @@ function projectorOf({ ledger, log }: NodeCore): Promise<Projector> {
   });
 }
 
+/** What everything else stands on, so it goes last. */
+async function closeCore(core: NodeCore, host: Host | undefined): Promise<void> {
+  await host?.stop();
+  await core.pool.close();
+  await core.ledger.store.close();
+}
+
 class Node implements RunningNode {
   readonly failed: Promise<never>;
   readonly #core: NetworkedCore;
   readonly #reads: ReadService;
-  readonly #reader: VerifiedReader;
+  readonly #ownReads: OwnReads;
   readonly #gossip: GossipService;
   readonly #dht: DhtService;
   readonly #projections: Projector;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
   readonly #startedAtMs: number;
   readonly #fail: (error: unknown) => void;
-  readonly #closers: (() => Promise<void> | void)[] = [];
+  /** Of the servers, in the order in which they started. */
+  readonly #closers: (() => Promise<void>)[] = [];
   #consensus: Consensus | null = null;
   #dialTimer: NodeJS.Timeout | null = null;
+  #stopping: Promise<void> | null = null;
   #commits = 0;
   #eventsCommitted = 0;
 
@@ -105,19 +112,14 @@ class Node implements RunningNode {
     this.#fail = reject;
     // Whoever runs the node awaits it; until then a failure must not count as unhandled.
     promise.catch(() => undefined);
-    this.#reads = new ReadService(core.ledger, headStatements(core));
-    this.#reader = new VerifiedReader({
-      trusted: unwrap(trustGenesis(core.genesis, core.scheme)),
-      parameters: core.genesis.parameters,
-      scheme: core.scheme,
-      nowMs: core.nowMs,
-    });
+    this.#reads = readServiceOf(core);
     this.#gossip = new GossipService({
       core,
       host: core.host,
       onBlock: (block) => this.#consensus?.offerSealed([block]),
     });
     this.#dht = new DhtService(core, core.host, this.#reads, core.seat !== null);
+    this.#ownReads = new OwnReads(core, this.#dht);
     this.#projections = projections;
   }
 
@@ -127,20 +129,16 @@ class Node implements RunningNode {
 
   async start(): Promise<void> {
     const core = this.#core;
+    const { context, host, ledger, seat } = core;
     const outlets = { committed: this.#committed, fatal: this.#fatal };
     this.#projections.offer([]);
-    const blocks = blockSyncServer({ host: core.host, source: blockSource(core) });
-    const reads = readServer({ host: core.host, handler: this.#reads.handle });
-    await Promise.all([blocks.start(), reads.start()]);
-    this.#closers.push(
-      () => blocks.stop(),
-      () => reads.stop(),
-    );
-    this.#consensus =
-      core.seat === null ? startObserver(core, outlets) : await startValidator(core, core.seat, outlets);
-    if (this.#consensus.submissions !== null) {
-      this.#closers.push(await startSubmissionServer(core, this.#consensus.submissions));
-    }
+    const blocks = blockSyncServer({ host, source: blockSource(ledger.log, context.validators.epoch) });
+    await blocks.start();
+    this.#closers.push(() => blocks.stop());
+    this.#closers.push(await startReadServer(core, this.#reads));
+    this.#consensus = seat === null ? startObserver(core, outlets) : await startValidator(core, seat, outlets);
+    const { submissions } = this.#consensus;
+    if (submissions !== null) this.#closers.push(await startSubmissionServer(core, submissions));
     this.#gossip.start();
     this.#dht.start();
     this.#keepConnected();
@@ -156,9 +154,8 @@ class Node implements RunningNode {
     });
   }
 
-  read(peerId: string, { from, maxAgeMs }: ReadOptions): ReturnType<RunningNode['read']> {
-    const sources = from === undefined ? this.#sources() : [this.#sourceAt(from)];
-    return this.#reader.read(peerId, sources, { maxAgeMs, timeoutMs: READ_TIMEOUT_MS });
+  read(peerId: string, options: ReadOptions): ReturnType<RunningNode['read']> {
+    return this.#ownReads.read(peerId, options);
   }
 
   onCommit(listener: (notice: CommitNotice) => void): () => void {
@@ -166,16 +163,25 @@ class Node implements RunningNode {
     return () => this.#listeners.delete(listener);
   }
 
-  async stop(): Promise<void> {
-    if (this.#dialTimer !== null) clearInterval(this.#dialTimer);
-    this.#dht.stop();
-    this.#gossip.stop();
-    for (const close of this.#closers.reverse()) await close();
-    await this.#consensus?.stop();
-    await this.#projections.close();
-    await this.#core.host.stop();
-    await this.#core.pool.close();
-    await this.#core.ledger.store.close();
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** From the outside in. The store is closed whatever goes wrong before. */
+  async #stop(): Promise<void> {
+    try {
+      if (this.#dialTimer !== null) clearInterval(this.#dialTimer);
+      this.#dht.stop();
+      this.#gossip.stop();
+      this.#consensus?.submissions?.close();
+      await setImmediate(); // the answers that this made leave before their streams end
+      for (const close of this.#closers.reverse()) await close();
+      await this.#consensus?.stop();
+      await this.#projections.close();
+    } finally {
+      await closeCore(this.#core, this.#core.host);
+    }
   }
 
   #running(): Consensus {
@@ -208,85 +214,19 @@ class Node implements RunningNode {
 
   /** Validators keep streams among themselves; an observer needs connections to hear gossip and to ask. */
   #keepConnected(): void {
-    const { addresses, host, identity } = this.#core;
+    const { addresses, host, identity, log } = this.#core;
     const connect = (): void => {
       for (const peerId of addresses.peers()) {
         if (peerId === identity.peerId || host.isConnected(peerId)) continue;
-        host.connect({ peerId, multiaddrs: addresses.of(peerId) }, { deadlineMs: 5_000 }).catch((error: unknown) => {
-          this.#core.log.debug({ peerId, err: error }, 'not connected');
+        const target = { peerId, multiaddrs: addresses.of(peerId) };
+        host.connect(target, { deadlineMs: DIAL_DEADLINE_MS }).catch((error: unknown) => {
+          log.debug({ peerId, err: error }, 'not connected');
         });
       }
     };
     connect();
     this.#dialTimer = setInterval(connect, DIAL_INTERVAL_MS);
   }
-
-  #sources(): readonly ReadSource[] {
-    const { context, identity } = this.#core;
-    const validators = context.validators.members
-      .map((_, index) => validatorTarget(this.#core, index))
-      .filter(({ peerId }) => peerId !== identity.peerId);
-    return [...validators.map((target) => this.#peerSource(target)), this.#dhtSource()];
-  }
-
-  #peerSource(target: { readonly peerId: string; readonly multiaddrs: readonly string[] }): ReadSource {
-    return peerSource(target, (to, peerId, deadlineMs) =>
-      read(this.#core.host, to, { kind: 'records', peerIds: [peerId], withAge: true }, { deadlineMs }),
-    );
-  }
-
-  #sourceAt(address: string): ReadSource {
-    const peerId = /\/p2p\/([^/]+)$/.exec(address)?.[1] ?? '';
-    return this.#peerSource({ peerId, multiaddrs: [address] });
-  }
-
-  #dhtSource(): ReadSource {
-    return {
-      name: 'dht',
-      ask: async (peerId, deadlineMs): Promise<Result<Uint8Array>> => {
-        const found = await this.#dht.find(peerId, deadlineMs);
-        if (found !== undefined) return { ok: true, value: found.value };
-        throw new CodedError({ code: 'record-not-found', message: 'the DHT has no record', details: { peerId } });
-      },
-    };
-  }
-}
-
-const DIAL_INTERVAL_MS = 5_000;
-
-function headStatements(core: NetworkedCore): HeadStatements {
-  const { context, host, ledger, nowMs, pool, scheme, seat } = core;
-  return new HeadStatements({
-    context,
-    nowMs,
-    verifier: pool,
-    signer:
-      seat === null
-        ? null
-        : { index: seat.index, sign: (preimage) => scheme.sign(seat.blsSecretKey, preimage) },
-    head: () => ledger.log.head(),
-    ask: async (index) => {
-      const target = validatorTarget(core, index);
-      const answer = await asked(read(host, target, { kind: 'headStatements' }, { deadlineMs: ASK_STATEMENT_DEADLINE_MS }));
-      if (!answer.ok) return answer;
-      const [statement] = answer.value;
-      return statement === undefined
-        ? { ok: false, refusal: { code: 'answer-invalid', message: 'the validator sent no statement', details: {} } }
-        : { ok: true, value: statement };
-    },
-  });
-}
-
-function blockSource({ ledger, context }: NetworkedCore): Parameters<typeof blockSyncServer>[0]['source'] {
-  return {
-    head() {
-      const { blockId, height } = ledger.log.head();
-      return { epoch: context.validators.epoch, height, blockId };
-    },
-    // Genesis is not served: whoever asks has it, and its seal proves nothing.
-    sealedAt: (height) => (height === 0 ? undefined : ledger.log.sealedBytesAt(height)),
-    blockById: (id) => ledger.log.uncommittedBytes(id),
-  };
 }
 
 function noticeOf({ block }: CommittedBlock): CommitNotice {

@@ -7,7 +7,10 @@ import type { NetworkedCore } from './core.ts';
 import type { Acknowledged, Submissions } from './submissions.ts';
 
 /** @returns how to close it */
-export async function startSubmissionServer(core: NetworkedCore, submissions: Submissions): Promise<() => Promise<void>> {
+export async function startSubmissionServer(
+  core: NetworkedCore,
+  submissions: Submissions,
+): Promise<() => Promise<void>> {
   const { config, context, host, log } = core;
   const { eventsPerSecond, eventsPerSecondPerPeer, waitingEvents } = config.submission;
   const server = new SubmissionServer({

@@ -4,7 +4,8 @@
  * Order matters: a duplicate is answered as the committed event was before its time is judged, so that a sender whose
  * acknowledgement was lost can always ask again. Acknowledged means committed and durable on this validator.
  */
-import { ok, refuse, type Refusal, type Result } from '../base/result.ts';
+import { assert } from '../base/assert.ts';
+import { ok, refuse, type Refusal, type Refused, type Result } from '../base/result.ts';
 import type { Hash } from '../base/hash.ts';
 import type { CommittedBlock } from '../consensus/engine.ts';
 import { checkSubmitterClock } from '../ledger/admission-time.ts';
@@ -27,25 +28,26 @@ export type SubmissionPolicy =
   | { readonly kind: 'staked' };
 
 export interface SubmissionsOptions {
-  readonly verifier: EventVerifier;
-  /** The committed state. */
-  readonly state: StateReader;
+  readonly verifier: Pick<EventVerifier, 'verify'>;
+  /** The committed state as it is on disk: what is answered from it cannot be lost any more. */
+  readonly durableState: StateReader;
   readonly policy: SubmissionPolicy;
   /** Submissions that may wait for their commit. */
   readonly maxWaiting: number;
-  /** How long a submission waits for its commit before it is answered `no-quorum` or `not-committed-yet`. */
+  /** How long each waits for its commit before it is answered `no-quorum` or `not-committed-yet`. */
   readonly maxWaitMs: number;
   readonly nowMs: () => number;
   /** Whether this node and the validators it is connected to are a quorum. */
   readonly quorumReachable: () => boolean;
-  /** Hands verified events to the engine and to the other validators. */
-  readonly admit: (event: VerifiedEvent) => void;
+  /** Hands a verified event to the engine and to the other validators. Refusal: `busy`. */
+  readonly admit: (event: VerifiedEvent) => Result<void>;
 }
 
 /** What a refused submitter is told to wait before it sends the same event again. */
-const RETRY_AFTER_MS = 1_000;
+export const RETRY_AFTER_MS = 1_000;
 
 interface Waiter {
+  readonly event: Hash;
   readonly deadlineMs: number;
   readonly answer: (answer: Result<Acknowledged>) => void;
 }
@@ -53,25 +55,27 @@ interface Waiter {
 export class Submissions {
   readonly #options: SubmissionsOptions;
   /** In order of arrival, hence of deadline. */
-  readonly #waiting = new Map<Hash, Waiter[]>();
-  #waiters = 0;
+  readonly #waiters = new Set<Waiter>();
+  readonly #byEvent = new Map<Hash, Waiter[]>();
   #underCheck = 0;
   #timer: NodeJS.Timeout | null = null;
+  #closed = false;
 
   constructor(options: SubmissionsOptions) {
     this.#options = options;
   }
 
   get waiting(): number {
-    return this.#waiters + this.#underCheck;
+    return this.#waiters.size + this.#underCheck;
   }
 
   /**
-   * Resolves when the event is committed (or, where asked, in the mempool), or refused. Refusals: `superseded`, `sequence-conflict`, `clock-skew`,
-   * `not-allowed`, `not-staked`, `busy`, `no-quorum`, `signature-invalid`, `not-committed-yet`, and every refusal of
-   * `applyEvent`.
+   * Resolves when the event is committed (or, where asked, handed to consensus), or refused. Refusals: `superseded`,
+   * `sequence-conflict`, `clock-skew` and the others of `checkSubmitterClock`, `not-allowed`, `not-staked`, `busy`,
+   * `no-quorum`, `not-committed-yet`, `stopping`, those of the event verifier, and every final refusal of `applyEvent`.
    */
   async submit(event: SignedEvent, until: 'committed' | 'accepted' = 'committed'): Promise<Result<Acknowledged>> {
+    if (this.#closed) return stopping();
     const answered = this.#answeredByState(event) ?? this.#refusedAtTheDoor(event);
     if (answered !== undefined) return answered;
     this.#underCheck += 1;
@@ -79,38 +83,34 @@ export class Submissions {
       this.#underCheck -= 1;
     });
     if (!verified.ok) return verified;
+    if (this.#closed) return stopping();
     // It may have been committed while its signature was checked: then no commit to come would answer it.
     const committed = this.#answeredByState(event);
     if (committed !== undefined) return committed;
-    if (until === 'accepted') {
-      this.#options.admit(verified.value);
-      return ok({ event: event.id, height: null });
-    }
-    return new Promise((answer) => {
-      this.#wait(event.id, { deadlineMs: this.#options.nowMs() + this.#options.maxWaitMs, answer });
-      this.#options.admit(verified.value);
-    });
+    if (until === 'committed') return this.#committedLater(verified.value);
+    const admitted = this.#options.admit(verified.value);
+    return admitted.ok ? ok({ event: event.id, height: null }) : admitted;
   }
 
   /** Blocks that became durable. */
   committed(blocks: readonly CommittedBlock[]): void {
-    if (this.#waiting.size === 0) return;
+    if (this.#waiters.size === 0) return;
     for (const { block } of blocks) {
-      for (const { id } of block.events) this.#answer(id, ok({ event: id, height: block.header.height }));
+      for (const { id } of block.events) this.#answerAll(id, ok({ event: id, height: block.header.height }));
     }
   }
 
-  /** The engine will never commit this event. */
+  /** The engine will never commit this event, or it is in a block already. */
   rejected(event: Hash, refusal: Refusal): void {
-    this.#answer(event, { ok: false, refusal });
+    const isCommitted = refusal.code === 'already-applied';
+    this.#answerAll(event, isCommitted ? ok({ event, height: null }) : { ok: false, refusal });
   }
 
-  /** Answers all that wait: the node stops. */
+  /** Answers all that wait, and all that come: the node stops. */
   close(): void {
+    this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    for (const id of [...this.#waiting.keys()]) {
-      this.#answer(id, refuse('stopping', 'the node stops; send the same event again to another validator', {}));
-    }
+    for (const waiter of [...this.#waiters]) this.#answer(waiter, stopping());
   }
 
   /** A committed event is judged by what the state remembers of its peer, whatever else is wrong with it now. */
@@ -132,12 +132,7 @@ export class Submissions {
     if (!clock.ok) return clock;
     const policy = this.#refusedByPolicy(event.event.peerId);
     if (policy !== undefined) return policy;
-    if (this.waiting >= this.#options.maxWaiting) {
-      return refuse('busy', 'too many submissions are waiting; send the same event again later', {
-        waiting: this.waiting,
-        retryAfterMs: RETRY_AFTER_MS,
-      });
-    }
+    if (this.waiting >= this.#options.maxWaiting) return busy(this.waiting);
     return this.#options.quorumReachable() ? undefined : noQuorum();
   }
 
@@ -156,42 +151,65 @@ export class Submissions {
   }
 
   #lastOf(peerId: string): NodeEntry | undefined {
-    const bytes = this.#options.state.get(nodeKey(peerId));
+    const bytes = this.#options.durableState.get(nodeKey(peerId));
     if (bytes === undefined) return undefined;
     const entry = nodeEntryCodec.decode(bytes);
-    if (!entry.ok) throw new Error(`the state holds an undecodable entry of ${peerId}`);
+    assert(entry.ok, 'the state holds entries that decode', { peerId });
     return entry.value;
   }
 
-  #wait(id: Hash, waiter: Waiter): void {
-    const others = this.#waiting.get(id);
-    if (others === undefined) this.#waiting.set(id, [waiter]);
-    else others.push(waiter);
-    this.#waiters += 1;
-    this.#timer ??= setTimeout(this.#expire, this.#options.maxWaitMs);
+  #committedLater(event: VerifiedEvent): Promise<Result<Acknowledged>> {
+    const { admit, maxWaitMs, nowMs } = this.#options;
+    return new Promise((answer) => {
+      const waiter: Waiter = { event: event.id, deadlineMs: nowMs() + maxWaitMs, answer };
+      const others = this.#byEvent.get(event.id);
+      this.#waiters.add(waiter);
+      this.#byEvent.set(event.id, [...(others ?? []), waiter]);
+      this.#timer ??= setTimeout(this.#expire, maxWaitMs);
+      // Sent again while the first waits, it is under way already.
+      const admitted = others === undefined ? admit(event) : ok(undefined);
+      if (!admitted.ok) this.#answer(waiter, admitted);
+    });
   }
 
-  #answer(id: Hash, answer: Result<Acknowledged>): void {
-    const waiters = this.#waiting.get(id);
-    if (waiters === undefined) return;
-    this.#waiting.delete(id);
-    this.#waiters -= waiters.length;
-    for (const waiter of waiters) waiter.answer(answer);
+  #answerAll(event: Hash, answer: Result<Acknowledged>): void {
+    for (const waiter of this.#byEvent.get(event) ?? []) this.#answer(waiter, answer);
+  }
+
+  #answer(waiter: Waiter, answer: Result<Acknowledged>): void {
+    this.#waiters.delete(waiter);
+    const others = (this.#byEvent.get(waiter.event) ?? []).filter((other) => other !== waiter);
+    if (others.length === 0) this.#byEvent.delete(waiter.event);
+    else this.#byEvent.set(waiter.event, others);
+    waiter.answer(answer);
   }
 
   /** The event stays with the engine and may commit yet: the answer says so, and the same event can be sent again. */
-  #expire = (): void => {
+  readonly #expire = (): void => {
     this.#timer = null;
-    const now = this.#options.nowMs();
-    for (const [id, waiters] of this.#waiting) {
-      const deadlineMs = Math.max(...waiters.map((waiter) => waiter.deadlineMs));
-      if (deadlineMs > now) {
-        this.#timer = setTimeout(this.#expire, deadlineMs - now);
+    const { maxWaitMs, nowMs, quorumReachable } = this.#options;
+    const now = nowMs();
+    for (const waiter of this.#waiters) {
+      // A clock that was set back makes a deadline far; nobody waits longer than was promised.
+      const leftMs = Math.min(waiter.deadlineMs - now, maxWaitMs);
+      if (leftMs > 0) {
+        this.#timer = setTimeout(this.#expire, leftMs);
         return;
       }
-      this.#answer(id, this.#options.quorumReachable() ? notYet() : noQuorum());
+      this.#answer(waiter, quorumReachable() ? notYet() : noQuorum());
     }
   };
+}
+
+export function busy(waiting: number): Refused {
+  return refuse('busy', 'too many submissions are waiting; send the same event again later', {
+    waiting,
+    retryAfterMs: RETRY_AFTER_MS,
+  });
+}
+
+function stopping(): Result<never> {
+  return refuse('stopping', 'the node stops; send the same event again to another validator', {});
 }
 
 function noQuorum(): Result<never> {

@@ -1,6 +1,7 @@
 /**
  * One turn: what a batch of inputs asked for, put in the one order in which it may happen. All that must be durable
- * goes into one batch, then everything that others may see. Pure: the loop performs what this plans.
+ * goes into one batch, then everything that others may see. Checks and fetches promise nothing to anybody and may start
+ * while the batch is written. Pure: the loop performs what this plans.
  */
 import { unreachable } from '../base/assert.ts';
 import type { Refusal } from '../base/result.ts';

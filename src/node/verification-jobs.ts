@@ -2,16 +2,19 @@
  * What the verification pool does: every check that costs a pairing (about 2 ms), as pure data in and out, so that it
  * can cross to a worker thread. One function runs a job wherever it runs: in a worker, or in a simulation.
  */
-import { ok, refuse, type Result } from '../base/result.ts';
-import { verifyCommitProof, type CommitProof } from '../ledger/commit-proof.ts';
-import type { BlockHeader } from '../ledger/block.ts';
+import { unreachable } from '../base/assert.ts';
 import type { Hash } from '../base/hash.ts';
+import { ok, refuse, type Result } from '../base/result.ts';
+import type { BlockHeader } from '../ledger/block.ts';
+import { verifyCommitProof, type CommitProof } from '../ledger/commit-proof.ts';
+import { parsePeerId } from '../ledger/identity.ts';
 import { verifyStateRead, type VerifiedState } from '../ledger/verified-read.ts';
 import { verifyCertificate, type EpochContext, type QuorumCertificate } from '../qc/certificate.ts';
 import { runCollectJob, type CollectJob, type CollectOutcome } from '../qc/collect.ts';
+import { verifyEvidence, type Evidence } from '../qc/evidence.ts';
 import type { SignatureScheme } from '../qc/scheme.ts';
 import { verifyTimeoutCertificate, type TimeoutCertificate } from '../qc/timeout-certificate.ts';
-import { unreachable } from '../base/assert.ts';
+import { nativeVerifier } from './signature-native.ts';
 
 export type VerificationJob =
   /** Many ballots into one certificate. */
@@ -27,6 +30,8 @@ export type VerificationJob =
     }
   /** A whole verified read of any key, as for a record of the DHT. */
   | { readonly kind: 'stateRead'; readonly answer: Uint8Array; readonly key: string; readonly nowMs: number }
+  /** Two ballots of one validator for one round. */
+  | { readonly kind: 'evidence'; readonly evidence: Evidence }
   /** The seal of a block. */
   | {
       readonly kind: 'seal';
@@ -55,7 +60,10 @@ export function runVerificationJob(
       const { blsPublicKey, peerId } = epoch.validators.member(job.signer);
       return scheme.verify(blsPublicKey, job.preimage, job.signature)
         ? { kind: 'checked', result: ok(null) }
-        : { kind: 'checked', result: refuse('signature-invalid', 'the signature is not by this validator', { peerId }) };
+        : {
+            kind: 'checked',
+            result: refuse('signature-invalid', 'the signature is not by this validator', { peerId }),
+          };
     }
     case 'stateRead': {
       const trusted = {
@@ -66,6 +74,8 @@ export function runVerificationJob(
       const { answer, key, nowMs } = job;
       return { kind: 'stateRead', result: verifyStateRead(answer, trusted, { key, nowMs, scheme }) };
     }
+    case 'evidence':
+      return checked(verifyEvidence(job.evidence, epoch, scheme, verifyIdentity));
     case 'seal':
       return checked(
         verifyCommitProof(job.proof, job.block, { chainId: epoch.chainId, validators: epoch.validators, scheme }),
@@ -73,6 +83,11 @@ export function runVerificationJob(
     default:
       return unreachable(job);
   }
+}
+
+function verifyIdentity(peerId: string, message: Uint8Array, signature: Uint8Array): boolean {
+  const identity = parsePeerId(peerId);
+  return identity.ok && nativeVerifier.verify(identity.value, message, signature);
 }
 
 function checked(result: Result<unknown>): VerificationOutcome {

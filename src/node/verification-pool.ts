@@ -1,7 +1,7 @@
 /**
- * Pairings off the main thread. A fixed number of workers, a bounded queue, first come first served; jobs go to the
- * worker with the fewest under way, and only one more than it works on is handed to a worker, so that a late urgent
- * job does not wait behind a hundred others.
+ * Pairings off the main thread: a fixed number of workers and three queues, the most urgent first. A worker has at most
+ * one job of the less urgent kinds and no other beside it, so that what a round waits for never stands behind more than
+ * one pairing of what it does not wait for.
  */
 import { Worker } from 'node:worker_threads';
 import { codedError, ok, refuse, type Result } from '../base/result.ts';
@@ -11,16 +11,26 @@ import { encodeValidatorSet } from '../qc/validator-set.ts';
 import type { VerificationJob, VerificationOutcome } from './verification-jobs.ts';
 import type { WorkerAnswer, WorkerRequest, WorkerSetup } from './verification-worker.ts';
 
+/**
+ * `consensus`: a round waits for it; bounded by who asks. `sync`: blocks that this node asked for. `bulk`: what others
+ * push (gossip, records of the DHT, evidence), however much.
+ */
+export type Urgency = 'consensus' | 'sync' | 'bulk';
+
 /** Runs jobs somewhere. In production a pool of threads; a simulation runs them in place. */
 export interface Verifier {
-  /** Refusal: `verification-busy` when the queue is full. Rejects when the verifier is closed or a worker died. */
-  run(job: VerificationJob, urgency: 'consensus' | 'bulk'): Promise<Result<VerificationOutcome>>;
+  /** Refusal: `verification-busy`, never of `consensus` work. @throws CodedError `verification-closed`, `worker-died` */
+  run(job: VerificationJob, urgency: Urgency): Promise<Result<VerificationOutcome>>;
 }
 
-/** Jobs waiting besides those that a worker has. Beyond it, bulk work is refused; consensus work never is. */
-const MAX_QUEUED_BULK = 1024;
-/** One being worked on and one behind it, so that a worker never waits for the main thread. */
-const JOBS_PER_WORKER = 2;
+const MOST_URGENT_FIRST: readonly Urgency[] = ['consensus', 'sync', 'bulk'];
+/** Jobs of one kind that wait; beyond it, all but consensus work is refused. */
+const MAX_QUEUED = 1024;
+/** One being worked on and one behind it, so that a worker does not wait for the main thread between two. */
+const CONSENSUS_JOBS_PER_WORKER = 2;
+
+/** A worker holds a validator set and remembers digests; left to itself, V8 would let garbage grow with the machine. */
+const WORKER_HEAP = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 4 };
 
 interface Waiting {
   readonly request: WorkerRequest;
@@ -35,8 +45,7 @@ interface Thread {
 
 export class VerificationPool implements Verifier {
   readonly #threads: Thread[];
-  readonly #urgent: Waiting[] = [];
-  readonly #bulk: Waiting[] = [];
+  readonly #queues: Readonly<Record<Urgency, Waiting[]>> = { consensus: [], sync: [], bulk: [] };
   #next = 0;
   #closed: Error | null = null;
 
@@ -55,40 +64,47 @@ export class VerificationPool implements Verifier {
     this.#threads = Array.from({ length: threads }, () => this.#start(setup));
   }
 
-  run(job: VerificationJob, urgency: 'consensus' | 'bulk'): Promise<Result<VerificationOutcome>> {
+  run(job: VerificationJob, urgency: Urgency): Promise<Result<VerificationOutcome>> {
     if (this.#closed !== null) return Promise.reject(this.#closed);
-    if (urgency === 'bulk' && this.#bulk.length >= MAX_QUEUED_BULK) {
+    const queue = this.#queues[urgency];
+    if (urgency !== 'consensus' && queue.length >= MAX_QUEUED) {
       return Promise.resolve(
-        refuse('verification-busy', 'too many checks are waiting; try again later', { waiting: this.#bulk.length }),
+        refuse('verification-busy', 'too many checks are waiting; try again later', { waiting: queue.length }),
       );
     }
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = { request: { number: this.#next++, job }, resolve, reject };
-      (urgency === 'consensus' ? this.#urgent : this.#bulk).push(waiting);
+      queue.push({ request: { number: this.#next++, job }, resolve, reject });
       this.#handOut();
     });
   }
 
+  /** What is under way or waiting is rejected with `verification-closed`. */
   async close(): Promise<void> {
-    this.#fail(codedError('verification-closed', 'the verification pool is closed'));
+    this.#end(codedError('verification-closed', 'the verification pool is closed'));
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
   }
 
   #start(setup: WorkerSetup): Thread {
-    const source = import.meta.url.endsWith('.ts') ? './verification-worker.ts' : './verification-worker.js';
-    const worker = new Worker(new URL(source, import.meta.url), { workerData: setup });
+    const worker = new Worker(new URL('./verification-worker.ts', import.meta.url), {
+      workerData: setup,
+      resourceLimits: WORKER_HEAP,
+    });
     const thread: Thread = { worker, underWay: new Map() };
-    worker.on('message', (answer: WorkerAnswer) => {
-      const waiting = thread.underWay.get(answer.number);
-      assert(waiting !== undefined, 'a worker answers what it was asked', { number: answer.number });
-      thread.underWay.delete(answer.number);
-      waiting.resolve(ok(answer.outcome));
-      this.#handOut();
-    });
-    worker.on('error', (error) => {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
-    });
+    worker.on('message', (answer: WorkerAnswer) => this.#answered(thread, answer));
+    worker.on('error', (error) => this.#died(error));
+    worker.on('messageerror', (error) => this.#died(error));
+    worker.on('exit', (code) => this.#died(`it exited with ${code}`));
     return thread;
+  }
+
+  #answered({ underWay }: Thread, { number, outcome }: WorkerAnswer): void {
+    // An answer may be on its way while the pool is closed.
+    if (this.#closed !== null) return;
+    const waiting = underWay.get(number);
+    assert(waiting !== undefined, 'a worker answers what it was asked', { number });
+    underWay.delete(number);
+    waiting.resolve(ok(outcome));
+    this.#handOut();
   }
 
   #handOut(): void {
@@ -96,21 +112,31 @@ export class VerificationPool implements Verifier {
       const thread = this.#threads.reduce((least, other) =>
         other.underWay.size < least.underWay.size ? other : least,
       );
-      if (thread.underWay.size >= JOBS_PER_WORKER) return;
-      const waiting = this.#urgent.shift() ?? this.#bulk.shift();
+      const waiting = this.#nextFor(thread);
       if (waiting === undefined) return;
       thread.underWay.set(waiting.request.number, waiting);
       thread.worker.postMessage(waiting.request);
     }
   }
 
-  #fail(error: Error): void {
+  #nextFor({ underWay }: Thread): Waiting | undefined {
+    if (underWay.size >= CONSENSUS_JOBS_PER_WORKER) return undefined;
+    const kinds: readonly Urgency[] = underWay.size === 0 ? MOST_URGENT_FIRST : ['consensus'];
+    const kind = kinds.find((urgency) => this.#queues[urgency].length > 0);
+    return kind === undefined ? undefined : this.#queues[kind].shift();
+  }
+
+  #died(reason: unknown): void {
+    const text = reason instanceof Error ? reason.message : String(reason);
+    this.#end(codedError('worker-died', 'a verification worker died', { reason: text }, { cause: reason }));
+  }
+
+  #end(error: Error): void {
     if (this.#closed !== null) return;
     this.#closed = error;
-    const lost = [...this.#urgent, ...this.#bulk, ...this.#threads.flatMap(({ underWay }) => [...underWay.values()])];
-    this.#urgent.length = 0;
-    this.#bulk.length = 0;
+    const threads = this.#threads.flatMap(({ underWay }) => [...underWay.values()]);
+    const queued = MOST_URGENT_FIRST.flatMap((urgency) => this.#queues[urgency].splice(0));
     for (const { underWay } of this.#threads) underWay.clear();
-    for (const { reject } of lost) reject(error);
+    for (const { reject } of [...threads, ...queued]) reject(error);
   }
 }

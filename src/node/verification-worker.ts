@@ -6,6 +6,7 @@ import type { Hash } from '../base/hash.ts';
 import { genesisCertificate } from '../qc/certificate.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
 import { decodeValidatorSet } from '../qc/validator-set.ts';
+import { rememberingScheme } from './remembering-scheme.ts';
 import { runVerificationJob, type VerificationJob, type VerificationOutcome } from './verification-jobs.ts';
 
 export interface WorkerSetup {
@@ -25,11 +26,15 @@ export interface WorkerAnswer {
   readonly outcome: VerificationOutcome;
 }
 
+/** Several minutes' worth of certificates, and as many statements: 1 MB. */
+const MAX_REMEMBERED_SIGNATURES = 4096;
+
 const port = parentPort;
 assert(port !== null, 'the verification worker runs in a worker thread');
 const setup = workerData as WorkerSetup;
 const validators = unwrap(decodeValidatorSet(setup.validatorSet, setup.validatorSetDigest));
-const { scheme } = await loadDefaultScheme();
+const { scheme: loaded } = await loadDefaultScheme();
+const scheme = rememberingScheme(loaded, MAX_REMEMBERED_SIGNATURES);
 const epoch = {
   chainId: setup.chainId,
   validators,

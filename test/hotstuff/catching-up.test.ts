@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { AdmittedMessage } from '../../src/hotstuff/messages.ts';
 import { decodeStoredBlock } from '../../src/hotstuff/stored-block.ts';
 import { unwrap } from '../../src/base/result.ts';
+import { decodeSealedBlock } from '../../src/ledger/block.ts';
 import { joinOf } from './chain.ts';
 import { Driver } from './driver.ts';
+import { signedCertificate } from './signing.ts';
 
 function now(driver: Driver): number {
   return Math.floor(driver.nowMs / 1000);
@@ -46,6 +48,40 @@ describe('a laggard', () => {
     driver.settle();
     driver.runUntil('it is there', () => driver.engine(3).status().height === driver.engine(0).status().height);
     expect(new Set(fetchesOf(driver, 3).flatMap(({ from }) => from))).toEqual(new Set([0, 1, 2]));
+  });
+
+  it('gets there though the signers are gone: every validator of the present set is asked', () => {
+    const driver = Driver.started({ n: 7 });
+    // Validator 5 has everything, and signed none of it; 6 has nothing.
+    driver.lose('votes of 5', ({ kind, from }) => kind === 'vote' && from === 5);
+    driver.partition([0, 1, 2, 3, 4, 5], [6]);
+    for (let i = 1; i <= 3; i++) {
+      driver.submit(0, joinOf(driver.chain, i, now(driver)));
+      driver.runUntil('it is committed', () => driver.engine(0).status().idle);
+    }
+    driver.run(100);
+    driver.heal('partition');
+    driver.lose('fetch', ({ kind, from, to }) => kind === 'fetch' && from === 6 && to !== 5);
+    const { height } = driver.engine(0).status();
+    driver.connect(0, 6);
+    driver.runUntil('it is there', () => driver.engine(6).status().height >= height);
+    expect(fetchesOf(driver, 6).flatMap(({ from }) => from)).toContain(5);
+  });
+
+  it('that nobody told what is committed asks by height when nobody has the block by id', () => {
+    const driver = withLaggard(3);
+    const { committedIds } = driver.watch;
+    const top = Math.max(...committedIds.keys());
+    // A certificate of a committed block which itself commits nothing: as after a gap in the rounds.
+    const { block } = unwrap(decodeSealedBlock(driver.chain.chainId, driver.node(0).disk.sealed[top] as Uint8Array));
+    const { round, parentId } = block.header;
+    const vote = { round, blockId: block.id, parentRound: round - 2, parentId, commit: null };
+    driver.partition([0], [1], [2], [3]);
+    driver.lose('messages', ({ kind }) => kind !== 'fetch');
+    driver.heal('partition');
+    driver.step(3, received(0, signedCertificate(driver.chain, vote)));
+    driver.run(20_000);
+    expect(driver.engine(3).status().height).toBe(top);
   });
 
   it('has one request in flight for each thing', () => {

@@ -198,6 +198,31 @@ describe('losses', () => {
     expect(driver.height).toBeGreaterThanOrEqual(1);
   });
 
+  it('of a proposal to all, whose leader then forgot the event, leave it in the block alone', () => {
+    const driver = Driver.started({ n: 4 });
+    driver.lose('all of it', ({ from }) => from === 1);
+    driver.submit(1, joinOf(driver.chain, 1)); // leads round 1
+    driver.run(100);
+    driver.restart(1); // the block and the vote are on disk, the event is in no mempool
+    driver.run(100);
+    driver.heal();
+    driver.run(20);
+    expect(driver.nodes.map(({ engine }) => engine?.status().mempoolEvents)).toEqual([0, 0, 0, 0]);
+    driver.settle(10_000);
+    expect(driver.height).toBeGreaterThanOrEqual(1);
+  });
+
+  it('of f + 1 that gave up are joined by the others at once', () => {
+    const driver = Driver.started({ n: 4 });
+    driver.lose('proposals', ({ kind, round }) => kind === 'proposal' && round === 1);
+    driver.lose('events', ({ kind, to }) => kind === 'events' && to >= 2);
+    driver.lose('votes', ({ kind }) => kind === 'vote');
+    driver.submit(0, joinOf(driver.chain, 1)); // 0 and 1 are busy, 2 and 3 are not
+    driver.run(1010);
+    expect(roundsGivenUp(driver)).toEqual([1]);
+    expect(linesOf(driver, 'gives up round 1')).toHaveLength(4);
+  });
+
   it('of the last certificate to all but one are made good by those that wait for it', () => {
     const driver = Driver.started({ n: 4 });
     driver.lose('certificates', ({ kind, to }) => kind === 'certificate' && to !== 2);

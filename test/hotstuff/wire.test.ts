@@ -104,6 +104,13 @@ describe('a block', () => {
   });
 });
 
+describe('a proposal', () => {
+  it('with a certificate of the right block that its header does not name is refused', () => {
+    const sameBlock = { ...C1, signers: [1, 2, 3] };
+    expect(codeOf(encodeMessage(proposalMessage(chain, B2, sameBlock)))).toBe('justify-mismatch');
+  });
+});
+
 describe('a ballot', () => {
   it('is signed before it travels', () => {
     const unsigned = { ...voteMessage(chain, 1, vote), signature: new Uint8Array(0) };

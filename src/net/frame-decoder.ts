@@ -1,11 +1,12 @@
 /** Length-prefixed frames out of chunks of any size: four bytes of length, big-endian, then that many bytes. */
+import { assert } from '../base/assert.ts';
 import { concatBytes } from '../base/bytes.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 
 export const FRAME_HEADER_BYTES = 4;
 
 /** Below 2^24, so that the first byte of every frame is zero, which no JSON text begins with. */
-export const MAX_FRAME_BYTES = (1 << 24) - 1;
+const MAX_FRAME_BYTES = (1 << 24) - 1;
 
 export class FrameDecoder {
   readonly #maxFrameBytes: number;
@@ -15,6 +16,7 @@ export class FrameDecoder {
   #needBytes = 0;
 
   constructor(maxFrameBytes: number) {
+    assert(maxFrameBytes <= MAX_FRAME_BYTES, 'the first byte of a frame is zero', { maxFrameBytes });
     this.#maxFrameBytes = maxFrameBytes;
   }
 

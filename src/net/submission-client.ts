@@ -1,4 +1,5 @@
 /** The client of `/masa/data-submission/1.0.0`, both forms. */
+import { assert } from '../base/assert.ts';
 import { textFromUtf8, utf8 } from '../base/bytes.ts';
 import { CodedError, codedError, ok, refuse, type Detail, type Result } from '../base/result.ts';
 import { FrameWriter } from './frame-writer.ts';
@@ -6,6 +7,7 @@ import { FrameStream } from './frames.ts';
 import type { Host, OpenOptions, PeerTarget } from './host.ts';
 import { parseJson } from './json-text.ts';
 import {
+  MAX_BATCH_EVENTS,
   MAX_SUBMISSION_FRAME_BYTES,
   SUBMISSION_PROTOCOL,
   submissionReplyCodec,
@@ -105,12 +107,13 @@ export class SubmissionClient {
   }
 
   /**
-   * Submits encoded signed events as one batch. The caller bounds how many batches are under way.
+   * Submits encoded signed events as one batch of at most `MAX_BATCH_EVENTS`. The caller bounds how many batches are under way.
    *
    * @returns one answer an event, in their order
    * @throws CodedError when there will be no answer: `stream-closed` and the like, or what the server ended the stream with
    */
   submit(events: readonly Uint8Array[], acknowledge: Acknowledge = 'committed'): Promise<readonly SubmissionAnswer[]> {
+    assert(events.length <= MAX_BATCH_EVENTS, 'a batch is within its bound', { events: events.length });
     const number = this.#nextNumber;
     this.#nextNumber = (number + 1) >>> 0;
     const { promise, resolve, reject } = Promise.withResolvers<readonly SubmissionAnswer[]>();

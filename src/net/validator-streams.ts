@@ -49,6 +49,8 @@ const DEFAULT_MAX_FRAME_BYTES = 4 << 20;
 /** Handed to libp2p at once; what is urgent waits behind at most this much of what is not. */
 const MAX_WRITE_BYTES = 256 << 10;
 
+const DEAD_CONNECTION_CODES: readonly string[] = ['deadline-passed', 'stream-failed'];
+
 const FRAME_DEADLINE_MS = 10_000;
 const OPEN_DEADLINE_MS = 5_000;
 const REDIAL_MIN_MS = 50;
@@ -304,8 +306,9 @@ class Link {
       }
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
-      // An open connection on which no stream can be opened is dead, and would be chosen again.
-      if (error.code !== 'dial-failed') await host.disconnect(this.peerId).catch(() => {});
+      // An open connection on which no stream can be opened is dead, and would be chosen again. Not so one with a peer
+      // that is still starting, and has no handler yet.
+      if (DEAD_CONNECTION_CODES.includes(error.code)) await host.disconnect(this.peerId).catch(() => {});
       this.#dialFailed();
     } finally {
       this.#dialling = false;

@@ -47,7 +47,9 @@ export class ControlClient {
     try {
       for await (const line of createInterface({ input: response })) yield JSON.parse(line) as CommitNotice;
     } catch (error) {
-      if (!signal.aborted) throw error;
+      // A node that ends without an answer's end, as one that is killed does, has ended all the same.
+      const cutOff = (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+      if (!signal.aborted && !cutOff) throw error;
     } finally {
       response.destroy();
     }

@@ -154,6 +154,8 @@ describe('a light reader', () => {
       refusal: { code: 'peer-unreachable', details: { reason: 'dht: record-not-found: the DHT has no record' } },
     });
     const alone = await (await here.reader('dht', [])).read(PEER, { ...OPTIONS, timeoutMs: 100 });
-    expect(alone).toMatchObject({ refusal: { details: { reason: 'dht: dht-not-entered: no peer of the DHT could be reached' } } });
+    expect(alone).toMatchObject({
+      refusal: { details: { reason: 'dht: dht-not-entered: no peer of the DHT could be reached' } },
+    });
   });
 });

@@ -45,7 +45,7 @@ export interface FakeNode {
   watchers(): number;
   commit(notice: CommitNotice): void;
   /** As when its process ends. */
-  end(): Promise<void>;
+  readonly end: () => Promise<void>;
 }
 
 export async function startFakeNode(status: Partial<NodeStatus> = {}): Promise<FakeNode> {

@@ -4,12 +4,13 @@
  * verification pool. All of a message's checks run side by side, because its latency is the network's latency.
  */
 import { assert } from '../base/assert.ts';
+import type { Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import type { ValidatorIndex, VerifiedSealedBlock } from '../consensus/engine.ts';
 import { candidateOf, type AdmissionView, type Candidate, type Duties, type Fulfilled } from '../hotstuff/admission.ts';
 import type { AdmittedMessage, HotstuffMessage } from '../hotstuff/messages.ts';
 import { decodeMessage, decodeStoredBlocks } from '../hotstuff/wire.ts';
-import { decodeSealedBlock, type SealedBlock } from '../ledger/block.ts';
+import { decodeSealedBlock, type BlockHeader, type Seal, type SealedBlock } from '../ledger/block.ts';
 import { decodeCommitProof } from '../ledger/commit-proof.ts';
 import type { SignedEvent } from '../ledger/event.ts';
 import { parsePeerId, type Identity } from '../ledger/identity.ts';
@@ -18,7 +19,7 @@ import { certificateFromOwnDisk, type EpochContext } from '../qc/certificate.ts'
 import { timeoutCertificateFromOwnDisk } from '../qc/timeout-certificate.ts';
 import type { EventVerifier } from './event-verifier.ts';
 import type { VerificationJob } from './verification-jobs.ts';
-import type { Verifier } from './verification-pool.ts';
+import type { Urgency, Verifier } from './verification-pool.ts';
 
 export interface AdmissionOptions {
   readonly context: EpochContext;
@@ -75,18 +76,25 @@ export class Admission {
   }
 
   /** A committed block from sync or gossip. Refusals: those of decoding and of its seal, `seal-kind-unknown`. */
-  async sealedBlock(sealedBytes: Uint8Array, urgency: 'consensus' | 'bulk'): Promise<Result<VerifiedSealedBlock>> {
+  async sealedBlock(sealedBytes: Uint8Array, urgency: Urgency): Promise<Result<VerifiedSealedBlock>> {
     const decoded = decodeSealedBlock(this.#options.context.chainId, sealedBytes);
     if (!decoded.ok) return decoded;
     const { block, seal } = decoded.value;
+    const checked = await this.seal(seal, block, urgency);
+    return checked.ok ? ok(sealed(decoded.value)) : checked;
+  }
+
+  /** The seal alone. Refusals: those of decoding it, of `verifyCommitProof`, and `seal-kind-unknown`. */
+  async seal(
+    seal: Seal,
+    { header, id }: { readonly id: Hash; readonly header: BlockHeader },
+    urgency: Urgency,
+  ): Promise<Result<null>> {
     if (seal.kind !== 'hotstuff') {
       return refuse('seal-kind-unknown', 'the seal is not of an engine of this chain', { kind: seal.kind });
     }
     const proof = decodeCommitProof(seal.bytes);
-    if (!proof.ok) return proof;
-    const { id, header } = block;
-    const checked = await this.#check({ kind: 'seal', proof: proof.value, block: { id, header } }, urgency);
-    return checked.ok ? ok(sealed(decoded.value)) : checked;
+    return proof.ok ? this.#check({ kind: 'seal', proof: proof.value, block: { id, header } }, urgency) : proof;
   }
 
   async #admit(message: HotstuffMessage, from: ValidatorIndex, view: AdmissionView): Promise<Result<AdmittedMessage>> {
@@ -142,7 +150,7 @@ export class Admission {
     return verified.ok ? ok([verified.value]) : verified;
   }
 
-  async #check(job: VerificationJob, urgency: 'consensus' | 'bulk'): Promise<Result<null>> {
+  async #check(job: VerificationJob, urgency: Urgency): Promise<Result<null>> {
     const answer = await this.#options.verifier.run(job, urgency);
     if (!answer.ok) return answer;
     assert(answer.value.kind === 'checked', 'a check is answered with its result', { kind: job.kind });

@@ -5,7 +5,7 @@
  */
 import { textFromUtf8, utf8 } from '../base/bytes.ts';
 import { assert } from '../base/assert.ts';
-import { ok, type Result } from '../base/result.ts';
+import { ok, refuse, type Result } from '../base/result.ts';
 import type { CommittedBlock } from '../consensus/engine.ts';
 import { bigEndian, dhtHeightKey, fromBigEndian, rangeOf, stateKey } from '../ledger/layout.ts';
 import { NODE_KEY_PREFIX, nodeKey } from '../ledger/state.ts';
@@ -26,13 +26,25 @@ export function stateKeyOf(key: RecordKey): string {
   return key.kind === 'node' ? nodeKey(key.peerId) : VALIDATORS_KEY;
 }
 
-/** Verifies a value off the main thread. @returns its height */
-async function checkRecord(pool: Verifier, nowMs: () => number, key: RecordKey, answer: Uint8Array): Promise<Result<number>> {
+/**
+ * Verifies a value off the main thread. A proof that the ledger never heard of a node is refused as `record-absent`,
+ * true as it is: there is one for every key that anybody makes up. (What remains of a removed node is an entry.)
+ *
+ * @returns its height
+ */
+async function checkRecord(
+  pool: Verifier,
+  nowMs: () => number,
+  key: RecordKey,
+  answer: Uint8Array,
+): Promise<Result<number>> {
   const checked = await pool.run({ kind: 'stateRead', answer, key: stateKeyOf(key), nowMs: nowMs() }, 'bulk');
   if (!checked.ok) return checked;
   assert(checked.value.kind === 'stateRead', 'a read is answered with what it proves');
   const { result } = checked.value;
-  return result.ok ? ok(result.value.height) : result;
+  if (!result.ok) return result;
+  const { height, value } = result.value;
+  return value === undefined ? refuse('record-absent', 'the ledger has no such entry', { height }) : ok(height);
 }
 
 /** For the host, before it exists. */
@@ -47,14 +59,17 @@ export function dhtRules({ ledger, log, nowMs, pool }: NodeCore): RecordRules {
 }
 
 function heightMemory(store: Store): HeightMemory {
+  const heightOf = (key: string): number | undefined => {
+    const height = store.get(dhtHeightKey(utf8(key)));
+    return height === undefined ? undefined : fromBigEndian(height);
+  };
   return {
-    get(key) {
-      const height = store.get(dhtHeightKey(utf8(key)));
-      return height === undefined ? undefined : fromBigEndian(height);
-    },
+    get: heightOf,
     // What is forgotten in a power cut is at worst an older record taken again; not worth a sync.
-    put: (key, height) =>
-      store.batch([{ kind: 'put', key: dhtHeightKey(utf8(key)), value: bigEndian(height) }], { sync: false }),
+    async put(key, height) {
+      if ((heightOf(key) ?? -1) >= height) return;
+      await store.batch([{ kind: 'put', key: dhtHeightKey(utf8(key)), value: bigEndian(height) }], { sync: false });
+    },
   };
 }
 
@@ -95,7 +110,8 @@ export class DhtService {
     for (const { block, changes } of blocks) {
       if (block.header.proposer !== this.#ownPeerId) continue;
       for (const { key } of changes) {
-        if (key.startsWith(NODE_KEY_PREFIX)) this.#publisher.publish({ kind: 'node', peerId: key.slice(NODE_KEY_PREFIX.length) });
+        if (key.startsWith(NODE_KEY_PREFIX))
+          this.#publisher.publish({ kind: 'node', peerId: key.slice(NODE_KEY_PREFIX.length) });
       }
     }
   }

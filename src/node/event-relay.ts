@@ -6,7 +6,7 @@ import { ok, type Refusal, type Result } from '../base/result.ts';
 import { decodeSignedEvent } from '../ledger/event.ts';
 import type { VerifiedEvent } from '../ledger/verified-event.ts';
 import type { EventVerifier } from './event-verifier.ts';
-import { mapInParts } from './in-parts.ts';
+import { allInParts } from './in-parts.ts';
 import { eventFrames } from './peer-frame.ts';
 import { busy } from './submissions.ts';
 
@@ -57,8 +57,8 @@ export class EventRelay {
     if (share + encoded.length > MAX_UNDER_CHECK_PER_PEER) return;
     this.#underCheck.set(peerId, share + encoded.length);
     try {
-      const checks = await mapInParts(encoded, DECODED_IN_ONE_GO, (bytes) => this.#check(peerId, bytes));
-      const verified = (await Promise.all(checks)).filter((event) => event !== undefined);
+      const checked = await allInParts(encoded, DECODED_IN_ONE_GO, (bytes) => this.#check(peerId, bytes));
+      const verified = checked.filter((event) => event !== undefined);
       if (verified.length > 0) this.#options.submit(verified);
     } finally {
       this.#underCheck.set(peerId, (this.#underCheck.get(peerId) as number) - encoded.length);

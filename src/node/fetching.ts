@@ -83,7 +83,7 @@ export async function fetchSealed(
     client.sealed(server, fromHeight, { deadlineMs: FETCH_DEADLINE_MS, maxBlocks: SEALED_PER_REQUEST }),
   );
   if (!encoded.ok) return encoded;
-  const checked = await Promise.all(encoded.value.map((bytes) => admission.sealedBlock(bytes, 'bulk')));
+  const checked = await Promise.all(encoded.value.map((bytes) => admission.sealedBlock(bytes, 'sync')));
   const blocks: VerifiedSealedBlock[] = [];
   for (const result of checked) {
     if (result.ok && result.value.block.header.height === fromHeight + blocks.length) blocks.push(result.value);

@@ -5,7 +5,8 @@
  * answers reads, and never signs with this key again (Chandra and others, "Paxos Made Live", section 5.1, on disks
  * that come back empty).
  */
-import { rm, stat } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { refuse, type Refusal } from '../base/result.ts';
 import {
   decodeSafetyRecord,
@@ -50,7 +51,18 @@ export async function maySign(
   const record = firstSafetyRecord(genesisCertificate);
   await ledger.store.batch(safetyRecordOps(encodeSafetyRecord(record)), { sync: true });
   await rm(mark);
+  await syncDirectory(dirname(mark));
   return { record, silence: null };
+}
+
+/** Else a power cut could bring the mark back, beside a disk that was lost later. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -3,13 +3,14 @@
  * before passing it on. What was refused, or never came, is found by synchronisation.
  */
 import type { CommittedBlock, VerifiedSealedBlock } from '../consensus/engine.ts';
-import { encodeSealedBlock, peekBlockId } from '../ledger/block.ts';
+import type { Refusal } from '../base/result.ts';
+import { decodeSealedHeader, encodeSealedBlock, peekBlockId } from '../ledger/block.ts';
 import { LedgerGossip, type GossipRules, type Verdict } from '../net/gossip.ts';
 import type { Host } from '../net/host.ts';
 import type { NodeCore } from './core.ts';
 
 /** Refusals that depend on what this node knows or how busy it is, and prove nothing against the sender. */
-const NOT_THE_SENDERS_FAULT = new Set(['verification-busy', 'epoch-unknown', 'block-version-unknown']);
+const NOT_THE_SENDERS_FAULT = new Set(['verification-busy', 'epoch-mismatch', 'block-version-unknown']);
 
 export function gossipRules(): GossipRules {
   return { messageId: peekBlockId };
@@ -71,11 +72,23 @@ export class GossipService {
   }
 
   async #validate(message: Uint8Array): Promise<Verdict> {
-    const checked = await this.#options.core.admission.sealedBlock(message, 'bulk');
-    if (checked.ok) {
-      this.#verified.set(message, checked.value);
-      return 'accept';
+    const { admission, context, ledger } = this.#options.core;
+    const announced = decodeSealedHeader(context.chainId, message);
+    if (!announced.ok) return verdictOn(announced.refusal);
+    const { id, seal } = announced.value;
+    // A validator holds the block as a rule, since it voted for it: what is new is the seal.
+    const isHeld = ledger.log.heightOf(id) !== undefined || ledger.log.uncommittedBytes(id) !== undefined;
+    if (isHeld) {
+      const checked = await admission.seal(seal, announced.value, 'bulk');
+      return checked.ok ? 'accept' : verdictOn(checked.refusal);
     }
-    return NOT_THE_SENDERS_FAULT.has(checked.refusal.code) ? 'ignore' : 'reject';
+    const block = await admission.sealedBlock(message, 'bulk');
+    if (!block.ok) return verdictOn(block.refusal);
+    this.#verified.set(message, block.value);
+    return 'accept';
   }
+}
+
+function verdictOn({ code }: Refusal): Verdict {
+  return NOT_THE_SENDERS_FAULT.has(code) ? 'ignore' : 'reject';
 }

@@ -3,7 +3,8 @@
  * most one every five seconds; a node that serves reads keeps the newest of every validator and asks again on demand.
  * Nobody asks, nobody signs: an idle network stays idle.
  */
-import { ok, type Result } from '../base/result.ts';
+import { assert } from '../base/assert.ts';
+import type { Result } from '../base/result.ts';
 import { headStatementPreimage } from '../qc/ballot.ts';
 import type { EpochContext } from '../qc/certificate.ts';
 import { headStatementCodec, type HeadStatement } from '../qc/head-statement.ts';
@@ -29,7 +30,7 @@ export class HeadStatements {
   readonly #newest = new Map<number, HeadStatement>();
   #own: HeadStatement | null = null;
   #askedAtMs = -MIN_INTERVAL_MS;
-  #asking: Promise<void> | null = null;
+  #asking: Promise<void> = Promise.resolve();
 
   constructor(options: HeadStatementsOptions) {
     this.#options = options;
@@ -41,15 +42,16 @@ export class HeadStatements {
     return statement === null ? null : headStatementCodec.encode(statement);
   }
 
-  /** The newest verified statement of each validator that answers. */
+  /**
+   * The newest verified statement of each validator that ever answered. When they are not fresh it asks all, and waits
+   * for as many as an age needs: the others may be slow, or down.
+   */
   async collect(): Promise<readonly HeadStatement[]> {
     const now = this.#options.nowMs();
     const age = now - this.#askedAtMs;
-    if (this.#asking === null && (age >= MIN_INTERVAL_MS || age < 0)) {
+    if (age >= MIN_INTERVAL_MS || age < 0) {
       this.#askedAtMs = now;
-      this.#asking = this.#askAll().finally(() => {
-        this.#asking = null;
-      });
+      this.#asking = this.#askForEnough();
     }
     await this.#asking;
     return [...this.#newest.values()];
@@ -69,22 +71,37 @@ export class HeadStatements {
     return this.#own;
   }
 
-  async #askAll(): Promise<void> {
-    const { context, signer } = this.#options;
-    const own = this.#current();
-    if (own !== null) this.#newest.set(own.signer, own);
-    const others = context.validators.members.map((_, index) => index).filter((index) => index !== signer?.index);
-    await Promise.all(others.map((index) => this.#askOne(index)));
+  /** Resolves once f + 1 have stated where they are, or all have had their chance. */
+  async #askForEnough(): Promise<void> {
+    const { f, n } = this.#options.context.validators;
+    const { promise: enough, resolve, reject } = Promise.withResolvers<void>();
+    let heard = this.#stateOwn() ? 1 : 0;
+    const others = Array.from({ length: n }, (_, index) => index).filter(
+      (index) => index !== this.#options.signer?.index,
+    );
+    const asked = others.map(async (index) => {
+      if (await this.#askOne(index)) heard++;
+      if (heard > f) resolve();
+    });
+    Promise.all(asked).then(() => resolve(), reject);
+    await enough;
   }
 
-  /** A validator that does not answer, or answers rubbish, only keeps its older statement. */
-  async #askOne(index: number): Promise<void> {
+  #stateOwn(): boolean {
+    const own = this.#current();
+    if (own !== null) this.#newest.set(own.signer, own);
+    return own !== null;
+  }
+
+  /** A validator that does not answer, or answers rubbish, only keeps its older statement. @returns whether it answered */
+  async #askOne(index: number): Promise<boolean> {
     const answer = await this.#options.ask(index);
-    if (!answer.ok) return;
+    if (!answer.ok) return false;
     const statement = headStatementCodec.decode(answer.value);
-    if (!statement.ok || statement.value.signer !== index) return;
+    if (!statement.ok || statement.value.signer !== index) return false;
     const checked = await this.#verify(statement.value);
     if (checked.ok) this.#newest.set(index, statement.value);
+    return checked.ok;
   }
 
   async #verify(statement: HeadStatement): Promise<Result<null>> {
@@ -93,6 +110,7 @@ export class HeadStatements {
     const { signature, signer } = statement;
     const answer = await this.#options.verifier.run({ kind: 'signature', signer, preimage, signature }, 'bulk');
     if (!answer.ok) return answer;
-    return answer.value.kind === 'checked' ? answer.value.result : ok(null);
+    assert(answer.value.kind === 'checked', 'a check is answered with its result');
+    return answer.value.result;
   }
 }

@@ -1,12 +1,21 @@
-/** Long synchronous work in parts, so that a message that a round waits for does not wait for all of it. */
+/** Long work in parts, so that a message that a round waits for does not wait for all of it. */
 import { setImmediate } from 'node:timers/promises';
 
-/** @returns what `map` returned, in order; input and output are served between two parts */
-export async function mapInParts<T, U>(items: readonly T[], partSize: number, map: (item: T) => U): Promise<U[]> {
-  const mapped: U[] = [];
-  for (let start = 0; start < items.length; start += partSize) {
-    if (start > 0) await setImmediate();
-    mapped.push(...items.slice(start, start + partSize).map(map));
-  }
-  return mapped;
+/**
+ * Input and output are served between the beginnings of two parts; all that was begun goes on side by side.
+ *
+ * @returns what `work` came to, in order
+ */
+export function allInParts<T, U>(
+  items: readonly T[],
+  partSize: number,
+  work: (item: T) => Promise<U>,
+): Promise<readonly U[]> {
+  let turn = Promise.resolve();
+  return Promise.all(
+    items.map((item, index) => {
+      if (index > 0 && index % partSize === 0) turn = turn.then(() => setImmediate());
+      return index < partSize ? work(item) : turn.then(() => work(item));
+    }),
+  );
 }

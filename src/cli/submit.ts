@@ -138,7 +138,7 @@ async function send(
   const { createHost } = await import('../net/host.ts');
   const { submitJson } = await import('../net/submission-client.ts');
   const host = await createHost({
-    identity: { kind: 'protobuf', bytes: identity },
+    identity: identity,
     listen: [],
     chainId: chainIdOf(network.genesis),
   });

@@ -4,8 +4,9 @@
  * its neighbours; no other room imports libp2p.
  */
 import { gossipsub, type GossipSub } from '@libp2p/gossipsub';
+import { privateKeyFromProtobuf } from '@libp2p/crypto/keys';
 import { identify } from '@libp2p/identify';
-import type { Connection, Libp2p, PeerId, ServiceMap, Stream } from '@libp2p/interface';
+import type { Connection, Libp2p, PeerId, PrivateKey, ServiceMap, Stream } from '@libp2p/interface';
 import { kadDHT, passthroughMapper, type KadDHT, type SingleKadDHT } from '@libp2p/kad-dht';
 import { noise } from '@libp2p/noise';
 import { ping } from '@libp2p/ping';
@@ -17,11 +18,11 @@ import { boundedDatastore } from './bounded-datastore.ts';
 import { dialAddresses, openError, parsePeer } from './dialling.ts';
 import { gossipOptions, type GossipRules } from './gossip.ts';
 import type { RecordRules } from './record-rules.ts';
-import { loadIdentityKey, type IdentitySecret } from './identity-key.ts';
 import { coalescingYamux } from './muxer.ts';
 
 export interface HostOptions {
-  readonly identity: IdentitySecret;
+  /** The private key behind this host's peer id, ed25519 or secp256k1, as libp2p's protobuf. */
+  readonly identity: Uint8Array;
   /** Multiaddrs; port 0 lets the system choose. None: a host that only dials. */
   readonly listen: readonly string[];
   /** Multiaddrs told to others in place of the ones listened on. */
@@ -89,11 +90,11 @@ export interface OpenOptions {
 /** @throws CodedError `identity-key-invalid`, `listen-failed` */
 export async function createHost(options: HostOptions): Promise<Host> {
   const limits: ConnectionLimits = { ...DEFAULT_CONNECTION_LIMITS, ...options.limits };
-  const key = await loadIdentityKey(options.identity);
+  const privateKey = privateKeyOf(options.identity);
   const connectionCounts = new ConnectionCounts();
   try {
     const node = await createLibp2p<HostServices>({
-      privateKey: key.libp2pKey,
+      privateKey,
       nodeInfo: { userAgent: `hotledger/${options.chainId}` },
       addresses: { listen: [...options.listen], announce: [...(options.announce ?? [])] },
       datastore: boundedDatastore(limits.maxDatastoreBytes),
@@ -134,6 +135,16 @@ export async function createHost(options: HostOptions): Promise<Host> {
       { cause: error },
     );
   }
+}
+
+function privateKeyOf(protobuf: Uint8Array): PrivateKey {
+  try {
+    const key = privateKeyFromProtobuf(protobuf);
+    if (key.type === 'Ed25519' || key.type === 'secp256k1') return key;
+  } catch (error) {
+    throw codedError('identity-key-invalid', 'the identity key does not decode', {}, { cause: error });
+  }
+  throw codedError('identity-key-invalid', 'the identity key is neither ed25519 nor secp256k1');
 }
 
 /** A running libp2p node, with the few things that the protocols of this room need of one. */

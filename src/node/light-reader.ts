@@ -50,7 +50,7 @@ export async function openLightReader(options: LightReaderOptions): Promise<Ligh
   // A key for this one visit: a reader is nobody in particular.
   const identity = generateIdentityKey('ed25519');
   const host = await createHost({
-    identity: { kind: 'protobuf', bytes: identity.protobuf },
+    identity: identity.protobuf,
     listen: [],
     chainId: trusted.chainId,
     ...(options.via === 'read'

@@ -54,7 +54,7 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
 function hostOf(core: NodeCore): Promise<Host> {
   const { config, context, identity } = core;
   return createHost({
-    identity: { kind: 'protobuf', bytes: identity.protobuf },
+    identity: identity.protobuf,
     listen: config.listen,
     announce: config.announce,
     chainId: context.chainId,

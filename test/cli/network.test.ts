@@ -31,7 +31,7 @@ async function network(): Promise<{ directory: string; host: Host; choice: strin
   await writeFile(join(directory, 'genesis.json'), formatGenesis(chain.genesis));
   await saveIdentityKey(join(directory, 'key'), generateIdentityKey('secp256k1'));
   const host = await createHost({
-    identity: { kind: 'protobuf', bytes: generateIdentityKey('ed25519').protobuf },
+    identity: generateIdentityKey('ed25519').protobuf,
     listen: ['/ip4/127.0.0.1/tcp/0'],
     chainId: chain.chainId,
   });

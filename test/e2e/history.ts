@@ -16,7 +16,7 @@ const DEADLINE = { deadlineMs: 10_000 };
 /** Every block after genesis that a node has, from the node itself. */
 export async function chainOf(network: TestNetwork, name: string): Promise<Block[]> {
   const host = await createHost({
-    identity: { kind: 'protobuf', bytes: generateIdentityKey('ed25519').protobuf },
+    identity: generateIdentityKey('ed25519').protobuf,
     listen: [],
     chainId: network.chainId,
   });

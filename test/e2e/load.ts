@@ -75,7 +75,7 @@ export class Submitters {
   constructor(network: TestNetwork) {
     this.#network = network;
     this.#host = createHost({
-      identity: { kind: 'protobuf', bytes: generateIdentityKey('ed25519').protobuf },
+      identity: generateIdentityKey('ed25519').protobuf,
       listen: [],
       chainId: network.chainId,
     });

@@ -1,7 +1,8 @@
+import { generateKeyPair, privateKeyToProtobuf } from '@libp2p/crypto/keys';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/base/random.ts';
 import { createHost, type Host } from '../../src/net/host.ts';
-import { generateIdentityKey, loadIdentityKey } from '../../src/net/identity-key.ts';
+import { generateIdentityKey } from '../../src/node/keys.ts';
 import { codeOf, LOOPBACK, secret, startHost, startHosts, targetOf, until } from './network.ts';
 
 const OPEN = { deadlineMs: 5_000 };
@@ -19,24 +20,21 @@ describe('host', () => {
     expect(await codeOf(a.connect({ peerId: c.peerId, multiaddrs: ['x'] }, OPEN))).toBe('address-invalid');
   });
 
-  it('takes ed25519 and secp256k1 keys, raw and as the protobuf of the older system', async () => {
+  it('takes ed25519 and secp256k1 keys as the protobuf of the older system, and no others', async () => {
     for (const keyType of ['ed25519', 'secp256k1'] as const) {
-      const key = await generateIdentityKey(keyType);
-      expect(key.secret).toHaveLength(32);
-      const again = await loadIdentityKey({ kind: 'protobuf', bytes: key.protobuf });
-      const raw = await loadIdentityKey({ kind: keyType, secret: key.secret });
-      expect([again.peerId, raw.peerId]).toEqual([key.peerId, key.peerId]);
-      expect(key.peerId).toMatch(keyType === 'ed25519' ? /^12D3KooW/ : /^16Uiu2HA/);
-      const host = await startHost({ identity: { kind: keyType, secret: key.secret } });
+      const key = generateIdentityKey(keyType);
+      const host = await startHost({ identity: key.protobuf });
       expect(host.peerId).toBe(key.peerId);
+      expect(key.peerId).toMatch(keyType === 'ed25519' ? /^12D3KooW/ : /^16Uiu2HA/);
     }
-    const junk = new Random(1).bytes(31);
-    expect(await codeOf(loadIdentityKey({ kind: 'ed25519', secret: junk }))).toBe('identity-key-invalid');
-    expect(await codeOf(loadIdentityKey({ kind: 'protobuf', bytes: junk }))).toBe('identity-key-invalid');
+    const ecdsa = privateKeyToProtobuf(await generateKeyPair('ECDSA'));
+    for (const identity of [new Random(1).bytes(31), ecdsa]) {
+      expect(await codeOf(startHost({ identity }))).toBe('identity-key-invalid');
+    }
   });
 
   it('connects hosts of different key types', async () => {
-    const a = await startHost({ identity: { kind: 'secp256k1', secret: new Random(5).bytes(32) } });
+    const a = await startHost({ identity: secret(5, 'secp256k1') });
     const b = await startHost();
     await a.connect(targetOf(b), OPEN);
     await until(() => b.isConnected(a.peerId), 'they are connected');

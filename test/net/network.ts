@@ -4,6 +4,7 @@ import type { Stream } from '@libp2p/interface';
 import { FrameStream, type FrameStreamOptions } from '../../src/net/frames.ts';
 import { createHost, type Host, type HostOptions, type PeerTarget } from '../../src/net/host.ts';
 import { Random } from '../../src/base/random.ts';
+import { identityKeyFromSecret, type IdentityKeyType } from '../../src/node/keys.ts';
 
 const hosts: Host[] = [];
 let nextSeed = 1;
@@ -14,8 +15,9 @@ afterEach(async () => {
 
 export const LOOPBACK = '/ip4/127.0.0.1/tcp/0';
 
-export function secret(seed: number = nextSeed++): { readonly kind: 'ed25519'; readonly secret: Uint8Array } {
-  return { kind: 'ed25519', secret: new Random(seed).bytes(32) };
+/** An identity key as libp2p's protobuf, the same for the same seed. */
+export function secret(seed: number = nextSeed++, keyType: IdentityKeyType = 'ed25519'): Uint8Array {
+  return identityKeyFromSecret(keyType, new Random(seed).bytes(32)).protobuf;
 }
 
 /** A host that is stopped after the test. */

@@ -59,7 +59,7 @@ class Peer {
       put: async (key: string, height: number) => void heights.set(key, height),
     };
     const host = await createHost({
-      identity: { kind: 'protobuf', bytes: generateIdentityKey('ed25519').protobuf },
+      identity: generateIdentityKey('ed25519').protobuf,
       listen: ['/ip4/127.0.0.1/tcp/0'],
       chainId: chain.chainId,
       dht: { mode: 'server', records: recordRules({ check, heights: memory }) },

@@ -129,7 +129,7 @@ export class Submitter {
 
   #hostOf(key: IdentityKey): Promise<Host> {
     return createHost({
-      identity: { kind: 'protobuf', bytes: key.protobuf },
+      identity: key.protobuf,
       listen: [],
       chainId: this.#options.chainId,
     });

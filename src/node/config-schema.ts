@@ -30,17 +30,17 @@ const pacemaker = z.strictObject({
 });
 
 const limits = z.strictObject({
-  /** Connections in all, validators not counted. */
+  /** Connections in all. */
   connections: positive.default(512),
   /** Inbound connections a second from one IP address. */
   inboundConnectionsPerSecond: positive.default(100),
-  /** Events in the mempool. */
+  /** Events in the mempool, and those on their way into it. */
   mempoolEvents: positive.default(16_384),
   /** Messages of one validator that wait for the loop. */
   inboxMessages: positive.default(4_096),
-  /** Bytes waiting to be sent to one validator. */
+  /** Bytes of consensus messages that wait to be sent to one validator; the oldest go first. */
   outboxBytes: positive.default(16 * 1024 * 1024),
-  /** Verified-read answers given to one peer in a second. */
+  /** Requests for verified reads that one peer may make in a second, each for up to 64 records. */
   readsPerSecondPerPeer: positive.default(500),
 });
 

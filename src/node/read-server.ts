@@ -27,8 +27,9 @@ export async function startReadServer(
   { config, host }: NetworkedCore,
   reads: ReadService,
 ): Promise<() => Promise<void>> {
-  const { requests } = DEFAULT_EXCHANGE_LIMITS;
-  const limits = { requests: { ...requests, perPeerPerSecond: config.limits.readsPerSecondPerPeer } };
+  const perPeerPerSecond = config.limits.readsPerSecondPerPeer;
+  const inAllPerSecond = Math.max(DEFAULT_EXCHANGE_LIMITS.requests.inAllPerSecond, perPeerPerSecond);
+  const limits = { requests: { perPeerPerSecond, inAllPerSecond } };
   const server = readServer({ host, handler: reads.handle, limits });
   await server.start();
   return () => server.stop();

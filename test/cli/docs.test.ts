@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { EXIT } from '../../src/cli/exit.ts';
 import { parseConfig } from '../../src/node/config.ts';
@@ -25,6 +25,19 @@ test('docs/configuration.md has a row for every setting, with its default', () =
   for (const { variable, flag } of RETIRED_SETTINGS) {
     expect(read('configuration.md')).toContain(`\`${variable}\``);
     expect(read('configuration.md')).toContain(`\`${flag}\``);
+  }
+});
+
+test('every setting is read by the node', () => {
+  const root = new URL('../../src/', import.meta.url);
+  const sources = globSync(['node/*.ts', 'observability/*.ts'], { cwd: root }).filter((file) => !/config/.test(file));
+  expect(sources.length).toBeGreaterThan(30);
+  const text = sources.map((file) => readFileSync(new URL(file, root), 'utf8')).join('\n');
+  const { log, limits, pacemaker, submission, ...top } = parseConfig({ genesis: 'g', dataDirectory: 'd' });
+  for (const key of [log, limits, pacemaker, submission, top].flatMap(Object.keys)) {
+    expect(text, key).toMatch(
+      new RegExp(`(config|submission|limits|pacemaker|options|source)\\.${key}\\b|[{,] ${key}\\b`),
+    );
   }
 });
 

@@ -74,6 +74,7 @@ describe('a proposal', () => {
   it('is refused from anybody but the leader of its round', () => {
     expect(codeOf(proposalMessage(chain, ledBy(B2), C1), 1)).toBe('proposal-not-by-leader');
     const proposer = validators.member(1).peerId;
+    expect(codeOf(proposalMessage(chain, ledBy(B2, [], { proposer }), C1), 1)).toBe('proposal-not-by-leader');
     expect(codeOf(proposalMessage(chain, ledBy(B2, [], { proposer }), C1), 2)).toBe('proposal-not-by-leader');
     expect(codeOf(proposalMessage(chain, ledBy(B2), C1), 2)).toBe('proposal');
   });

@@ -53,6 +53,11 @@ function linesOf(driver: Driver, text: string): string[] {
   return driver.trace.filter((line) => line.includes(text));
 }
 
+/** Why what came from `from` was refused, once for each refusal. */
+function refusalsOf(driver: Driver, from: number): string[] {
+  return linesOf(driver, `refuses what came from ${from}: `).map((line) => line.split(': ').at(-1) ?? '');
+}
+
 /** The evidence that a node kept, after it was verified from scratch. */
 function evidenceOf(driver: Driver, index: number) {
   const { chain } = driver;
@@ -80,7 +85,7 @@ describe('a leader', () => {
 
   it.each([
     {
-      name: 'names another state root than the block gives',
+      name: 'gives another state root',
       change: { stateRoot: sha256Hex(utf8('wrong')) },
       events: [],
       code: 'state-root-mismatch',
@@ -109,7 +114,7 @@ describe('a leader', () => {
     const join = joinOf(driver.chain, 1);
     propose(driver, blockOf(driver.chain, change, events === 'twice' ? [join, join] : events));
     driver.run(100);
-    expect(linesOf(driver, `refuses what came from ${LIAR}: ${code}`)).toHaveLength(3);
+    expect(refusalsOf(driver, LIAR)).toEqual([code, code, code]);
     expect(linesOf(driver, 'votes in round 1')).toEqual([]);
   });
 
@@ -117,7 +122,7 @@ describe('a leader', () => {
     const driver = withLiar();
     propose(driver, blockOf(driver.chain, { round: 5 }, []));
     driver.run(100);
-    expect(linesOf(driver, `refuses what came from ${LIAR}: proposal-round-not-current`)).toHaveLength(3);
+    expect(new Set(refusalsOf(driver, LIAR))).toEqual(new Set(['proposal-round-not-current']));
   });
 
   it('whose identity signature is false is not heard', () => {
@@ -125,7 +130,7 @@ describe('a leader', () => {
     const message = proposalMessage(driver.chain, { block: blockOf(driver.chain) }, driver.chain.genesisCertificate);
     tell(driver, { ...message, signature: new Uint8Array(32) });
     driver.run(100);
-    expect(linesOf(driver, `refuses what came from ${LIAR}: signature-invalid`)).toHaveLength(3);
+    expect(refusalsOf(driver, LIAR)).toEqual(['signature-invalid', 'signature-invalid', 'signature-invalid']);
   });
 });
 
@@ -146,7 +151,7 @@ describe('a voter', () => {
 
   it('whose signature is false is found out, and the certificate is made without it', () => {
     const driver = withFalseVoter((_, vote) => [{ ...vote, signature: new Uint8Array(96).fill(1) }]);
-    expect(linesOf(driver, '2 refuses what came from 3: ballot-signature-invalid')).toHaveLength(1);
+    expect(refusalsOf(driver, 3)).toEqual(['ballot-signature-invalid']);
     expect(driver.engine(2).status().round).toBe(1);
     driver.heal();
     driver.settle(10_000); // the votes travel again beside the timeouts
@@ -227,7 +232,7 @@ describe('who gives up', () => {
     driver.submit(0, joinOf(driver.chain, 1));
     tell(driver, timeoutMessage(driver.chain, LIAR, 7, forged));
     driver.settle(20_000);
-    expect(linesOf(driver, `refuses what came from ${LIAR}: certificate-invalid`)).toHaveLength(3);
+    expect(new Set(refusalsOf(driver, LIAR))).toEqual(new Set(['certificate-invalid']));
     expect(driver.engine(0).status().height).toBeGreaterThanOrEqual(1);
   });
 
@@ -237,7 +242,7 @@ describe('who gives up', () => {
     const timeout = timeoutMessage(driver.chain, LIAR, 1, driver.chain.genesisCertificate);
     tell(driver, { ...timeout, signature: new Uint8Array(96).fill(1) });
     driver.settle(20_000);
-    expect(linesOf(driver, `refuses what came from ${LIAR}: ballot-signature-invalid`).length).toBeGreaterThan(0);
+    expect(refusalsOf(driver, LIAR)).toContain('ballot-signature-invalid');
     expect(driver.engine(0).status().height).toBeGreaterThanOrEqual(1);
   });
 

@@ -208,6 +208,8 @@ describe('losses', () => {
     driver.heal();
     driver.run(20);
     expect(driver.nodes.map(({ engine }) => engine?.status().mempoolEvents)).toEqual([0, 0, 0, 0]);
+    driver.run(1100); // its first timeout tells
+    expect(driver.nodes.map(({ engine }) => engine?.status().idle)).toEqual([false, false, false, false]);
     driver.settle(10_000);
     expect(driver.height).toBeGreaterThanOrEqual(1);
   });

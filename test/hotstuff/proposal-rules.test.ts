@@ -32,12 +32,12 @@ describe('a proposal', () => {
 
   it.each([
     {
-      name: 'a certificate of another block than the parent',
+      name: "another block's certificate",
       code: 'justify-mismatch',
       found: judged(B3, B2, certificateOf(B1)),
     },
     {
-      name: 'a certificate whose round is not that of its block',
+      name: 'an inflated certificate',
       code: 'justify-round-mismatch',
       found: judged(
         linkOn(B2, 6),
@@ -46,22 +46,22 @@ describe('a proposal', () => {
       ),
     },
     {
-      name: 'a gap of rounds and no timeout certificate',
+      name: 'an unexplained gap',
       code: 'round-not-justified',
       found: judged(linkOn(B2, 5), B2),
     },
     {
-      name: 'a timeout certificate of another round than the one before',
+      name: 'a timeout certificate of elsewhere',
       code: 'round-not-justified',
       found: judged(linkOn(B2, 6), B2, certificateOf(B2), 4),
     },
     {
-      name: 'a timeout certificate that it does not need',
+      name: 'a needless timeout certificate',
       code: 'timeout-certificate-unwanted',
       found: judged(B3, B2, certificateOf(B2), 2, B1),
     },
     {
-      name: 'a certificate below what a validator knew that gave up',
+      name: 'a certificate too low',
       code: 'certificate-below-timeouts',
       found: judged(linkOn(B1, 5), B1, certificateOf(B1), 4, B2),
     },

@@ -139,7 +139,7 @@ describe('giving up', () => {
 
   it.each([
     { name: 'below the last voted round', record: { lastVotedRound: 7 }, round: 5, code: 'timeout-below-vote' },
-    { name: 'of a round that nothing shows to have begun', record: {}, round: 5, code: 'timeout-round-unentered' },
+    { name: 'of a round never entered', record: {}, round: 5, code: 'timeout-round-unentered' },
   ])('is refused $name', ({ record, round, code }) => {
     expect(codeOf(rulesOf(record).timeout(round))).toBe(code);
   });

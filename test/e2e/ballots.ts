@@ -3,8 +3,6 @@
  * A ballot is seen twice: by its signer before it leaves, and by each who received it. The two must agree, so that no
  * ballot escapes the check.
  */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { BallotFacts } from '../../src/node/ballot-trace.ts';
 import type { TestNetwork } from './harness.ts';
 
@@ -29,14 +27,13 @@ export function validatorNames(network: TestNetwork): string[] {
 }
 
 /** In the order in which each validator wrote them, validator by validator. */
-export async function seenBallots(network: TestNetwork): Promise<SeenBallot[]> {
-  const logs = await Promise.all(
-    validatorNames(network).map(async (name, index) => {
-      const text = await readFile(join(network.node(name).directory, 'node.log'), 'utf8');
-      return text.split('\n').flatMap((line) => seenIn(line, index));
-    }),
+export function seenBallots(network: TestNetwork): SeenBallot[] {
+  return validatorNames(network).flatMap((name, index) =>
+    network
+      .log(name)
+      .split('\n')
+      .flatMap((line) => seenIn(line, index)),
   );
-  return logs.flat();
 }
 
 function seenIn(line: string, writer: number): SeenBallot[] {

@@ -54,7 +54,7 @@ test('validators killed with -9 lose nothing that was acknowledged, and never vo
   await network.level(validators, Math.max(height + 1, load.highestAcknowledged()));
   expect(historyFaults(await chainOf(network, victim), load.acknowledged)).toEqual([]);
   expect(await unreadable(await lightReader(network, validators), load.acknowledged)).toEqual([]);
-  const ballots = await seenBallots(network);
+  const ballots = seenBallots(network);
   expect(ballots.length).toBeGreaterThan(100);
   expect(ballotFaults(ballots)).toEqual([]);
 });

@@ -3,6 +3,7 @@
  * killed and stopped by process id, its logs shown when the test fails, and gone after it.
  */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,10 +84,13 @@ export class TestNetwork {
     return network;
   }
 
-  /** Makes a network and starts every process of it. */
+  /** Makes a network, starts every process of it, and waits until each validator reaches a quorum. */
   static async start(options: NetworkOptions = {}): Promise<TestNetwork> {
     const network = await TestNetwork.make(options);
     await network.startNodes(network.names());
+    for (const name of network.names('validator')) {
+      await eventually(`${name} reaches a quorum`, async () => (await network.reachesQuorum(name)) || undefined);
+    }
     return network;
   }
 
@@ -126,6 +130,11 @@ export class TestNetwork {
     return this.process(name).control.status();
   }
 
+  async reachesQuorum(name: string): Promise<boolean> {
+    const { components } = await this.status(name);
+    return components.some((component) => component.name === 'consensus' && component.healthy);
+  }
+
   /** Ends processes at once, as a power cut of their machines would, and waits until they are gone. */
   async kill(...names: string[]): Promise<void> {
     const processes = names.map((name) => this.process(name));
@@ -146,6 +155,11 @@ export class TestNetwork {
     for (const [index, end] of ends.entries()) {
       if (end.code !== 0) throw new Error(`${names[index]} did not stop in order: ${end.code ?? end.signal}`);
     }
+  }
+
+  /** What a node has written so far, over all its lives. */
+  log(name: string): string {
+    return readFileSync(join(this.node(name).directory, 'node.log'), 'utf8');
   }
 
   /** Where a running node can be dialled. */

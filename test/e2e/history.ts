@@ -4,32 +4,22 @@ import type { Hash } from '../../src/base/hash.ts';
 import { unwrap } from '../../src/base/result.ts';
 import { decodeSealedBlock, type Block } from '../../src/ledger/block.ts';
 import { BlockSyncClient } from '../../src/net/block-sync.ts';
-import { createHost } from '../../src/net/host.ts';
 import { AddressBook } from '../../src/node/address-book.ts';
-import { generateIdentityKey } from '../../src/node/keys.ts';
 import { openLightReader, type LightReader } from '../../src/node/light-reader.ts';
 import type { TestNetwork } from './harness.ts';
 import type { Acknowledgement } from './load.ts';
+import { stranger } from './stranger.ts';
 
 const DEADLINE = { deadlineMs: 10_000 };
 
 /** Every block after genesis that a node has, from the node itself. */
 export async function chainOf(network: TestNetwork, name: string): Promise<Block[]> {
-  const host = await createHost({
-    identity: generateIdentityKey('ed25519').protobuf,
-    listen: [],
-    chainId: network.chainId,
-  });
-  try {
-    const client = new BlockSyncClient(host);
-    const blocks: Block[] = [];
-    for (;;) {
-      const sealed = unwrap(await client.sealed(network.target(name), blocks.length + 1, DEADLINE));
-      if (sealed.length === 0) return blocks;
-      blocks.push(...sealed.map((bytes) => unwrap(decodeSealedBlock(network.chainId, bytes)).block));
-    }
-  } finally {
-    await host.stop();
+  const client = new BlockSyncClient(await stranger(network));
+  const blocks: Block[] = [];
+  for (;;) {
+    const sealed = unwrap(await client.sealed(network.target(name), blocks.length + 1, DEADLINE));
+    if (sealed.length === 0) return blocks;
+    blocks.push(...sealed.map((bytes) => unwrap(decodeSealedBlock(network.chainId, bytes)).block));
   }
 }
 

@@ -2,11 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { simulatedKeys } from '../../src/cli/devnet/simulated-keys.ts';
 import { needs } from '../needs.ts';
 import { seenBallots } from './ballots.ts';
 import { eventually, TestNetwork } from './harness.ts';
-import { Author, Submitters } from './load.ts';
+import { authors, Submitters, type Author } from './load.ts';
 
 const WINDOW_MS = 3_000;
 /** Of one processor, for each process. */
@@ -20,8 +19,7 @@ test('an idle network writes no blocks and rests, and what comes then commits as
   const settings = { log: { level: 'trace' as const }, pacemaker: { baseTimeoutMs: BASE_TIMEOUT_MS } };
   const network = await TestNetwork.start({ settings });
   const [to = ''] = network.names();
-  const [key] = simulatedKeys(new Uint8Array(32).fill(5), 1, 0);
-  const author = new Author(network.chainId, key as NonNullable<typeof key>);
+  const [author] = authors(network.chainId, 1) as [Author];
   const submitters = new Submitters(network);
   const timed = async (): Promise<{ readonly ms: number; readonly rounds: number }> => {
     const { round } = await network.status(to);
@@ -35,7 +33,7 @@ test('an idle network writes no blocks and rests, and what comes then commits as
     });
     return { ms, rounds: idle.round - round };
   };
-  await timed();
+  await submitters.acknowledged(to, author.next());
 
   const rested = await network.level(network.names(), 1);
   const rounds = await roundsOf(network);
@@ -50,7 +48,7 @@ test('an idle network writes no blocks and rests, and what comes then commits as
     expect(first.rounds).toBe(rounds);
     expect(first.ms).toBeLessThan(SLACK * ms);
   }
-  const timeouts = (await seenBallots(network)).filter(({ ballot }) => ballot === 'timeout');
+  const timeouts = seenBallots(network).filter(({ ballot }) => ballot === 'timeout');
   expect(timeouts).toEqual([]);
 });
 

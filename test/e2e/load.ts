@@ -8,12 +8,13 @@ import { CodedError, type Refusal } from '../../src/base/result.ts';
 import type { Hash } from '../../src/base/hash.ts';
 import { simulatedKeys } from '../../src/cli/devnet/simulated-keys.ts';
 import type { LedgerEvent } from '../../src/ledger/event.ts';
-import { createHost, type Host } from '../../src/net/host.ts';
+import type { Host } from '../../src/net/host.ts';
 import { SubmissionClient } from '../../src/net/submission-client.ts';
 import type { SubmissionAnswer } from '../../src/net/submission-wire.ts';
-import { generateIdentityKey, type IdentityKey } from '../../src/node/keys.ts';
+import type { IdentityKey } from '../../src/node/keys.ts';
 import { signEvent, type EventBody, type OwnSignedEvent } from '../../src/node/sign-event.ts';
-import type { TestNetwork } from './harness.ts';
+import { eventually, type TestNetwork } from './harness.ts';
+import { stranger } from './stranger.ts';
 
 const OPEN_DEADLINE_MS = 2_000;
 /** A validator that is silent for this long is left for another; its answer still counts when it comes. */
@@ -66,6 +67,11 @@ export class Author {
   }
 }
 
+/** The same at each run, of both key types. */
+export function authors(chainId: string, count: number): Author[] {
+  return simulatedKeys(new Uint8Array(32).fill(7), count, 0.25).map((key) => new Author(chainId, key));
+}
+
 /** Submits over one connection to each validator, from a peer that is nobody's. Closed after the test. */
 export class Submitters {
   readonly #network: TestNetwork;
@@ -74,14 +80,7 @@ export class Submitters {
 
   constructor(network: TestNetwork) {
     this.#network = network;
-    this.#host = createHost({
-      identity: generateIdentityKey('ed25519').protobuf,
-      listen: [],
-      chainId: network.chainId,
-    });
-    onTestFinished(async () => {
-      await (await this.#host).stop();
-    });
+    this.#host = stranger(network);
   }
 
   /** @throws CodedError when there is no answer */
@@ -90,6 +89,17 @@ export class Submitters {
     const [answer] = await client.submit([event.bytes]);
     if (answer === undefined) throw new Error('a batch of one has one answer');
     return answer;
+  }
+
+  /** Repeats the event until it is answered for good. @throws CodedError what it is refused with */
+  async acknowledged(to: string, event: OwnSignedEvent): Promise<Acknowledgement> {
+    const { id, event: of } = event;
+    return eventually(`${to} acknowledges ${of.type} of ${of.peerId}`, async () => {
+      const answer = await this.submit(to, event);
+      if (answer.kind === 'acknowledged') return { id, peerId: of.peerId, seq: of.seq, height: answer.height, by: to };
+      if (!NOT_SETTLED.has(answer.refusal.code)) throw new CodedError(answer.refusal);
+      return undefined;
+    });
   }
 
   #client(to: string): Promise<SubmissionClient> {

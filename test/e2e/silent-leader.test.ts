@@ -23,7 +23,7 @@ test('a silent leader costs one timeout each turn, and catches up when it is bac
 
   const index = validatorNames(network).indexOf(silent);
   const failed = await eventually(`${TURNS} turns of the silent leader are given up`, async () => {
-    const turns = givenUp(await seenBallots(network), since).filter(
+    const turns = givenUp(seenBallots(network), since).filter(
       ({ round }) => leaderOf(0, round, validators.length) === index,
     );
     return new Set(turns.map(({ round }) => round)).size >= TURNS ? turns : undefined;
@@ -47,7 +47,7 @@ test('a silent leader costs one timeout each turn, and catches up when it is bac
   expect(load.refused).toEqual([]);
   await network.level(validators, load.highestAcknowledged());
   expect(historyFaults(await chainOf(network, silent), load.acknowledged)).toEqual([]);
-  expect(ballotFaults(await seenBallots(network))).toEqual([]);
+  expect(ballotFaults(seenBallots(network))).toEqual([]);
 });
 
 function givenUp(ballots: readonly SeenBallot[], since: number): SeenBallot[] {

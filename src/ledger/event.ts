@@ -19,7 +19,7 @@ import { ok, refuse, type Result } from '../base/result.ts';
 import { checkEvent } from './event-check.ts';
 import type { LedgerEvent } from './event-schema.ts';
 import type { Identity } from './identity.ts';
-import { parseJson } from './json-text.ts';
+import { isCanonicalJson, parseJson } from './json-text.ts';
 import { checkSignatureForm, MAX_SIGNATURE_BYTES, type SignatureVerifier } from './signature.ts';
 
 export type { LedgerEvent } from './event-schema.ts';
@@ -75,8 +75,7 @@ export function decodeSignedEvent(chainId: string, bytes: Uint8Array): Result<Si
   }
   const checked = checkEvent(parsed);
   if (!checked.ok) return checked;
-  // Of duplicate keys the parser kept one, so they differ here too.
-  if (canonicalize(parsed) !== text) {
+  if (!isCanonicalJson(text, parsed)) {
     return refuse('non-canonical', 'the event is not RFC 8785 JSON', { bytes: json.length });
   }
   const form = checkSignatureForm(checked.value.identity, signature);

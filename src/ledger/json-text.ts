@@ -24,6 +24,29 @@ export function parseJson(
   return scan(text, limits.maxDepth) ?? ok(value);
 }
 
+/**
+ * Whether a text is RFC 8785 JSON: names sorted by their UTF-16 units, strings well-formed, and all else as
+ * `JSON.stringify` writes it (RFC 8785, sections 3.2.2 and 3.2.3). A third of the cost of writing it anew to compare.
+ *
+ * @param value what `JSON.parse` makes of the text, in bounded depth. It keeps the order of names, unless they are
+ *   numbers, which may be refused here for no reason; of duplicate names it keeps one, so that the texts differ.
+ */
+export function isCanonicalJson(text: string, value: unknown): boolean {
+  return isInOrder(value) && JSON.stringify(value) === text;
+}
+
+function isInOrder(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every(isInOrder);
+  let before: string | undefined;
+  for (const [name, member] of Object.entries(value)) {
+    if ((before !== undefined && before >= name) || !name.isWellFormed() || !isInOrder(member)) return false;
+    before = name;
+  }
+  return true;
+}
+
 /** A string literal, or one of the marks that the structure is made of. */
 const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]/g;
 

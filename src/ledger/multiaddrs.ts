@@ -7,6 +7,14 @@ export const MAX_ADDRESSES = 16;
 /** Of one address as it was given, and as it is kept. */
 export const MAX_ADDRESS_LENGTH = 256;
 
+const OCTET = '(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
+const PORT = '(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}|0)';
+
+/** The usual addresses in their canonical form. Parsing one costs 6 us, and every validator parses those of all events. */
+const CANONICAL = new RegExp(
+  `^/(?:ip4/(?:${OCTET}\\.){3}${OCTET}|dns[46]?/[A-Za-z0-9.-]+)/(?:tcp/${PORT}|udp/${PORT}/quic-v1)$`,
+);
+
 /**
  * @param peerId whose addresses they are, canonical
  * Refusals: `too-many-addresses`, `address-too-long`, `address-invalid`, `address-of-another-peer`.
@@ -34,6 +42,7 @@ function normaliseAddress(peerId: string, address: string): Result<string> {
       max: MAX_ADDRESS_LENGTH,
     });
   }
+  if (CANONICAL.test(address)) return ok(address);
   // Addresses are joined with blanks for readers, and shown on pages: nothing but printable ASCII.
   if (!/^[\x21-\x7e]+$/.test(address)) return invalid(address);
   let text: string;

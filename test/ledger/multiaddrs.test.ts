@@ -1,3 +1,4 @@
+import { multiaddr } from '@multiformats/multiaddr';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/result.ts';
@@ -43,6 +44,40 @@ describe('an address', () => {
   ])('%s is refused: %s', (given, code) => {
     expect(one(given)).toBe(code);
   });
+});
+
+describe('an address of a usual kind', () => {
+  const digits = fc.oneof(fc.integer({ min: 0, max: 70_000 }).map(String), fc.stringMatching(/^[0-9]{0,6}$/));
+  const ip = fc.array(fc.integer({ min: 0, max: 300 }).map(String), { minLength: 4, maxLength: 4 });
+  const host = fc.oneof(
+    fc.tuple(
+      fc.constant('/ip4/'),
+      fc.oneof(
+        fc.ipV4(),
+        ip.map((octets) => octets.join('.')),
+      ),
+    ),
+    fc.tuple(fc.constantFrom('/dns/', '/dns4/', '/dns6/'), fc.stringMatching(/^[A-Za-z0-9.%-]{0,12}$/)),
+  );
+  const transport = fc.tuple(fc.constantFrom('/tcp/', '/udp/'), digits, fc.constantFrom('', '', '/quic-v1', '/ws'));
+
+  it('is taken or refused, and written, as the library of addresses has it', () => {
+    fc.assert(
+      fc.property(host, transport, (start, end) => {
+        const address = [...start, ...end].join('');
+        expect(one(address)).toBe(writtenByLibrary(address));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  function writtenByLibrary(address: string): string {
+    try {
+      return multiaddr(multiaddr(multiaddr(address).getComponents()).bytes).toString();
+    } catch {
+      return 'address-invalid';
+    }
+  }
 });
 
 describe('the addresses of a node', () => {

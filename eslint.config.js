@@ -63,7 +63,7 @@ const impureImports = {
 /** Functions that say a check was made. Everybody may name the branded type; only these files may make a value of it. */
 const admission = ['src/node/admit.ts', 'src/node/event-verifier.ts'];
 const ownDisk = ['src/node/restore-engine.ts', 'src/hotstuff/safety-record.ts'];
-const verifiedSeals = ['src/hotstuff/committing.ts'];
+const verifiedSeals = ['src/hotstuff/learning.ts'];
 const brandMakers = [
   { maker: 'verifiedEvent', allowed: [...admission, ...ownDisk, 'src/ledger/replay.ts'] },
   { maker: 'admitMessage', allowed: admission },

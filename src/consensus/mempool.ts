@@ -111,6 +111,20 @@ export class Mempool {
     return false;
   }
 
+  /** Nodes with an entry that satisfies this. */
+  peersOf(condition: (event: VerifiedEvent) => boolean): ReadonlySet<string> {
+    const peerIds = new Set<string>();
+    for (const event of this.#entries.values()) if (condition(event)) peerIds.add(event.event.peerId);
+    return peerIds;
+  }
+
+  /** Unix seconds: the least time of an event that waits; Infinity where none does. */
+  get earliestTime(): number {
+    let earliest = Infinity;
+    for (const { event } of this.#entries.values()) earliest = Math.min(earliest, event.time);
+    return earliest;
+  }
+
   /** It was committed, or refused for ever. */
   remove(id: Hash): void {
     const entry = this.#entries.get(id);
@@ -123,7 +137,7 @@ export class Mempool {
     else this.#byPeer.set(peerId, queue);
   }
 
-  /** These nodes' records changed: what of them can no longer be committed leaves. Their first entry is judged. */
+  /** What of these nodes can no longer be committed leaves: the first entry of each is judged, and so on. */
   rejudge(peerIds: Iterable<string>, judge: Judge): readonly Rejection[] {
     const rejections: Rejection[] = [];
     for (const peerId of peerIds) {
@@ -135,10 +149,5 @@ export class Mempool {
       }
     }
     return rejections;
-  }
-
-  /** Every node's first entry is judged again: the chain's time went on. */
-  rejudgeAll(judge: Judge): readonly Rejection[] {
-    return this.rejudge([...this.#byPeer.keys()], judge);
   }
 }

@@ -91,7 +91,7 @@ export interface Fulfilled {
 export interface Candidate {
   readonly message: HotstuffMessage | StaleMessage;
   readonly duties: Duties;
-  admit(fulfilled: Fulfilled): AdmittedMessage;
+  readonly admit: (fulfilled: Fulfilled) => AdmittedMessage;
 }
 
 const NOTHING: Duties = { signatures: [], certificate: null, timeoutCertificate: null, events: [] };
@@ -184,7 +184,7 @@ function proposalCandidate(message: ProposalMessage, from: ValidatorIndex, view:
   return ok({
     message,
     duties,
-    admit(fulfilled) {
+    admit: (fulfilled) => {
       const certificate = justification.value.known ?? fulfilled.certificate;
       assert(certificate !== null, 'the certificate was verified', { round });
       const skip = skipped.value.known ?? fulfilled.timeoutCertificate;
@@ -239,7 +239,7 @@ function certificateCandidate(certificate: QuorumCertificate, view: AdmissionVie
   return ok({
     message: { kind: 'certificate', certificate },
     duties: { ...NOTHING, certificate: looked.value.duty },
-    admit(fulfilled) {
+    admit: (fulfilled) => {
       const verified = looked.value.known ?? fulfilled.certificate;
       assert(verified !== null, 'the certificate was verified', { round });
       return brand({ kind: 'certificate', certificate: verified });
@@ -258,7 +258,7 @@ function timeoutCertificateCandidate(certificate: TimeoutCertificate, view: Admi
   return ok({
     message: { kind: 'timeoutCertificate', certificate },
     duties: { ...NOTHING, timeoutCertificate: looked.value.duty },
-    admit(fulfilled) {
+    admit: (fulfilled) => {
       const verified = looked.value.known ?? fulfilled.timeoutCertificate;
       assert(verified !== null, 'the timeout certificate was verified', { round });
       return brand({ kind: 'timeoutCertificate', certificate: verified });
@@ -297,7 +297,7 @@ function blocksCandidate(message: Extract<HotstuffMessage, { kind: 'blocks' }>):
   return {
     message,
     duties: NOTHING,
-    admit(fulfilled) {
+    admit: (fulfilled) => {
       assert(fulfilled.events.length === message.blocks.length, 'each block has its list of events', {});
       const blocks = message.blocks.map((block, index) => ({ ...block, events: fulfilled.events[index] ?? [] }));
       return brand({ kind: 'blocks', blocks });

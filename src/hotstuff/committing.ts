@@ -11,14 +11,15 @@ import type { VerifiedSealedBlock } from '../consensus/engine.ts';
 import { executeSealed } from '../consensus/follower.ts';
 import type { Judge } from '../consensus/mempool.ts';
 import type { SealedBlock } from '../ledger/block.ts';
-import { decodeCommitProof, encodeCommitProof } from '../ledger/commit-proof.ts';
+import { encodeCommitProof } from '../ledger/commit-proof.ts';
 import type { StateChange } from '../ledger/state.ts';
 import { NODE_KEY_PREFIX } from '../ledger/state.ts';
+import { MAX_EVENT_AGE_SECONDS } from '../ledger/transition.ts';
 import type { VerifiedEvent } from '../ledger/verified-event.ts';
-import { certificateFromOwnDisk, type VerifiedCertificate } from '../qc/certificate.ts';
+import type { VerifiedCertificate } from '../qc/certificate.ts';
 import type { TreeBlock } from './block-tree.ts';
 import { commitInfoOf, sameCommitInfo } from './commit-rule.ts';
-import { learnCertificate } from './learning.ts';
+import { learnFromSeal } from './learning.ts';
 import { blockContext, nowSeconds, type Replica } from './replica.ts';
 
 /** Blocks beside the chain of the highest certificate that are kept in memory. */
@@ -93,15 +94,6 @@ function commitOneSealed(replica: Replica, next: VerifiedSealedBlock): void {
   learnFromSeal(replica, { block, seal });
 }
 
-/** The seal was verified before the block was branded, so its certificate is too. */
-function learnFromSeal(replica: Replica, { block, seal }: SealedBlock): void {
-  if (seal.kind !== 'hotstuff') return;
-  const proof = decodeCommitProof(seal.bytes);
-  assert(proof.ok, 'a verified seal decodes', { height: block.header.height });
-  if (proof.value.certificate.epoch !== replica.context.validators.epoch) return;
-  learnCertificate(replica, certificateFromOwnDisk(proof.value.certificate));
-}
-
 function finish(replica: Replica, sealed: SealedBlock, changes: readonly StateChange[]): void {
   replica.turn.commit({ block: sealed.block, sealed, changes });
   for (const { id } of sealed.block.events) replica.mempool.remove(id);
@@ -139,9 +131,11 @@ function moveRoot(replica: Replica, block: TreeBlock): void {
   }
   const { height, timestamp } = block.header;
   for (const [id, orphan] of orphans) if (orphan.block.header.height <= height) orphans.delete(id);
-  if (timestamp > before) {
-    for (const { event, refusal } of mempool.rejudgeAll(judge(replica))) turn.reject(event.id, refusal);
-  }
+  if (timestamp > before)
+    rejectAll(
+      replica,
+      mempool.peersOf(({ event }) => event.time + MAX_EVENT_AGE_SECONDS < timestamp),
+    );
   const committed = new Set(path.flatMap((step) => step.block.events.map(({ id }) => id)));
   for (const lost of forgotten) for (const event of lost.events) if (!committed.has(event.id)) giveBack(replica, event);
 }

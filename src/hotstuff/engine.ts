@@ -20,7 +20,7 @@ import { giveUpIfDue, isWantedByOthers } from './giving-up.ts';
 import { enterRound, learnCertificate, learnTimeoutCertificate } from './learning.ts';
 import type { AdmittedMessage, HotstuffMessage } from './messages.ts';
 import { propose } from './proposing.ts';
-import { hasWork, leaderAt, type Replica } from './replica.ts';
+import { hasWork, leaderAt, nextRipeMs, type Replica } from './replica.ts';
 import { restoreBlocks } from './restoring.ts';
 import { submit } from './submitting.ts';
 import { Turn } from './turn.ts';
@@ -33,7 +33,7 @@ export class HotstuffEngine implements Engine<AdmittedMessage, CollectJob, Colle
 
   constructor(options: HotstuffOptions) {
     this.#replica = newReplica(options);
-    restoreBlocks(this.#replica, options.uncommitted);
+    restoreBlocks(this.#replica, options.head, options.uncommitted);
     enterRound(this.#replica);
   }
 
@@ -124,8 +124,10 @@ export class HotstuffEngine implements Engine<AdmittedMessage, CollectJob, Colle
     const replica = this.#replica;
     const { pacemaker, fetcher, clock } = replica;
     const times = [pacemaker.expiresAtMs, fetcher.nextMs, nextCollectMs(replica), nextAskMs(replica)];
-    const due = times.filter((time) => time !== undefined);
-    return due.length === 0 ? undefined : Math.ceil(clock.wallOf(Math.min(...due)));
+    const due = times.filter((time) => time !== undefined).map((time) => clock.wallOf(time));
+    const ripeMs = nextRipeMs(replica);
+    if (ripeMs !== undefined) due.push(ripeMs);
+    return due.length === 0 ? undefined : Math.ceil(Math.min(...due));
   }
 
   status(): EngineStatus {

@@ -6,7 +6,9 @@
  * slept through a thousand rounds needs one message to be back.
  */
 import { assert } from '../base/assert.ts';
-import type { VerifiedCertificate } from '../qc/certificate.ts';
+import type { SealedBlock } from '../ledger/block.ts';
+import { decodeCommitProof } from '../ledger/commit-proof.ts';
+import { certificateFromOwnDisk, type VerifiedCertificate } from '../qc/certificate.ts';
 import type { VerifiedTimeoutCertificate } from '../qc/timeout-certificate.ts';
 import type { Replica } from './replica.ts';
 
@@ -25,6 +27,15 @@ export function learnTimeoutCertificate(replica: Replica, certificate: VerifiedT
   learnCertificate(replica, certificate.highCertificate);
   replica.certificates.addTimeout(certificate);
   if (replica.rules.learnTimeoutCertificate(certificate)) enterRound(replica);
+}
+
+/** Of a block from this node's own log, or branded as verified: its seal was, and the certificate in it. */
+export function learnFromSeal(replica: Replica, { block, seal }: SealedBlock): void {
+  if (seal.kind !== 'hotstuff') return;
+  const proof = decodeCommitProof(seal.bytes);
+  assert(proof.ok, 'a verified seal decodes', { height: block.header.height });
+  if (proof.value.certificate.epoch !== replica.context.validators.epoch) return;
+  learnCertificate(replica, certificateFromOwnDisk(proof.value.certificate));
 }
 
 /** Round and timer follow from the two highest certificates; what belongs to rounds that are over is dropped. */

@@ -5,7 +5,7 @@ import type { ValidatorIndex } from '../consensus/engine.ts';
 import { ForwardClock } from '../consensus/forward-clock.ts';
 import { Mempool, type MempoolLimits } from '../consensus/mempool.ts';
 import { SealedBuffer } from '../consensus/sealed-buffer.ts';
-import type { Block } from '../ledger/block.ts';
+import type { SealedBlock } from '../ledger/block.ts';
 import type { LedgerMachine } from '../ledger/machine.ts';
 import type { EpochContext, VerifiedCertificate } from '../qc/certificate.ts';
 import { BlockTree } from './block-tree.ts';
@@ -31,7 +31,7 @@ export interface HotstuffOptions {
   /** At the state of `head`. */
   readonly machine: LedgerMachine;
   /** The last committed block, or genesis. */
-  readonly head: Block;
+  readonly head: SealedBlock;
   /** Null when it is missing on disk though it should be there: the engine then follows, and never signs. */
   readonly record: SafetyRecord | null;
   /** From disk, in any order; those that lead nowhere are left. */
@@ -64,7 +64,7 @@ export function newReplica(options: HotstuffOptions): Replica {
     machine,
     rules,
     certificates,
-    tree: new BlockTree(head, machine.head),
+    tree: new BlockTree(head.block, machine.head),
     votes: new VoteCollector(quorum),
     timeouts: new TimeoutCollector(quorum),
     pacemaker: new Pacemaker(pacing.baseTimeoutMs),

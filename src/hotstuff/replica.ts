@@ -107,6 +107,12 @@ export function hasWork(replica: Replica): boolean {
   return replica.tree.hasWork || hasRipeEvent(replica);
 }
 
+/** When the first of the events whose time has not come may be in a block: by this node's clock, unix milliseconds. */
+export function nextRipeMs(replica: Replica): number | undefined {
+  if (replica.mempool.size === 0 || hasWork(replica)) return undefined;
+  return (replica.mempool.earliestTime - MAX_EVENT_AGE_SECONDS) * 1000;
+}
+
 /** Events whose time has not come (all clocks were set back) keep nobody busy. */
 function hasRipeEvent(replica: Replica): boolean {
   const latest = Math.max(replica.tree.root.header.timestamp, nowSeconds(replica)) + MAX_EVENT_AGE_SECONDS;

@@ -4,8 +4,9 @@
  */
 import { assert } from '../base/assert.ts';
 import { checkStateRoot } from '../ledger/block-rules.ts';
+import type { SealedBlock } from '../ledger/block.ts';
 import type { VerifiedCertificate } from '../qc/certificate.ts';
-import { learnCertificate } from './learning.ts';
+import { learnCertificate, learnFromSeal } from './learning.ts';
 import type { ExecutableBlock } from './messages.ts';
 import { blockContext, type Replica } from './replica.ts';
 
@@ -14,7 +15,7 @@ export interface RestoredBlock extends ExecutableBlock {
   readonly justify: VerifiedCertificate;
 }
 
-export function restoreBlocks(replica: Replica, blocks: readonly RestoredBlock[]): void {
+export function restoreBlocks(replica: Replica, head: SealedBlock, blocks: readonly RestoredBlock[]): void {
   const { tree, machine, rules } = replica;
   for (const { block, events, justify } of blocks.toSorted((a, b) => a.block.header.height - b.block.header.height)) {
     const parent = tree.get(block.header.parentId);
@@ -26,5 +27,6 @@ export function restoreBlocks(replica: Replica, blocks: readonly RestoredBlock[]
     tree.insert(parent, { block, events, justify, execution: executed.value }).persisted = true;
     learnCertificate(replica, justify);
   }
+  learnFromSeal(replica, head);
   learnCertificate(replica, rules.record.highCertificate);
 }

@@ -5,17 +5,17 @@ import type { Replica } from './replica.ts';
 
 export function submit(replica: Replica, events: readonly VerifiedEvent[]): void {
   const { mempool, turn } = replica;
+  const refusalOf = judge(replica);
   for (const event of events) {
-    const added = mempool.add(event, (candidate) =>
-      isUnderWay(replica, candidate.event.peerId) ? null : judge(replica)(candidate),
-    );
+    const added = mempool.add(event, (candidate) => {
+      const refusal = refusalOf(candidate);
+      return refusal !== null && isUnderWay(replica, candidate.event.peerId) ? null : refusal;
+    });
     if (!added.ok) turn.reject(event.id, added.refusal);
   }
 }
 
 /** An uncommitted block holds an event of this node, which may be what makes the next one valid. */
 function isUnderWay({ tree }: Replica, peerId: string): boolean {
-  return (
-    tree.hasWork && tree.uncommitted().some(({ block }) => block.events.some(({ event }) => event.peerId === peerId))
-  );
+  return tree.uncommitted().some(({ block }) => block.events.some(({ event }) => event.peerId === peerId));
 }

@@ -22,7 +22,7 @@ import { encodeStoredBlock } from './stored-block.ts';
 
 export function receiveProposal(replica: Replica, from: ValidatorIndex, proposal: AdmittedProposal): void {
   const { round } = proposal.block.header;
-  noteProposal(replica, from, proposal);
+  if (!noteProposal(replica, from, proposal)) return;
   learnCertificate(replica, proposal.justify);
   if (proposal.timeoutCertificate !== null) learnTimeoutCertificate(replica, proposal.timeoutCertificate);
   // Rule 4: of the current round, after its certificates were processed.
@@ -57,17 +57,24 @@ function roundRefusal(round: number, current: number): Refusal {
   };
 }
 
-/** A leader proposes once a round: two signed proposals are evidence. */
-function noteProposal(replica: Replica, from: ValidatorIndex, { block, signature }: AdmittedProposal): void {
+/**
+ * A leader proposes once a round: two signed proposals are evidence, and the second is not even looked at. (Should others
+ * certify it, it is fetched.)
+ *
+ * @returns whether this is the leader's only proposal of the round, as far as is known
+ */
+function noteProposal(replica: Replica, from: ValidatorIndex, { block, signature }: AdmittedProposal): boolean {
   const { proposals, evidence, turn, context } = replica;
   const proposal = { ballot: { round: block.header.round, blockId: block.id }, signature };
   const noted = proposals.get(from);
-  if (noted !== undefined && noted.ballot.round === proposal.ballot.round) {
-    if (noted.ballot.blockId === block.id) return;
-    const bytes = evidence.convictProposals(from, noted, proposal);
-    if (bytes !== null) turn.evidence(from, context.validators.epoch, bytes);
+  if (noted === undefined || noted.ballot.round < proposal.ballot.round) {
+    proposals.set(from, proposal);
+    return true;
   }
-  if (noted === undefined || noted.ballot.round < proposal.ballot.round) proposals.set(from, proposal);
+  if (noted.ballot.round !== proposal.ballot.round || noted.ballot.blockId === block.id) return true;
+  const bytes = evidence.convictProposals(from, noted, proposal);
+  if (bytes !== null) turn.evidence(from, context.validators.epoch, bytes);
+  return false;
 }
 
 /** Takes up the waiting proposal once its parent is held. @returns whether anything came of it */

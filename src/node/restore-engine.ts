@@ -23,7 +23,7 @@ export async function restoreEngine(core: NodeCore, seat: ValidatorSeat): Promis
     self: seat.index,
     commitDepth: genesis.commitDepth,
     machine: ledger.machine,
-    head: head.block,
+    head,
     record,
     uncommitted: await uncommittedBlocks(ledger.log),
     silence,

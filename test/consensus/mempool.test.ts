@@ -76,8 +76,15 @@ describe('the mempool', () => {
       { event: second, refusal: REFUSED },
     ]);
     expect(order(mempool)).toEqual([third, foreign]);
-    expect(mempool.rejudgeAll(refuseAll)).toHaveLength(2);
+    expect(mempool.peersOf(({ event }) => event.seq === 3)).toEqual(new Set([peerOf(1001)]));
+    expect(
+      mempool.rejudge(
+        mempool.peersOf(() => true),
+        refuseAll,
+      ),
+    ).toHaveLength(2);
     expect(mempool.size).toBe(0);
+    expect(mempool.earliestTime).toBe(Infinity);
   });
 
   it('names what waits, the first ones first', () => {

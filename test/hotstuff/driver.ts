@@ -534,8 +534,8 @@ function makeEngine(
   silence: ConstructorParameters<typeof HotstuffEngine>[0]['silence'],
   pacing: Pacing,
 ): { engine: HotstuffEngine; machine: LedgerMachine } {
-  const head = unwrap(decodeSealedBlock(chain.chainId, disk.sealed.at(-1) as Uint8Array)).block;
-  const { height, stateRoot, timestamp } = head.header;
+  const head = unwrap(decodeSealedBlock(chain.chainId, disk.sealed.at(-1) as Uint8Array));
+  const { height, stateRoot, timestamp } = head.block.header;
   const tree = new StateTree();
   const version = tree.update(
     tree.empty,
@@ -547,7 +547,7 @@ function makeEngine(
     backing: { get: (key) => disk.state.get(key) },
     tree,
     version,
-    head: { height, blockId: head.id, stateRoot, timestamp },
+    head: { height, blockId: head.block.id, stateRoot, timestamp },
   });
   const uncommitted = [...disk.uncommitted.values()].map((bytes) => {
     const { block, justify } = unwrap(decodeStoredBlock(chain.chainId, bytes));

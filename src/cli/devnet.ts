@@ -8,7 +8,7 @@ import { Screen } from './devnet/screen.ts';
 import type { DevnetSummary } from './devnet/summary.ts';
 import { plainLine, renderView, type ViewFacts } from './devnet/view.ts';
 import { CommandFailure, EXIT } from './exit.ts';
-import { duration, positiveNumber, wholeNumber } from './options.ts';
+import { duration, positiveNumber, share, wholeNumber } from './options.ts';
 import { printFacts, printJson } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -17,6 +17,7 @@ interface Options {
   readonly validators: number;
   readonly nodes: number;
   readonly mix?: string;
+  readonly adversaries: number;
   readonly speed: number;
   readonly reads: number;
   readonly duration?: number;
@@ -38,8 +39,9 @@ Examples:
   hotledger devnet --duration 30s --json | tail -1 | jq .ok
 
 Ctrl-C stops every process and keeps the data; starting again goes on from it. Remove the directory to begin anew.
+Adversaries submit forgeries: events of others, replays, times ahead, foreign addresses, self-made validators and more.
 With --duration or Ctrl-C it ends with a summary, and exits with 0 only if all state roots agree, nothing acknowledged
-is missing and no verified read failed.`;
+is missing, no verified read failed and every forgery was refused.`;
 
 export function devnetCommand(terminal: Terminal): Command {
   return new Command('devnet')
@@ -52,6 +54,7 @@ export function devnetCommand(terminal: Terminal): Command {
     .option('--validators <n>', 'how many validators, at the first start', wholeNumber(1, 64), 4)
     .option('--nodes <n>', 'simulated nodes', wholeNumber(1, 10_000), 40)
     .option('--mix <shares>', 'what the nodes are like; see below')
+    .option('--adversaries <share>', 'hostile nodes beside them, such as 5% or 0', share, 0.05)
     .option(
       '--speed <n>',
       "how many times faster than life; the first start fixes the chain's pace of heartbeats",
@@ -77,13 +80,14 @@ async function devnet(options: Options, terminal: Terminal): Promise<void> {
   try {
     // Imported late: the parts that speak libp2p take half a second, which help and mistakes need not wait for.
     const { runDevnet } = await import('./devnet/run.ts');
-    const { nodes, speed, reads: readsPerSecond } = options;
+    const { adversaries, nodes, speed, reads: readsPerSecond } = options;
     const summary = await runDevnet(
       {
         devnet: opened,
         label: options.dir,
         nodes,
         mix,
+        adversaries,
         speed,
         readsPerSecond,
         durationMs: options.duration,
@@ -151,7 +155,7 @@ export function tellSummary(summary: DevnetSummary, json: boolean, terminal: Ter
 }
 
 function tellFacts(summary: DevnetSummary, terminal: Terminal): void {
-  const { events, latencyMs, reads } = summary;
+  const { adversaries, events, latencyMs, reads } = summary;
   const roots = new Set(summary.processes.map(({ stateRoot }) => stateRoot));
   terminal.out('');
   printFacts(terminal, [
@@ -163,6 +167,7 @@ function tellFacts(summary: DevnetSummary, terminal: Terminal): void {
       'commit latency',
       latencyMs === null ? null : `p50 ${latencyMs.p50.toFixed(1)} ms, p99 ${latencyMs.p99.toFixed(1)} ms`,
     ],
+    ['forgeries', `${adversaries.refused} refused, ${adversaries.accepted.length} accepted`],
     ['verified reads', `${reads.ok} ok, ${reads.failed} failed`],
     ['missing', `${summary.missing.length} of the acknowledged`],
   ]);

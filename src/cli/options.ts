@@ -35,6 +35,14 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
+/** `5%` or `0.05`. @returns 0 to 1 */
+export function share(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text);
+  const value = Number(match?.[1]) / (match?.[2] === '%' ? 100 : 1);
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('Write a share such as 5% or 0.05.');
+  return value;
+}
+
 /** For an option that may be given several times, each with one or more values by commas. */
 export function gathered(text: string, before: readonly string[] | undefined): readonly string[] {
   const values = text

@@ -47,6 +47,7 @@ describe('the command line', () => {
     ['--genesis without --out', ['import', 'x.json', '--genesis', 'g.json']],
     ['a peer to ask without its id', ['get', 'x', '--genesis', 'g', '--from', '/ip4/1.1.1.1/tcp/1']],
     ['a mix of unknown parts', ['devnet', '--mix', 'sleepy=0.5']],
+    ['a share above all', ['devnet', '--adversaries', '101%']],
   ])('%s is a usage error', async (_what, argv) => {
     const { exit, out, err } = await run(argv, await temporaryDirectory());
     expect(exit).toBe(2);

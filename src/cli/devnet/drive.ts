@@ -21,7 +21,13 @@ export type Outcome =
 export type Submit = (node: number, event: OwnSignedEvent) => Promise<Outcome>;
 
 /** Answers that ask to send the same event again. */
-const TRY_AGAIN = new Set(['busy', 'no-quorum', 'not-committed-yet', 'stopping', 'rate-limited']);
+export const TRY_AGAIN: ReadonlySet<string> = new Set([
+  'busy',
+  'no-quorum',
+  'not-committed-yet',
+  'stopping',
+  'rate-limited',
+]);
 const RETRY_MS = 500;
 const TICK_MAX_MS = 250;
 
@@ -40,6 +46,8 @@ export interface DriveOptions {
   readonly lastSeq: ReadonlyMap<string, number>;
   readonly chainId: string;
   readonly submit: Submit;
+  /** Told of every event that was acknowledged. */
+  readonly onAcknowledged?: (event: OwnSignedEvent) => void;
 }
 
 export class Drive {
@@ -113,6 +121,7 @@ export class Drive {
         this.#acknowledged++;
         this.#acknowledgedSeq.set(event.event.peerId, event.event.seq);
         this.latencyMs.add(performance.now() - sentMs);
+        this.#options.onAcknowledged?.(event);
         return;
       }
       if (outcome.kind === 'refused' && !TRY_AGAIN.has(outcome.refusal.code)) {

@@ -4,9 +4,11 @@ import { sha256 } from '../../base/hash.ts';
 import { codedError } from '../../base/result.ts';
 import { readAddressFile } from '../../node/address-book.ts';
 import type { PeerTarget } from '../../net/host.ts';
+import type { IdentityKey } from '../../node/keys.ts';
 import type { TestnetNode } from '../../node/testnet.ts';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Adversaries, adversaryKeys } from './adversaries.ts';
 import { Drive } from './drive.ts';
 import { Gauge } from './gauge.ts';
 import type { Mix } from './mix.ts';
@@ -31,6 +33,8 @@ export interface RunOptions {
   readonly label: string;
   readonly nodes: number;
   readonly mix: Mix;
+  /** Share of hostile nodes, 0 to 1, beside the others. */
+  readonly adversaries: number;
   readonly speed: number;
   readonly readsPerSecond: number;
   /** The population lives this long; undefined: until it is stopped. */
@@ -55,15 +59,18 @@ export async function runDevnet(options: RunOptions, stop: AbortSignal): Promise
 class DevnetRun {
   readonly #options: RunOptions;
   readonly #processes: NodeProcess[] = [];
+  readonly #adversaryKeys: readonly IdentityKey[];
   readonly #startedMs = Date.now();
   #gauge = new Gauge([]);
   #reads: ObserverReads | undefined;
   #drive: Drive | undefined;
+  #adversaries: Adversaries | undefined;
   #population: Population | undefined;
   #problem: string | null = null;
 
   constructor(options: RunOptions) {
     this.#options = options;
+    this.#adversaryKeys = adversaryKeys(options.adversaries, options.nodes);
   }
 
   async startProcesses(): Promise<void> {
@@ -80,20 +87,35 @@ class DevnetRun {
     const peerIds = keys.map(({ peerId }) => peerId);
     this.#reads = new ObserverReads(this.#observer().control);
     const { population, lastSeq } = await this.#populate(peerIds);
-    const submitter = new Submitter({
+    const submitter = this.#submitterFor(keys, mix.direct);
+    const hostile = this.#submitterFor(this.#adversaryKeys, 1);
+    const adversaries = new Adversaries({
       chainId: devnet.chainId,
-      keys,
-      direct: mix.direct,
-      validators: devnet.nodes.filter(({ role }) => role === 'validator').map((node) => () => targetOf(node)),
+      keys: this.#adversaryKeys,
+      victims: peerIds,
+      random: new Random(Date.now() >>> 0),
+      submit: (adversary, { by, event }) =>
+        by === 'relay' ? hostile.relayed(adversary, event) : hostile.submit(adversary, event),
     });
-    const drive = new Drive({ population, keys, lastSeq, chainId: devnet.chainId, submit: submitter.submit });
+    const drive = new Drive({
+      population,
+      keys,
+      lastSeq,
+      chainId: devnet.chainId,
+      submit: submitter.submit,
+      onAcknowledged: (event) => {
+        adversaries.overhear(event, Date.now());
+      },
+    });
     this.#population = population;
     this.#drive = drive;
+    this.#adversaries = adversaries;
     try {
       const reading = this.#reads.run(peerIds, readsPerSecond, new Random(Date.now() >>> 0), stop);
-      await this.#whileShowing(Promise.all([drive.run(stop, ANSWERS_DEADLINE_MS), reading]));
+      const living = [drive.run(stop, ANSWERS_DEADLINE_MS), adversaries.run(stop), reading];
+      await this.#whileShowing(Promise.all(living));
     } finally {
-      await submitter.close();
+      await Promise.all([submitter.close(), hostile.close()]);
     }
   }
 
@@ -101,14 +123,19 @@ class DevnetRun {
   async conclude(): Promise<DevnetSummary> {
     const drive = this.#drive;
     const reads = this.#reads;
-    if (drive === undefined || reads === undefined) throw codedError('unexpected', 'the population did not live');
+    const adversaries = this.#adversaries;
+    if (drive === undefined || reads === undefined || adversaries === undefined)
+      throw codedError('unexpected', 'the population did not live');
     await this.#whileShowing(this.#level());
     const { missing, unchecked } = await reads.findMissing(drive.acknowledgedSeq());
+    const hostile = await reads.readAll(this.#adversaryKeys.map(({ peerId }) => peerId));
+    const records = [...hostile.values()].filter(({ lastSeq }) => lastSeq !== null).length;
     const facts: DevnetFacts = {
       chainId: this.#options.devnet.chainId,
       durationSeconds: (Date.now() - this.#startedMs) / 1000,
       processes: this.#processes.map((process) => this.#processSummary(process)),
       events: { ...drive.counts(), committed: this.#gauge.eventsCommitted(), refusedBy: drive.refusals() },
+      adversaries: { ...adversaries.counts(), records },
       latencyMs: drive.latencyMs.percentiles() ?? null,
       reads: { ok: reads.ok, failed: reads.failed, firstFailure: reads.firstFailure },
       missing,
@@ -119,6 +146,12 @@ class DevnetRun {
 
   async stopProcesses(): Promise<void> {
     await Promise.all(this.#processes.map((process) => process.stop()));
+  }
+
+  #submitterFor(keys: readonly IdentityKey[], direct: number): Submitter {
+    const { chainId, nodes } = this.#options.devnet;
+    const validators = nodes.filter(({ role }) => role === 'validator').map((node) => () => targetOf(node));
+    return new Submitter({ chainId, keys, direct, validators });
   }
 
   /** The nodes as the ledger holds them: a devnet that is started again goes on from there. */
@@ -219,6 +252,7 @@ class DevnetRun {
       submitted: counts?.submitted ?? 0,
       acknowledged: counts?.acknowledged ?? 0,
       refused: counts?.refused ?? 0,
+      forgeriesRefused: this.#adversaries?.counts().refused ?? 0,
       readsOk: this.#reads?.ok ?? 0,
       readsFailed: this.#reads?.failed ?? 0,
       problem: this.#problem,

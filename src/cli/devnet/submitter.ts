@@ -24,9 +24,12 @@ export interface SubmitterOptions {
   readonly validators: readonly (() => PeerTarget | undefined)[];
 }
 
+/** An event in its two forms. */
+type Submittable = Pick<OwnSignedEvent, 'bytes' | 'submission'>;
+
 /** Events for one validator that leave in the same batch. */
 interface Batch {
-  readonly events: OwnSignedEvent[];
+  readonly events: Submittable[];
   readonly answers: Promise<readonly SubmissionAnswer[]>;
 }
 
@@ -35,7 +38,7 @@ export class Submitter {
   readonly #directNodes: number;
   /** Of direct nodes, made when first needed. */
   readonly #hosts = new Map<number, Promise<Host>>();
-  readonly #relay: Promise<Host>;
+  #relay: Promise<Host> | undefined;
   readonly #clients = new Map<number, Promise<SubmissionClient>>();
   readonly #batches = new Map<number, Batch>();
   /** Added to a node's number for the validator it turns to: grows when one does not answer. */
@@ -44,25 +47,30 @@ export class Submitter {
   constructor(options: SubmitterOptions) {
     this.#options = options;
     this.#directNodes = Math.min(DIRECT_NODES_MAX, Math.round(options.direct * options.keys.length));
-    this.#relay = this.#hostOf(generateIdentityKey('ed25519'));
   }
 
   /** Never rejects. */
-  readonly submit = async (node: number, event: OwnSignedEvent): Promise<Outcome> => {
+  readonly submit = (node: number, event: Submittable): Promise<Outcome> =>
+    this.#attempt(node, event, node < this.#directNodes);
+
+  /** The same through the relay, whoever the node is. */
+  readonly relayed = (node: number, event: Submittable): Promise<Outcome> => this.#attempt(node, event, false);
+
+  async close(): Promise<void> {
+    const hosts = await Promise.allSettled([...this.#hosts.values(), ...(this.#relay ? [this.#relay] : [])]);
+    await Promise.allSettled(hosts.flatMap((host) => (host.status === 'fulfilled' ? [host.value.stop()] : [])));
+  }
+
+  async #attempt(node: number, event: Submittable, direct: boolean): Promise<Outcome> {
     const { validators } = this.#options;
     const validator = (node + (this.#turned.get(node) ?? 0)) % validators.length;
     const target = validators[validator]?.();
     try {
       if (target === undefined) return this.#turnedAway(node, 'the validator is down');
-      return node < this.#directNodes ? await this.#direct(node, event, target) : await this.#batched(validator, event);
+      return direct ? await this.#direct(node, event, target) : await this.#batched(validator, event);
     } catch (error) {
       return this.#turnedAway(node, error instanceof Error ? error.message : String(error));
     }
-  };
-
-  async close(): Promise<void> {
-    const hosts = await Promise.allSettled([this.#relay, ...this.#hosts.values()]);
-    await Promise.allSettled(hosts.flatMap((host) => (host.status === 'fulfilled' ? [host.value.stop()] : [])));
   }
 
   #turnedAway(node: number, reason: string): Outcome {
@@ -70,7 +78,7 @@ export class Submitter {
     return { kind: 'unanswered', reason };
   }
 
-  async #direct(node: number, event: OwnSignedEvent, target: PeerTarget): Promise<Outcome> {
+  async #direct(node: number, event: Submittable, target: PeerTarget): Promise<Outcome> {
     let host = this.#hosts.get(node);
     if (host === undefined) {
       host = this.#hostOf(this.#options.keys[node] as IdentityKey);
@@ -80,7 +88,7 @@ export class Submitter {
     return answer.ok ? { kind: 'acknowledged' } : refusedBy(answer.refusal);
   }
 
-  async #batched(validator: number, event: OwnSignedEvent): Promise<Outcome> {
+  async #batched(validator: number, event: Submittable): Promise<Outcome> {
     const batch = this.#batches.get(validator) ?? this.#newBatch(validator);
     const position = batch.events.push(event) - 1;
     const answer = (await batch.answers)[position];
@@ -90,7 +98,7 @@ export class Submitter {
 
   /** What is submitted in one turn of the event loop leaves together. */
   #newBatch(validator: number): Batch {
-    const events: OwnSignedEvent[] = [];
+    const events: Submittable[] = [];
     const answers = new Promise<readonly SubmissionAnswer[]>((resolve, reject) => {
       setImmediate(() => {
         this.#batches.delete(validator);
@@ -102,7 +110,7 @@ export class Submitter {
     return batch;
   }
 
-  async #send(validator: number, events: readonly OwnSignedEvent[]): Promise<readonly SubmissionAnswer[]> {
+  async #send(validator: number, events: readonly Submittable[]): Promise<readonly SubmissionAnswer[]> {
     const client = await this.#client(validator);
     return client.submit(events.map(({ bytes }) => bytes));
   }
@@ -124,6 +132,7 @@ export class Submitter {
     if (target === undefined) {
       throw new CodedError({ code: 'dial-failed', message: 'the validator is down', details: { validator } });
     }
+    this.#relay ??= this.#hostOf(generateIdentityKey('ed25519'));
     return SubmissionClient.open(await this.#relay, target, { deadlineMs: ANSWER_DEADLINE_MS });
   }
 

@@ -1,4 +1,5 @@
 /** The end of a devnet run as facts, and the verdict over them: a pure function. */
+import type { AdversaryCounts } from './adversaries.ts';
 import type { Percentiles } from './latency.ts';
 
 export interface ProcessSummary {
@@ -34,6 +35,11 @@ export interface DevnetFacts {
     /** No answer came: neither acknowledged nor refused. */
     readonly unanswered: number;
   };
+  /** Hostile nodes, counted apart from `events`. */
+  readonly adversaries: AdversaryCounts & {
+    /** How many of them have a record at the end, although nothing that they sent was valid. */
+    readonly records: number;
+  };
   readonly latencyMs: Percentiles | null;
   readonly reads: { readonly ok: number; readonly failed: number; readonly firstFailure: string | null };
   readonly missing: readonly MissingEvent[];
@@ -54,6 +60,7 @@ export function summarize(facts: DevnetFacts): DevnetSummary {
   const roots = new Set(facts.processes.map(({ stateRoot }) => stateRoot));
   const silent = facts.processes.filter(({ height }) => height === null).map(({ name }) => name);
   const commonHeight = heights.size === 1 ? (facts.processes[0]?.height ?? null) : null;
+  const { accepted, records } = facts.adversaries;
   const problems = [
     ...(silent.length > 0 ? [`no answer from ${silent.join(', ')}`] : []),
     ...(silent.length === 0 && commonHeight === null ? [`heights differ: ${[...heights].join(', ')}`] : []),
@@ -63,6 +70,8 @@ export function summarize(facts: DevnetFacts): DevnetSummary {
     ...(facts.reads.failed > 0
       ? [`${facts.reads.failed} verified reads failed, the first with ${facts.reads.firstFailure}`]
       : []),
+    ...(accepted.length > 0 ? [`${accepted.length} forgeries were acknowledged: ${accepted.join(', ')}`] : []),
+    ...(records > 0 ? [`${records} adversaries have a record`] : []),
     ...(facts.events.submitted > 0 && facts.events.acknowledged === 0 ? ['nothing was acknowledged'] : []),
   ];
   return { ...facts, ok: problems.length === 0, commonHeight, problems };

@@ -32,6 +32,8 @@ export interface ViewFacts {
   readonly submitted: number;
   readonly acknowledged: number;
   readonly refused: number;
+  /** Of adversaries, counted apart. */
+  readonly forgeriesRefused: number;
   readonly readsOk: number;
   readonly readsFailed: number;
   /** The last thing worth a reader's attention, or null. */
@@ -50,7 +52,7 @@ export function renderView(view: ViewFacts, columns: number): string[] {
     '',
     `network      ${rate(view.commitsPerSecond)} commits/s   ${rate(view.eventsPerSecond)} events/s   ${latency(view.latencyMs)}`,
     `population   ${view.joined} of ${view.nodes} nodes joined, living ${view.speed} times as fast`,
-    `submitted    ${view.submitted}   acknowledged ${view.acknowledged}   refused ${view.refused}`,
+    `submitted    ${view.submitted}   acknowledged ${view.acknowledged}   refused ${view.refused}   forgeries refused ${view.forgeriesRefused}`,
     `reads        ${view.readsOk} verified by the observer   ${view.readsFailed} failed`,
     '',
     ...(view.problem === null ? [] : [`! ${view.problem}`]),

@@ -13,6 +13,15 @@ const GOOD: DevnetFacts = {
   durationSeconds: 30,
   processes: [processAt('v1', 9), processAt('v2', 9)],
   events: { submitted: 10, acknowledged: 9, committed: 9, refused: 1, refusedBy: { 'not-joined': 1 }, unanswered: 0 },
+  adversaries: {
+    adversaries: 2,
+    attempts: 3,
+    refused: 3,
+    refusedBy: { 'field-not-yours': 3 },
+    answeredAsBefore: 0,
+    accepted: [],
+    records: 0,
+  },
   latencyMs: { samples: 9, p50: 1, p90: 2, p99: 3, max: 3 },
   reads: { ok: 5, failed: 0, firstFailure: null },
   missing: [],
@@ -39,6 +48,12 @@ describe('the verdict over a devnet', () => {
     ],
     ['a node could not be looked for', { unchecked: 1 }, /could not be checked/],
     ['a read failed', { reads: { ok: 5, failed: 2, firstFailure: 'too-old' } }, /2 verified reads failed.*too-old/],
+    [
+      'a forgery was acknowledged',
+      { adversaries: { ...GOOD.adversaries, accepted: ['self-made-stake'] } },
+      /1 forgeries were acknowledged: self-made-stake/,
+    ],
+    ['an adversary has a record', { adversaries: { ...GOOD.adversaries, records: 1 } }, /1 adversaries have a record/],
     ['nothing was acknowledged', { events: { ...GOOD.events, acknowledged: 0 } }, /nothing was acknowledged/],
   ])('is bad when %s', (_what, facts, problem) => {
     const summary = summarize({ ...GOOD, ...facts });

@@ -2,9 +2,8 @@
  * `node-data`: the nodes by what they can do, by version, by stake and by when they were last heard of. The records
  * themselves are in the state; here is one small row a node, which says where it is indexed, and the indexes.
  */
-import { concatBytes, utf8, textFromUtf8 } from '../base/bytes.ts';
+import { concatBytes, equalBytes, utf8, textFromUtf8 } from '../base/bytes.ts';
 import { bool, codec, list, oneOf, struct, text, uint } from '../base/codec.ts';
-import { unwrap } from '../base/result.ts';
 import { bigEndian, rangeOf } from '../ledger/layout.ts';
 import { MAX_VERSION_LENGTH, nodeEntryCodec, type NodeRecord } from '../ledger/record.ts';
 import { NODE_KEY_PREFIX } from '../ledger/state.ts';
@@ -68,7 +67,7 @@ export const nodeData: Projection = {
       operations.push(...moveOps(peerId, before, after));
       records += Number(after !== undefined) - Number(before !== undefined);
     }
-    if (operations.length > 0) operations.push({ kind: 'put', key: COUNT_KEY, value: countCodec.encode({ records }) });
+    if (operations.length > 0) operations.push(put(COUNT_KEY, countCodec.encode({ records })));
     return operations;
   },
 };
@@ -76,7 +75,7 @@ export const nodeData: Projection = {
 /** Nodes that have a record. */
 export function recordCount(view: RowReader): number {
   const count = view.get(COUNT_KEY);
-  return count === undefined ? 0 : unwrap(countCodec.decode(count)).records;
+  return count === undefined ? 0 : countCodec.decodeOwn(count).records;
 }
 
 /** Peer ids in their own order, from one on. */
@@ -124,12 +123,12 @@ function limited(range: KeyRange, { limit }: PageOptions): KeyRange {
 
 function rowOf(view: RowReader, peerId: string): NodeRow | undefined {
   const row = view.get(nodeRowKey(peerId));
-  return row === undefined ? undefined : unwrap(rowCodec.decode(row));
+  return row === undefined ? undefined : rowCodec.decodeOwn(row);
 }
 
 /** An entry without a record (a node that was removed) is not indexed. */
 function rowFromEntry(value: Uint8Array): NodeRow | undefined {
-  const entry = unwrap(nodeEntryCodec.decode(value));
+  const entry = nodeEntryCodec.decodeOwn(value);
   return entry.kind === 'record' ? rowFromRecord(entry) : undefined;
 }
 
@@ -143,21 +142,35 @@ function rowFromRecord(record: NodeRecord): NodeRow {
   };
 }
 
+/** Only what differs: most events change no more of it than when the node was last heard of. */
 function moveOps(peerId: string, before: NodeRow | undefined, after: NodeRow | undefined): StoreOperation[] {
-  const oldKeys = before === undefined ? [] : indexKeys(peerId, before);
-  const newKeys = after === undefined ? [] : indexKeys(peerId, after);
+  const oldIndexes = before === undefined ? [] : indexesOf(before);
+  const newIndexes = after === undefined ? [] : indexesOf(after);
+  const id = utf8(peerId);
+  const left = without(oldIndexes, newIndexes).map((index) => deleted(concatBytes(index, id)));
+  const entered = without(newIndexes, oldIndexes).map((index) => put(concatBytes(index, id), NOTHING));
   const row = nodeRowKey(peerId);
-  return [
-    ...oldKeys.map((oldKey): StoreOperation => ({ kind: 'delete', key: oldKey })),
-    ...newKeys.map((newKey): StoreOperation => ({ kind: 'put', key: newKey, value: NOTHING })),
-    after === undefined ? { kind: 'delete', key: row } : { kind: 'put', key: row, value: rowCodec.encode(after) },
-  ];
+  if (after === undefined) return before === undefined ? [] : [...left, deleted(row)];
+  const isSame = left.length === 0 && entered.length === 0 && before?.lastHeard === after.lastHeard;
+  return isSame ? [] : [...left, ...entered, put(row, rowCodec.encode(after))];
 }
 
-function indexKeys(peerId: string, row: NodeRow): Uint8Array[] {
-  const id = utf8(peerId);
+/** The prefixes under which the row's node is found. */
+function indexesOf(row: NodeRow): Uint8Array[] {
   const prefixes = [...row.capabilities.map(nodesWith), nodesOfVersion(row.version)];
   if (row.isStaked) prefixes.push(STAKED);
   if (row.isJoined) prefixes.push(heardKey(row.lastHeard));
-  return prefixes.map((prefix) => concatBytes(prefix, id));
+  return prefixes;
+}
+
+function without(prefixes: readonly Uint8Array[], others: readonly Uint8Array[]): readonly Uint8Array[] {
+  return prefixes.filter((prefix) => !others.some((other) => equalBytes(prefix, other)));
+}
+
+function put(rowKey: Uint8Array, value: Uint8Array): StoreOperation {
+  return { kind: 'put', key: rowKey, value };
+}
+
+function deleted(rowKey: Uint8Array): StoreOperation {
+  return { kind: 'delete', key: rowKey };
 }

@@ -132,5 +132,5 @@ export class PendingRows implements RowReader {
 
 /** Bytes as a Map's key. */
 function latin1(key: Uint8Array): string {
-  return String.fromCharCode(...key);
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }

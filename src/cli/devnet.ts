@@ -78,7 +78,7 @@ async function devnet(options: Options, terminal: Terminal): Promise<void> {
   const stop = stopSignal();
   const display = displayFor(options, terminal);
   try {
-    // Imported late: the parts that speak libp2p take half a second, which help and mistakes need not wait for.
+    // Imported late, as help and mistakes need not wait for it.
     const { runDevnet } = await import('./devnet/run.ts');
     const { adversaries, nodes, speed, reads: readsPerSecond } = options;
     const summary = await runDevnet(

@@ -17,7 +17,7 @@ import { NodeProcess } from './node-process.ts';
 import { Population } from './population.ts';
 import { ObserverReads } from './reads.ts';
 import { simulatedKeys } from './simulated-keys.ts';
-import { Submitter } from './submitter.ts';
+import type { Submitter } from './submitter.ts';
 import { summarize, type DevnetFacts, type DevnetSummary, type ProcessSummary } from './summary.ts';
 import type { ProcessFacts, ViewFacts } from './view.ts';
 
@@ -26,6 +26,8 @@ const READY_DEADLINE_MS = 30_000;
 const ANSWERS_DEADLINE_MS = 10_000;
 const LEVEL_DEADLINE_MS = 15_000;
 const GAUGE_MS = 500;
+
+const importSubmitter = () => import('./submitter.ts');
 
 export interface RunOptions {
   readonly devnet: Devnet;
@@ -76,6 +78,8 @@ class DevnetRun {
   async startProcesses(): Promise<void> {
     for (const node of this.#options.devnet.nodes) this.#processes.push(new NodeProcess(node));
     this.#gauge = new Gauge(this.#processes);
+    // What speaks libp2p takes half a second to import: done here while the processes do the same.
+    void importSubmitter();
     const ready = Promise.all(this.#processes.map((process) => process.ready(READY_DEADLINE_MS)));
     await this.#whileShowing(ready);
   }
@@ -87,8 +91,8 @@ class DevnetRun {
     const peerIds = keys.map(({ peerId }) => peerId);
     this.#reads = new ObserverReads(this.#observer().control);
     const { population, lastSeq } = await this.#populate(peerIds);
-    const submitter = this.#submitterFor(keys, mix.direct);
-    const hostile = this.#submitterFor(this.#adversaryKeys, 1);
+    const submitter = await this.#submitterFor(keys, mix.direct);
+    const hostile = await this.#submitterFor(this.#adversaryKeys, 1);
     const adversaries = new Adversaries({
       chainId: devnet.chainId,
       keys: this.#adversaryKeys,
@@ -148,7 +152,8 @@ class DevnetRun {
     await Promise.all(this.#processes.map((process) => process.stop()));
   }
 
-  #submitterFor(keys: readonly IdentityKey[], direct: number): Submitter {
+  async #submitterFor(keys: readonly IdentityKey[], direct: number): Promise<Submitter> {
+    const { Submitter } = await importSubmitter();
     const { chainId, nodes } = this.#options.devnet;
     const validators = nodes.filter(({ role }) => role === 'validator').map((node) => () => targetOf(node));
     return new Submitter({ chainId, keys, direct, validators });

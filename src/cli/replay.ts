@@ -69,18 +69,16 @@ interface Progress {
   readonly end: () => void;
 }
 
-const PHASES = { verify: 'checking seals and signatures', execute: 'executing again' };
-
 function progressBar(): Progress {
-  const format = '{phase} {bar} {percentage}% | height {value} of {total} | {rate} events/s | {eta_formatted} left';
+  const format = '{bar} {percentage}% | height {value} of {total} | {rate} events/s | {eta_formatted} left';
   const bar = new SingleBar({ format, stream: process.stderr, hideCursor: true }, Presets.shades_classic);
   const rate = rateMeter();
-  let shown: LedgerReplayProgress['phase'] | undefined;
+  let isShown = false;
   return {
     show: (progress) => {
-      const payload = { phase: PHASES[progress.phase].padEnd(29), rate: Math.round(rate(progress)) };
-      if (progress.phase !== shown) bar.start(progress.headHeight, 0, payload);
-      shown = progress.phase;
+      const payload = { rate: Math.round(rate(progress)) };
+      if (!isShown) bar.start(progress.headHeight, 0, payload);
+      isShown = true;
       bar.update(progress.height, payload);
     },
     end: () => {
@@ -98,23 +96,16 @@ function progressLines(terminal: Terminal): Progress {
       const perSecond = Math.round(rate(progress));
       if (performance.now() - shownMs < 5_000) return;
       shownMs = performance.now();
-      terminal.err(
-        `${PHASES[progress.phase]}: height ${progress.height} of ${progress.headHeight}, ${perSecond} events/s`,
-      );
+      terminal.err(`height ${progress.height} of ${progress.headHeight}, ${perSecond} events/s`);
     },
     end: () => undefined,
   };
 }
 
-/** Events a second since the phase began. */
+/** Events a second since the start. */
 function rateMeter(): (progress: LedgerReplayProgress) => number {
-  let phase: LedgerReplayProgress['phase'] | undefined;
-  let beganMs = performance.now();
-  return (progress) => {
-    if (phase === 'verify' && progress.phase === 'execute') beganMs = performance.now();
-    phase = progress.phase;
-    return (1000 * progress.events) / Math.max(1, performance.now() - beganMs);
-  };
+  const beganMs = performance.now();
+  return ({ events }) => (1000 * events) / Math.max(1, performance.now() - beganMs);
 }
 
 function differences({ state, projections }: LedgerReplayReport): string[] {
@@ -124,18 +115,15 @@ function differences({ state, projections }: LedgerReplayReport): string[] {
 
 function tell(report: LedgerReplayReport, terminal: Terminal): void {
   const { events, seconds, state, verified } = report;
-  const rate = (took: number): string => `${took.toFixed(1)} s, ${Math.round(events / Math.max(took, 0.001))} events/s`;
+  const rate = `${seconds.toFixed(1)} s, ${Math.round(events / Math.max(seconds, 0.001))} events/s`;
   const checked = Object.entries(verified).filter(([, done]) => done);
   printFacts(terminal, [
     ['chain id', report.chainId],
     ['height', report.height],
     ['events', events],
     ['state root', report.stateRoot],
-    [
-      'checked',
-      checked.length === 0 ? 'nothing' : `${checked.map(([what]) => what).join(', ')}: ${rate(seconds.verify)}`,
-    ],
-    ['executed', rate(seconds.execute)],
+    ['checked', checked.length === 0 ? 'nothing' : checked.map(([what]) => what).join(', ')],
+    ['took', rate],
     ['state', `${state.entries} entries, ${state.equal ? 'equal' : 'DIFFERENT'}`],
     ...report.projections.map(
       ({ name, before, rows }) => [`projection ${name}`, `${rows} rows, ${TOLD[before]}`] as const,

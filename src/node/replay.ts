@@ -1,19 +1,19 @@
 /**
- * The whole ledger again from its log, for an auditor: every seal and every signature is checked, on all cores; then
- * every block is executed again from genesis, and what comes of it is compared with what is on disk, byte for byte.
+ * The whole ledger again from its log, for an auditor: every seal and every signature is checked, on all cores, while
+ * every block is executed again from genesis; what comes of it is compared with what is on disk, byte for byte.
  */
 import { equalBytes, textFromUtf8 } from '../base/bytes.ts';
 import { sha256Hex } from '../base/hash.ts';
-import { CodedError, codedError, refuse, unwrap, type Refusal, type Result } from '../base/result.ts';
-import type { SealedBlock } from '../ledger/block.ts';
+import { CodedError, refuse, unwrap, type Result } from '../base/result.ts';
+import type { Block, SealedBlock } from '../ledger/block.ts';
 import { BlockLog } from '../ledger/block-log.ts';
 import { decodeCommitProof } from '../ledger/commit-proof.ts';
-import { eventSigningBytes, type SignedEvent } from '../ledger/event.ts';
+import { eventSigningBytes } from '../ledger/event.ts';
 import { genesisState } from '../ledger/genesis-state.ts';
 import { STATE_RANGE } from '../ledger/layout.ts';
 import { Replay } from '../ledger/replay.ts';
 import { CATALOG } from '../projections/catalog.ts';
-import { rebuildProjections, type RebuiltProjection } from '../projections/rebuild.ts';
+import { blocksOf, rebuildProjections, type RebuiltProjection } from '../projections/rebuild.ts';
 import { genesisCertificate, type EpochContext } from '../qc/certificate.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
 import { makeValidatorSet } from '../qc/validator-set.ts';
@@ -34,7 +34,6 @@ export interface LedgerReplayOptions {
 }
 
 export interface LedgerReplayProgress {
-  readonly phase: 'verify' | 'execute';
   readonly height: number;
   readonly headHeight: number;
   readonly events: number;
@@ -49,12 +48,11 @@ export interface LedgerReplayReport {
   readonly state: { readonly entries: number; readonly equal: boolean; readonly firstDifference: string | null };
   readonly projections: readonly RebuiltProjection[];
   readonly verified: { readonly signatures: boolean; readonly seals: boolean };
-  readonly seconds: { readonly verify: number; readonly execute: number };
+  readonly seconds: number;
 }
 
-/** Checks under way at once: enough to keep every core busy, few enough to stay small. */
-const MAX_CHECKS_UNDER_WAY = 512;
-const PROGRESS_EVERY_BLOCKS = 256;
+/** Checks under way while a block is executed: enough to keep every core busy, few enough to stay small. */
+const MAX_CHECKS_UNDER_WAY = 2048;
 
 /**
  * The node that owns the directory must not run.
@@ -74,16 +72,17 @@ export async function replayLedger(config: NodeConfig, options: LedgerReplayOpti
     const log = await BlockLog.open(store, { chainId: first.chainId, validatorKey });
     const context = { chainId: first.chainId, validators, genesis: genesisCertificate(0, first.block.id) };
     const startedMs = performance.now();
-    const events = await verifyLog(log, context, options);
-    const verifiedMs = performance.now();
     const replay = new Replay({ genesis: first, validatorsOf: () => validators });
+    let events = 0;
     const projections = await rebuildProjections({
       store,
       log,
       replay,
       projections: CATALOG,
+      blocks: checkedBlocks(log, context, options),
       onProgress: (progress) => {
-        options.onProgress({ phase: 'execute', ...progress });
+        events = progress.events;
+        options.onProgress(progress);
       },
     });
     const state = await compareState(store, replay.state.entries);
@@ -95,60 +94,63 @@ export async function replayLedger(config: NodeConfig, options: LedgerReplayOpti
       state,
       projections,
       verified: { signatures: options.verifySignatures, seals: options.verifySeals },
-      seconds: { verify: (verifiedMs - startedMs) / 1000, execute: (performance.now() - verifiedMs) / 1000 },
+      seconds: (performance.now() - startedMs) / 1000,
     };
   } finally {
     await store.close();
   }
 }
 
-/** @returns how many events the log holds */
-async function verifyLog(log: BlockLog, context: EpochContext, options: LedgerReplayOptions): Promise<number> {
-  const pool = options.verifySeals ? new VerificationPool(context, options.threads) : undefined;
+/**
+ * The blocks of the log while they are being checked, on all cores: each is handed on to be executed while others' seals
+ * and signatures are still under way. The last is followed by an end only once every check has passed.
+ */
+async function* checkedBlocks(
+  log: BlockLog,
+  context: EpochContext,
+  { threads, verifySeals, verifySignatures }: LedgerReplayOptions,
+): AsyncGenerator<SealedBlock, void> {
+  const pool = verifySeals ? new VerificationPool(context, threads) : undefined;
   const checks = new Checks();
-  const headHeight = log.head().height;
-  let events = 0;
   try {
-    for (let height = 1; height <= headHeight; height++) {
-      const sealed = log.sealedBlockAt(height);
-      if (sealed === undefined) throw codedError('store-corrupt', 'a block is missing from the log', { height });
-      events += sealed.block.events.length;
-      if (pool !== undefined) await checks.add(checkSeal(sealed, pool));
-      if (options.verifySignatures) {
-        for (const event of sealed.block.events) await checks.add(checkSignature(event, context.chainId, height));
-      }
-      if (height % PROGRESS_EVERY_BLOCKS === 0) options.onProgress({ phase: 'verify', height, headHeight, events });
+    for (const sealed of blocksOf(log)) {
+      const { events } = sealed.block;
+      if (pool !== undefined) checks.begin(1, checkSeal(sealed, pool));
+      if (verifySignatures) checks.begin(events.length, checkSignatures(sealed.block, context.chainId));
+      await checks.atMost(MAX_CHECKS_UNDER_WAY);
+      yield sealed;
     }
-    await checks.done();
-    options.onProgress({ phase: 'verify', height: headHeight, headHeight, events });
-    return events;
+    await checks.atMost(0);
   } finally {
     await pool?.close();
   }
 }
 
-/** A bounded number of checks under way; the first that fails ends all. */
+/** Checks under way, counted; the first that fails ends all. */
 class Checks {
-  readonly #underWay = new Set<Promise<void>>();
-  #refusal: Refusal | undefined;
+  #underWay = 0;
+  #failure: CodedError | undefined;
+  #progress = Promise.withResolvers<void>();
 
-  async add(check: Promise<Result<unknown>>): Promise<void> {
-    const watched = check.then((result) => {
-      this.#underWay.delete(watched);
-      if (!result.ok) this.#refusal ??= result.refusal;
-    });
-    this.#underWay.add(watched);
-    if (this.#underWay.size >= MAX_CHECKS_UNDER_WAY) await Promise.race(this.#underWay);
-    this.#throwIfRefused();
+  begin(count: number, check: Promise<Result<unknown>>): void {
+    this.#underWay += count;
+    void check.then(
+      (result) => this.#end(count, result.ok ? undefined : new CodedError(result.refusal)),
+      (error: unknown) => this.#end(count, error as CodedError),
+    );
   }
 
-  async done(): Promise<void> {
-    await Promise.all(this.#underWay);
-    this.#throwIfRefused();
+  /** Waits until no more than so many are under way. @throws CodedError what a check failed with */
+  async atMost(count: number): Promise<void> {
+    while (this.#failure === undefined && this.#underWay > count) await this.#progress.promise;
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
-  #throwIfRefused(): void {
-    if (this.#refusal !== undefined) throw new CodedError(this.#refusal);
+  #end(count: number, failure: CodedError | undefined): void {
+    this.#underWay -= count;
+    this.#failure ??= failure;
+    this.#progress.resolve();
+    this.#progress = Promise.withResolvers();
   }
 }
 
@@ -166,12 +168,16 @@ function sealInvalid(height: number, because: string): Result<never> {
   return refuse('replay-seal-invalid', 'the log holds a block that no quorum sealed', { height, because });
 }
 
-async function checkSignature(event: SignedEvent, chainId: string, height: number): Promise<Result<unknown>> {
-  const message = eventSigningBytes(chainId, event.json);
-  if (await verifyNative(event.identity, message, event.signature)) return { ok: true, value: null };
+/** All of a block's signatures, side by side. */
+async function checkSignatures({ events, header }: Block, chainId: string): Promise<Result<unknown>> {
+  const valid = await Promise.all(
+    events.map(({ identity, json, signature }) => verifyNative(identity, eventSigningBytes(chainId, json), signature)),
+  );
+  const forged = events[valid.indexOf(false)];
+  if (forged === undefined) return { ok: true, value: null };
   return refuse('replay-signature-invalid', 'the log holds an event that its node did not sign', {
-    height,
-    event: event.id,
+    height: header.height,
+    event: forged.id,
   });
 }
 

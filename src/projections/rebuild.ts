@@ -4,6 +4,7 @@
  */
 import { equalBytes, toHex } from '../base/bytes.ts';
 import { codedError, unwrap } from '../base/result.ts';
+import type { SealedBlock } from '../ledger/block.ts';
 import type { BlockLog } from '../ledger/block-log.ts';
 import type { Replay, ReplayedBlock } from '../ledger/replay.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
@@ -16,6 +17,8 @@ export interface RebuildOptions {
   readonly log: BlockLog;
   /** At genesis. It decides what is verified on the way. */
   readonly replay: Replay;
+  /** All of the log from height 1 on, read by a caller who verifies more than that. */
+  readonly blocks?: AsyncIterable<SealedBlock>;
   readonly projections: readonly Projection[];
   /** Called after each batch. */
   readonly onProgress?: (progress: RebuildProgress) => void;
@@ -69,14 +72,14 @@ function begin(store: Store, projection: Projection): Build {
   return { projection, pointer, rows, pending: new PendingRows(rows) };
 }
 
-async function fill({ log, onProgress, replay, store }: RebuildOptions, builds: readonly Build[]): Promise<void> {
+async function fill(options: RebuildOptions, builds: readonly Build[]): Promise<void> {
+  const { log, onProgress, replay, store } = options;
   const headHeight = log.head().height;
   let events = 0;
   let eventsInBatch = 0;
   apply(builds, replay.first);
-  for (let height = 1; height <= headHeight; height++) {
-    const sealed = log.sealedBlockAt(height);
-    if (sealed === undefined) throw codedError('store-corrupt', 'a block is missing from the log', { height });
+  for await (const sealed of options.blocks ?? blocksOf(log)) {
+    const { height } = sealed.block.header;
     const replayed = unwrap(replay.step(sealed));
     apply(builds, replayed);
     events += replayed.block.events.length;
@@ -88,6 +91,16 @@ async function fill({ log, onProgress, replay, store }: RebuildOptions, builds: 
   }
   await write(store, builds, headHeight);
   onProgress?.({ height: headHeight, headHeight, events });
+}
+
+/** From height 1 to the head. @throws CodedError `store-corrupt` where one is missing or damaged */
+export function* blocksOf(log: BlockLog): Generator<SealedBlock, void> {
+  const headHeight = log.head().height;
+  for (let height = 1; height <= headHeight; height++) {
+    const sealed = log.sealedBlockAt(height);
+    if (sealed === undefined) throw codedError('store-corrupt', 'a block is missing from the log', { height });
+    yield sealed;
+  }
 }
 
 function apply(builds: readonly Build[], { block, changes }: ReplayedBlock): void {

@@ -72,7 +72,12 @@ export class BlockTree {
 
   /** Some uncommitted block holds events or ends the epoch, and may still be committed: it must not be left behind. */
   get hasWork(): boolean {
-    for (const { passedOver } of this.#weighty) if (!passedOver) return true;
+    return this.hasWorkAbove(this.#root.header.height);
+  }
+
+  /** The same of the blocks above this height. */
+  hasWorkAbove(height: number): boolean {
+    for (const { passedOver, header } of this.#weighty) if (!passedOver && header.height > height) return true;
     return false;
   }
 

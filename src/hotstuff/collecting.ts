@@ -6,9 +6,11 @@
  */
 import { assert, unreachable } from '../base/assert.ts';
 import type { ValidatorIndex } from '../consensus/engine.ts';
+import type { VoteData } from '../qc/ballot.ts';
 import type { BallotJob, CollectOutcome } from '../qc/collect.ts';
 import { answerIfStale } from './answering.ts';
 import type { BallotSlots, Slot } from './ballot-slots.ts';
+import { isLastVote } from './last-vote.ts';
 import { learnCertificate, learnTimeoutCertificate } from './learning.ts';
 import type { AdmittedTimeout, VoteMessage } from './messages.ts';
 import { leaderAt, type Replica } from './replica.ts';
@@ -70,23 +72,26 @@ function collectVotes(replica: Replica): void {
   const { votes, clock, context, jobs, turn } = replica;
   const { chainId, validators } = context;
   for (const { vote, ballots, sinceMs } of votes.quorums(clock.elapsedMs)) {
-    if (clock.elapsedMs < collectAtMs(replica, vote.round, sinceMs)) continue;
+    if (clock.elapsedMs < collectAtMs(replica, vote, sinceMs)) continue;
     votes.setCollecting(vote.round, true);
     jobs.start({ kind: 'votes', chainId, epoch: validators.epoch, vote, ballots: signed(ballots) }, 'quorum', turn);
   }
 }
 
-/** At once for the next leader and for whoever gave up on the round; the others give the next leader some time. */
-function collectAtMs(replica: Replica, round: number, sinceMs: number): number {
+/**
+ * At once for the next leader, for whoever gave up on the round, and for all when nothing is left after it; else the
+ * others give the next leader some time.
+ */
+function collectAtMs(replica: Replica, vote: VoteData, sinceMs: number): number {
   const { self, pacemaker, pacing } = replica;
-  if (leaderAt(replica, round + 1) === self || pacemaker.hasGivenUp) return sinceMs;
-  return sinceMs + pacing.backupDelayMs;
+  const isMine = leaderAt(replica, vote.round + 1) === self || pacemaker.hasGivenUp || isLastVote(replica, vote);
+  return isMine ? sinceMs : sinceMs + pacing.backupDelayMs;
 }
 
 /** When a quorum of votes that is held becomes this validator's business, elapsed milliseconds. */
 export function nextCollectMs(replica: Replica): number | undefined {
   const { votes, clock } = replica;
-  const times = votes.quorums(clock.elapsedMs).map(({ vote, sinceMs }) => collectAtMs(replica, vote.round, sinceMs));
+  const times = votes.quorums(clock.elapsedMs).map(({ vote, sinceMs }) => collectAtMs(replica, vote, sinceMs));
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
@@ -133,8 +138,9 @@ function votesCollected(replica: Replica, outcome: Extract<CollectOutcome, { kin
   for (const culprit of culprits) convict(replica, votes.slots, culprit, vote.round);
   if (certificate === null) return;
   const isNews = certificate.vote.round > rules.record.highCertificate.vote.round;
+  const everybodyMakesIt = isLastVote(replica, vote) && leaderAt(replica, vote.round + 1) !== replica.self;
   learnCertificate(replica, certificate);
-  if (isNews) replica.formed = certificate;
+  if (isNews && !everybodyMakesIt) replica.formed = certificate;
 }
 
 function timeoutsCollected(replica: Replica, outcome: Extract<CollectOutcome, { kind: 'timeouts' }>): void {

@@ -113,8 +113,14 @@ export function nextRipeMs(replica: Replica): number | undefined {
   return (replica.mempool.earliestTime - MAX_EVENT_AGE_SECONDS) * 1000;
 }
 
-/** Events whose time has not come (all clocks were set back) keep nobody busy. */
-function hasRipeEvent(replica: Replica): boolean {
+/**
+ * An event waits that can be in a block. Those whose time has not come (all clocks were set back) keep nobody busy.
+ *
+ * @param besides ids that do not count
+ */
+export function hasRipeEvent(replica: Replica, besides: ReadonlySet<Hash> = NONE): boolean {
   const latest = Math.max(replica.tree.root.header.timestamp, nowSeconds(replica)) + MAX_EVENT_AGE_SECONDS;
-  return replica.mempool.some(({ event }) => event.time <= latest);
+  return replica.mempool.some(({ id, event }) => event.time <= latest && !besides.has(id));
 }
+
+const NONE: ReadonlySet<Hash> = new Set();

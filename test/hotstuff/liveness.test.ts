@@ -20,7 +20,7 @@ function now(driver: Driver): number {
 }
 
 describe('a network without faults', () => {
-  it.each([1, 2, 3, 4, 5, 6, 7])('of %i validators commits an event everywhere and is idle again', (n) => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 10])('of %i validators commits an event everywhere and is idle again', (n) => {
     const driver = Driver.started({ n });
     driver.submit(0, joinOf(driver.chain, 1));
     driver.settle(1000);
@@ -55,6 +55,25 @@ describe('a network without faults', () => {
     driver.settle(1000);
     expect(driver.nowMs - startMs).toBeLessThan(50);
     expect(linesOf(driver, 'gives up')).toEqual([]);
+  });
+
+  it('makes the last certificate everywhere at once where few have to be told, and at the next leader where many have', () => {
+    for (const [n, makers] of [
+      [4, 4],
+      [7, 7],
+      [10, 1],
+    ] as const) {
+      const driver = Driver.started({ n });
+      driver.submit(0, joinOf(driver.chain, 1));
+      driver.settle(1000);
+      const made = driver.nodes.filter(({ effects }) =>
+        effects.some(
+          (effect) => effect.kind === 'verify' && effect.work.kind === 'votes' && effect.work.vote.round === 2,
+        ),
+      );
+      expect(made).toHaveLength(makers);
+      expect(linesOf(driver, 'sends certificate 2 to all')).toHaveLength(1);
+    }
   });
 
   it('fills one block with what waits, and goes on in rounds of a few messages', () => {
@@ -228,6 +247,7 @@ describe('losses', () => {
   it('of the last certificate to all but one are made good by those that wait for it', () => {
     const driver = Driver.started({ n: 4 });
     driver.lose('certificates', ({ kind, to }) => kind === 'certificate' && to !== 2);
+    driver.lose('votes', ({ kind, to, round }) => kind === 'vote' && round === 2 && to !== 3);
     driver.submit(0, joinOf(driver.chain, 1));
     driver.run(500);
     expect(driver.height).toBe(0);

@@ -15,8 +15,6 @@ export interface OpenLedger {
   readonly log: BlockLog;
   readonly machine: LedgerMachine;
   readonly genesis: GenesisState;
-  /** The directory held nothing before. */
-  readonly isNew: boolean;
 }
 
 /** @param dataDirectory the store lies in `ledger` below it */
@@ -34,23 +32,19 @@ export async function openLedger(
   const identity: LogIdentity = { chainId: first.chainId, validatorKey };
   const store = await LevelStore.open(ledgerDirectory(dataDirectory), { create: true });
   try {
-    const { log, isNew } = await openOrCreate(store, identity, first);
-    return { store, log, machine: await log.loadMachine(), genesis: first, isNew };
+    const log = await openOrCreate(store, identity, first);
+    return { store, log, machine: await log.loadMachine(), genesis: first };
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
-async function openOrCreate(
-  store: LevelStore,
-  identity: LogIdentity,
-  genesis: GenesisState,
-): Promise<{ readonly log: BlockLog; readonly isNew: boolean }> {
+async function openOrCreate(store: LevelStore, identity: LogIdentity, genesis: GenesisState): Promise<BlockLog> {
   try {
-    return { log: await BlockLog.open(store, identity), isNew: false };
+    return await BlockLog.open(store, identity);
   } catch (error) {
     if (!(error instanceof CodedError) || error.code !== 'store-empty') throw error;
-    return { log: await BlockLog.create(store, identity, genesis), isNew: true };
+    return BlockLog.create(store, identity, genesis);
   }
 }

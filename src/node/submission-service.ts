@@ -37,7 +37,7 @@ export async function answersTo(
   chainId: string,
   remotePeer: string,
   submission: Submission,
-  submissions: Submissions,
+  submissions: Pick<Submissions, 'submit'>,
 ): Promise<readonly SubmissionAnswer[]> {
   if (submission.kind === 'json') {
     const event = directEvent(signedEventFromJson(chainId, submission.value), remotePeer);

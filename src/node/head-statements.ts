@@ -36,6 +36,11 @@ export class HeadStatements {
     this.#options = options;
   }
 
+  /** Validators that may lie. */
+  get f(): number {
+    return this.#options.context.validators.f;
+  }
+
   /** This validator's own statement, encoded; null for an observer. */
   own(): Uint8Array | null {
     const statement = this.#current();
@@ -76,6 +81,7 @@ export class HeadStatements {
     const { f, n } = this.#options.context.validators;
     const { promise: enough, resolve, reject } = Promise.withResolvers<void>();
     let heard = this.#stateOwn() ? 1 : 0;
+    if (heard > f) resolve();
     const others = Array.from({ length: n }, (_, index) => index).filter(
       (index) => index !== this.#options.signer?.index,
     );
@@ -105,10 +111,7 @@ export class HeadStatements {
   }
 
   async #verify(statement: HeadStatement): Promise<Result<null>> {
-    const { chainId, validators } = this.#options.context;
-    const preimage = headStatementPreimage({ chainId, epoch: validators.epoch }, statement);
-    const { signature, signer } = statement;
-    const answer = await this.#options.verifier.run({ kind: 'signature', signer, preimage, signature }, 'bulk');
+    const answer = await this.#options.verifier.run({ kind: 'headStatement', statement }, 'sync');
     if (!answer.ok) return answer;
     assert(answer.value.kind === 'checked', 'a check is answered with its result');
     return answer.value.result;

@@ -2,9 +2,11 @@
  * Answers of `/masa/read/1.0.0`: a record, its proof in the state of the durable head, and what seals that head. The
  * same answers are what the DHT holds.
  */
+import { assert } from '../base/assert.ts';
+import type { Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import type { CommittedBlock } from '../consensus/engine.ts';
-import type { Seal } from '../ledger/block.ts';
+import type { Seal, SealedBlock } from '../ledger/block.ts';
 import { parsePeerId } from '../ledger/identity.ts';
 import { nodeKey } from '../ledger/state.ts';
 import { encodeReadAnswer } from '../ledger/verified-read.ts';
@@ -15,6 +17,8 @@ import type { OpenLedger } from './open-ledger.ts';
 
 interface DurableHead {
   readonly height: number;
+  readonly blockId: Hash;
+  readonly stateRoot: Hash;
   readonly header: Uint8Array;
   readonly seal: Seal;
 }
@@ -29,16 +33,14 @@ export class ReadService {
     this.#statements = statements;
     const { height } = ledger.log.head();
     const head = ledger.log.sealedBlockAt(height);
-    if (head === undefined) throw new Error(`the log holds no block at its head ${height}`);
-    this.#head = { height, header: head.block.headerBytes, seal: head.seal };
+    assert(head !== undefined, 'the head is in the log', { height });
+    this.#head = durableHead(head);
   }
 
   /** Blocks that became durable: reads never show what a crash could take back. */
   committed(blocks: readonly CommittedBlock[]): void {
     const last = blocks.at(-1);
-    if (last === undefined) return;
-    const { block, sealed } = last;
-    this.#head = { height: block.header.height, header: block.headerBytes, seal: sealed.seal };
+    if (last !== undefined) this.#head = durableHead(last.sealed);
   }
 
   readonly handle: ReadHandler = async (_peer, request) => {
@@ -62,10 +64,22 @@ export class ReadService {
     const proven = this.#ledger.machine.proveAt(height, key);
     if (!proven.ok) return proven;
     const { proof, value } = proven.value;
-    const headStatements = statements
-      .filter((statement) => statement.height <= height)
-      .sort((a, b) => a.signer - b.signer);
+    const headStatements = this.#ofUse(statements).sort((a, b) => a.signer - b.signer);
     return ok(encodeReadAnswer({ value: value ?? null, proof, header, seal, epochProofs: [], headStatements }));
+  }
+
+  /**
+   * A reader refuses the whole answer for one statement that does not fit its block, and counts the newest f + 1 that
+   * its clock can take: it is given 2f + 1 to choose from, and never a lie about this very block.
+   */
+  #ofUse(statements: readonly HeadStatement[]): HeadStatement[] {
+    const { height, blockId, stateRoot } = this.#head;
+    return statements
+      .filter((statement) => statement.height <= height)
+      .filter((statement) => statement.height < height || statement.blockId === blockId)
+      .filter((statement) => statement.height < height || statement.stateRoot === stateRoot)
+      .sort((a, b) => b.nowMs - a.nowMs)
+      .slice(0, 2 * this.#statements.f + 1);
   }
 
   #records(peerIds: readonly string[], statements: readonly HeadStatement[]): Result<readonly Uint8Array[]> {
@@ -79,6 +93,11 @@ export class ReadService {
     }
     return ok(answers);
   }
+}
+
+function durableHead({ block: { header, headerBytes, id }, seal }: SealedBlock): DurableHead {
+  const { height, stateRoot } = header;
+  return { height, blockId: id, stateRoot, header: headerBytes, seal };
 }
 
 function encodeStatement(statement: HeadStatement): Uint8Array {

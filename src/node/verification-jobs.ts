@@ -12,6 +12,7 @@ import { verifyStateRead, type VerifiedState } from '../ledger/verified-read.ts'
 import { verifyCertificate, type EpochContext, type QuorumCertificate } from '../qc/certificate.ts';
 import { runCollectJob, type CollectJob, type CollectOutcome } from '../qc/collect.ts';
 import { verifyEvidence, type Evidence } from '../qc/evidence.ts';
+import { verifyHeadStatement, type HeadStatement } from '../qc/head-statement.ts';
 import type { SignatureScheme } from '../qc/scheme.ts';
 import { verifyTimeoutCertificate, type TimeoutCertificate } from '../qc/timeout-certificate.ts';
 import { nativeVerifier } from './signature-native.ts';
@@ -28,6 +29,7 @@ export type VerificationJob =
       readonly preimage: Uint8Array;
       readonly signature: Uint8Array;
     }
+  | { readonly kind: 'headStatement'; readonly statement: HeadStatement }
   /** A whole verified read of any key, as for a record of the DHT. */
   | { readonly kind: 'stateRead'; readonly answer: Uint8Array; readonly key: string; readonly nowMs: number }
   /** Two ballots of one validator for one round. */
@@ -65,6 +67,8 @@ export function runVerificationJob(
             result: refuse('signature-invalid', 'the signature is not by this validator', { peerId }),
           };
     }
+    case 'headStatement':
+      return checked(verifyHeadStatement(job.statement, epoch, scheme));
     case 'stateRead': {
       const trusted = {
         chainId: epoch.chainId,

@@ -12,7 +12,7 @@ import type { VerificationJob, VerificationOutcome } from './verification-jobs.t
 import type { WorkerAnswer, WorkerRequest, WorkerSetup } from './verification-worker.ts';
 
 /**
- * `consensus`: a round waits for it; bounded by who asks. `sync`: blocks that this node asked for. `bulk`: what others
+ * `consensus`: a round waits for it; bounded by who asks. `sync`: what this node asked others for. `bulk`: what others
  * push (gossip, records of the DHT, evidence), however much.
  */
 export type Urgency = 'consensus' | 'sync' | 'bulk';

@@ -155,7 +155,7 @@ export function tellSummary(summary: DevnetSummary, json: boolean, terminal: Ter
 }
 
 function tellFacts(summary: DevnetSummary, terminal: Terminal): void {
-  const { adversaries, events, latencyMs, reads } = summary;
+  const { adversaries, events, latencyMs, reads, stakes } = summary;
   const roots = new Set(summary.processes.map(({ stateRoot }) => stateRoot));
   terminal.out('');
   printFacts(terminal, [
@@ -167,6 +167,7 @@ function tellFacts(summary: DevnetSummary, terminal: Terminal): void {
       'commit latency',
       latencyMs === null ? null : `p50 ${latencyMs.p50.toFixed(1)} ms, p99 ${latencyMs.p99.toFixed(1)} ms`,
     ],
+    ['stakes', `${stakes.decided} decided by a quorum of the validators`],
     ['forgeries', `${adversaries.refused} refused, ${adversaries.accepted.length} accepted`],
     ['verified reads', `${reads.ok} ok, ${reads.failed} failed`],
     ['missing', `${summary.missing.length} of the acknowledged`],

@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Random } from '../../base/random.ts';
 import { generateIdentityKey, type IdentityKey } from '../../node/keys.ts';
 import type { OwnSignedEvent } from '../../node/sign-event.ts';
-import { TRY_AGAIN, type Outcome } from './drive.ts';
 import { forge, FORGERIES, type Forgery, type ForgeryKind } from './forgery.ts';
+import { isFinal, type Outcome } from './settle.ts';
 
 const DEFAULT_PAUSE_MS = 1_000;
 /** An event is replayed once every validator has had the time to hear of its successor. */
@@ -110,7 +110,7 @@ export class Adversaries {
   }
 
   #count(kind: ForgeryKind, outcome: Outcome): void {
-    if (outcome.kind === 'unanswered' || (outcome.kind === 'refused' && TRY_AGAIN.has(outcome.refusal.code))) return;
+    if (!isFinal(outcome)) return;
     this.#attempts++;
     if (outcome.kind === 'refused') {
       const { code } = outcome.refusal;

@@ -4,31 +4,13 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { assert } from '../../base/assert.ts';
-import type { Refusal } from '../../base/result.ts';
 import type { LedgerEvent } from '../../ledger/event.ts';
 import type { IdentityKey } from '../../node/keys.ts';
 import { signEvent, type EventBody, type OwnSignedEvent } from '../../node/sign-event.ts';
 import { LatencySample } from './latency.ts';
+import { submitUntilSettled, type Submit } from './settle.ts';
 import type { Population, SimulatedEvent } from './population.ts';
 
-export type Outcome =
-  | { readonly kind: 'acknowledged' }
-  | { readonly kind: 'refused'; readonly refusal: Refusal }
-  /** The connection failed, or nothing came back in time: the event may be committed or not. */
-  | { readonly kind: 'unanswered'; readonly reason: string };
-
-/** Sends one event and waits for what becomes of it. Never rejects. */
-export type Submit = (node: number, event: OwnSignedEvent) => Promise<Outcome>;
-
-/** Answers that ask to send the same event again. */
-export const TRY_AGAIN: ReadonlySet<string> = new Set([
-  'busy',
-  'no-quorum',
-  'not-committed-yet',
-  'stopping',
-  'rate-limited',
-]);
-const RETRY_MS = 500;
 const TICK_MAX_MS = 250;
 
 export interface DriveCounts {
@@ -115,22 +97,16 @@ export class Drive {
   async #submitUntilSettled(node: number, event: OwnSignedEvent, giveUp: AbortSignal): Promise<void> {
     this.#submitted++;
     const sentMs = performance.now();
-    while (!giveUp.aborted) {
-      const outcome = await this.#options.submit(node, event);
-      if (outcome.kind === 'acknowledged') {
-        this.#acknowledged++;
-        this.#acknowledgedSeq.set(event.event.peerId, event.event.seq);
-        this.latencyMs.add(performance.now() - sentMs);
-        this.#options.onAcknowledged?.(event);
-        return;
-      }
-      if (outcome.kind === 'refused' && !TRY_AGAIN.has(outcome.refusal.code)) {
-        const { code } = outcome.refusal;
-        this.#refused++;
-        this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
-        return;
-      }
-      await delay(RETRY_MS, undefined, { signal: giveUp }).catch(() => undefined);
+    const outcome = await submitUntilSettled(() => this.#options.submit(node, event), giveUp);
+    if (outcome?.kind === 'acknowledged') {
+      this.#acknowledged++;
+      this.#acknowledgedSeq.set(event.event.peerId, event.event.seq);
+      this.latencyMs.add(performance.now() - sentMs);
+      this.#options.onAcknowledged?.(event);
+    } else if (outcome?.kind === 'refused') {
+      const { code } = outcome.refusal;
+      this.#refused++;
+      this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
     }
   }
 }

@@ -20,6 +20,8 @@ export interface Mix {
   readonly relayOnly: number;
   /** One version behind the newest. */
   readonly versionBehind: number;
+  /** Attested as staked by a quorum of the validators. */
+  readonly staked: number;
   /** Submitting over a connection of its own; the others' events arrive in signed batches. */
   readonly direct: number;
 }
@@ -35,6 +37,7 @@ export const DEFAULT_MIX: Mix = {
   ipv6: 0.1,
   relayOnly: 0.05,
   versionBehind: 0.15,
+  staked: 0.6,
   direct: 0.25,
 };
 

@@ -9,7 +9,7 @@ import { submitJson, SubmissionClient } from '../../net/submission-client.ts';
 import type { SubmissionAnswer } from '../../net/submission-wire.ts';
 import { generateIdentityKey, type IdentityKey } from '../../node/keys.ts';
 import type { OwnSignedEvent } from '../../node/sign-event.ts';
-import type { Outcome } from './drive.ts';
+import type { Outcome } from './settle.ts';
 
 /** A libp2p host each: more direct nodes than this share the relay. */
 const DIRECT_NODES_MAX = 16;

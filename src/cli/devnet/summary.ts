@@ -1,5 +1,6 @@
 /** The end of a devnet run as facts, and the verdict over them: a pure function. */
 import type { AdversaryCounts } from './adversaries.ts';
+import type { StakeCounts } from './stakes.ts';
 import type { Percentiles } from './latency.ts';
 
 export interface ProcessSummary {
@@ -27,13 +28,18 @@ export interface DevnetFacts {
   readonly events: {
     readonly submitted: number;
     readonly acknowledged: number;
-    /** Committed by the network in this run, those acknowledged and those whose acknowledgement was lost. */
+    /** Committed by the network in this run, whoever sent them: the population, or validators that stake. */
     readonly committed: number;
     readonly refused: number;
     /** How often each code refused one. */
     readonly refusedBy: Readonly<Record<string, number>>;
     /** No answer came: neither acknowledged nor refused. */
     readonly unanswered: number;
+  };
+  /** Decisions of the validators that a node is staked, in three events each, counted apart from `events`. */
+  readonly stakes: StakeCounts & {
+    /** Nodes whose stake was decided, and whose verified record does not show it. */
+    readonly missing: number;
   };
   /** Hostile nodes, counted apart from `events`. */
   readonly adversaries: AdversaryCounts & {
@@ -66,6 +72,7 @@ export function summarize(facts: DevnetFacts): DevnetSummary {
     ...(silent.length === 0 && commonHeight === null ? [`heights differ: ${[...heights].join(', ')}`] : []),
     ...(commonHeight !== null && roots.size > 1 ? [`state roots differ at height ${commonHeight}`] : []),
     ...(facts.missing.length > 0 ? [`${facts.missing.length} nodes miss an acknowledged event`] : []),
+    ...(facts.stakes.missing > 0 ? [`${facts.stakes.missing} nodes miss a stake that was decided`] : []),
     ...(facts.unchecked > 0 ? [`${facts.unchecked} nodes could not be checked for acknowledged events`] : []),
     ...(facts.reads.failed > 0
       ? [`${facts.reads.failed} verified reads failed, the first with ${facts.reads.firstFailure}`]

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { refuse } from '../../../src/base/result.ts';
 import { unwrap } from '../../../src/base/result.ts';
-import { Drive, type Outcome } from '../../../src/cli/devnet/drive.ts';
+import { Drive } from '../../../src/cli/devnet/drive.ts';
 import { DEFAULT_MIX } from '../../../src/cli/devnet/mix.ts';
+import type { Outcome } from '../../../src/cli/devnet/settle.ts';
 import { Population } from '../../../src/cli/devnet/population.ts';
 import { simulatedKeys } from '../../../src/cli/devnet/simulated-keys.ts';
 import { decodeSignedEvent, signedEventFromJson } from '../../../src/ledger/event.ts';

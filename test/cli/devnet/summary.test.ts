@@ -13,6 +13,7 @@ const GOOD: DevnetFacts = {
   durationSeconds: 30,
   processes: [processAt('v1', 9), processAt('v2', 9)],
   events: { submitted: 10, acknowledged: 9, committed: 9, refused: 1, refusedBy: { 'not-joined': 1 }, unanswered: 0 },
+  stakes: { proposed: 3, decided: 3, refusedBy: {}, missing: 0 },
   adversaries: {
     adversaries: 2,
     attempts: 3,
@@ -53,6 +54,7 @@ describe('the verdict over a devnet', () => {
       { adversaries: { ...GOOD.adversaries, accepted: ['self-made-stake'] } },
       /1 forgeries were acknowledged: self-made-stake/,
     ],
+    ['a stake is missing', { stakes: { ...GOOD.stakes, missing: 2 } }, /2 nodes miss a stake that was decided/],
     ['an adversary has a record', { adversaries: { ...GOOD.adversaries, records: 1 } }, /1 adversaries have a record/],
     ['nothing was acknowledged', { events: { ...GOOD.events, acknowledged: 0 } }, /nothing was acknowledged/],
   ])('is bad when %s', (_what, facts, problem) => {

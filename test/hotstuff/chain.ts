@@ -11,11 +11,10 @@ import { genesisCertificate, type VerifiedCertificate } from '../../src/qc/certi
 import { secretKeyFromSeed } from '../../src/qc/keys.ts';
 import type { SignatureScheme } from '../../src/qc/scheme.ts';
 import { makeValidatorSet, type ValidatorSet } from '../../src/qc/validator-set.ts';
-import { joinedFields, peerOf, submissionOf, type EventFields } from '../ledger/nodes.ts';
+import { joinedFields, peerOf, START, submissionOf, type EventFields } from '../ledger/nodes.ts';
 import { fastScheme } from './fast-scheme.ts';
 
-export { joinedFields, peerOf, START } from '../ledger/nodes.ts';
-import { START } from '../ledger/nodes.ts';
+export { peerOf, START };
 
 export interface TestChain {
   readonly chainId: string;

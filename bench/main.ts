@@ -1,70 +1,103 @@
 /**
  * `npm run bench`: the floors of this machine, the bare skeleton of the protocol, then real validators, in one run.
- * Prints one table and writes one JSON to bench/results.
+ * Prints one table and writes one JSON to bench/results. docs/benchmarks.md says what is measured, and what it gave.
  *
- *     node bench/main.ts [--only floors,skeleton] [--commits 300] [--dir DIR] [--json]
+ *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,follower,start] [--dir DIR] [--json]
  *
  * Run it on a machine that does nothing else. Ratios are more reliable than the absolute figures.
  */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { measureFloors, type Floors } from './floors.ts';
+import { measureFirstCommit } from './first-commit.ts';
+import { measureFloors } from './floors.ts';
+import { measureFollower } from './ledger/follower.ts';
+import { measureReplay } from './ledger/replay.ts';
 import { machine } from './measure.ts';
-import { latency, save, table, type Part, type Report } from './report.ts';
+import * as parts from './parts.ts';
+import { save, table, type Part, type Report } from './report.ts';
 import { runSkeleton, type SkeletonResult } from './skeleton/main.ts';
+import { measureValidators } from './validators/main.ts';
 
 const EVENT_BYTES = 300;
 
+/** `smoke` shows in seconds that everything runs; its figures say nothing. */
+const SIZES = {
+  full: {
+    commits: 300,
+    nodes: 10_000,
+    loads: [
+      { keyType: 'ed25519', inFlight: 64, events: 3_000 },
+      { keyType: 'ed25519', inFlight: 1024, events: 16_000 },
+      { keyType: 'secp256k1', inFlight: 1024, events: 4_000 },
+    ],
+    reads: 2_000,
+    replayed: 30_000,
+    followed: { records: 100_000, blocks: 20, eventsPerBlock: 1_000 },
+  },
+  smoke: {
+    commits: 10,
+    nodes: 400,
+    loads: [
+      { keyType: 'ed25519', inFlight: 64, events: 128 },
+      { keyType: 'secp256k1', inFlight: 64, events: 64 },
+    ],
+    reads: 20,
+    replayed: 1_000,
+    followed: { records: 500, blocks: 2, eventsPerBlock: 50 },
+  },
+} as const;
+
+/** Of the replay of few keys. */
+const FEW_KEYS = 40;
+const REPLAYED_EVENTS_PER_BLOCK = 1_000;
+
 const { values: options } = parseArgs({
   options: {
+    smoke: { type: 'boolean', default: false },
     /** Names of parts, with commas; all without it. The floors are always measured: the rest is judged by them. */
     only: { type: 'string', default: '' },
-    commits: { type: 'string', default: '300' },
     /** On the disk that is to be measured. */
     dir: { type: 'string', default: tmpdir() },
     json: { type: 'boolean', default: false },
   },
 });
 
+const parent = options.dir;
+const size = options.smoke ? SIZES.smoke : SIZES.full;
 const startedAt = new Date().toISOString();
 const only = options.only === '' ? null : options.only.split(',');
 const wanted = (name: string): boolean => only === null || only.includes(name);
-const parts: Part[] = [];
+const measured: Part[] = [];
 
-const floors = await measureFloors(options.dir);
-parts.push(floorsPart(floors));
-if (wanted('skeleton')) {
-  parts.push(skeletonPart(await runSkeleton(Number(options.commits), EVENT_BYTES, options.dir), floors));
+function add(part: Part): void {
+  measured.push(part);
+  console.error(`measured: ${part.name}`);
 }
 
-const report: Report = { startedAt, machine: machine(), parts };
+const floors = await measureFloors(parent);
+add(parts.floorsPart(floors));
+let skeleton: SkeletonResult | null = null;
+if (wanted('skeleton')) {
+  skeleton = await runSkeleton(size.commits, EVENT_BYTES, parent);
+  add(parts.skeletonPart(skeleton, floors));
+}
+if (wanted('validators')) {
+  add(parts.validatorsPart(await measureValidators({ parent, ...size }), floors, skeleton));
+}
+if (wanted('follower')) {
+  const { followed } = size;
+  add(parts.followerPart(await measureFollower({ parent, ...followed }), followed));
+}
+if (wanted('replay')) {
+  const events = size.replayed;
+  const eventsPerBlock = Math.min(REPLAYED_EVENTS_PER_BLOCK, events);
+  const distinct = await measureReplay({ parent, nodes: events, events, eventsPerBlock });
+  const few = await measureReplay({ parent, nodes: FEW_KEYS, events, eventsPerBlock });
+  add(parts.replayPart({ distinct, few, fewKeys: FEW_KEYS }, floors));
+}
+if (wanted('start')) add(parts.startPart(await measureFirstCommit(parent)));
+
+const report: Report = { startedAt, machine: machine(), parts: measured };
 const path = save(report, join(import.meta.dirname, 'results'));
 console.log(options.json ? JSON.stringify(report) : `${table(report)}\n\n${path}`);
-
-function floorsPart(measured: Floors): Part {
-  return {
-    name: 'Floors of this machine',
-    measurements: [
-      latency('append 4 KiB and fdatasync', measured.appendAndSync),
-      latency('loopback round trip of 1 KiB', measured.loopbackRoundTrip),
-      latency('S: verify ed25519', measured.ed25519Verify),
-      latency('verify secp256k1', measured.secp256k1Verify),
-      latency('BLS sign', measured.blsSign),
-      latency('BLS aggregate 3', measured.blsAggregate),
-      latency('V: BLS verify', measured.blsVerify),
-      latency('BLS verify an aggregate of 3', measured.blsVerifyAggregate),
-    ],
-  };
-}
-
-function skeletonPart({ latency: measured, cpuPerCommitMs }: SkeletonResult, { blsVerify }: Floors): Part {
-  const inV = (ms: number) => [{ of: 'V', value: ms / blsVerify.p50Ms }];
-  return {
-    name: 'Bare skeleton of the protocol: four processes, one event at a time',
-    measurements: [
-      latency('commit latency', measured, inV(measured.p50Ms)),
-      { what: 'CPU a commit, all four', value: cpuPerCommitMs, unit: 'ms', ratios: inV(cpuPerCommitMs) },
-    ],
-  };
-}

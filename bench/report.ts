@@ -6,7 +6,7 @@ import type { Machine, Summary } from './measure.ts';
 export interface Measurement {
   readonly what: string;
   readonly value: number;
-  readonly unit: 'ms' | '1/s' | 'MB';
+  readonly unit: 'us' | 'ms' | 's' | '1/s' | 'MB' | '';
   readonly p99Ms?: number;
   readonly ratios?: readonly Ratio[];
 }
@@ -61,7 +61,7 @@ function rowsOf({ what, value, unit, p99Ms, ratios = [] }: Measurement): string[
   const p99 = p99Ms === undefined ? '' : `p99 ${figure(p99Ms)}`;
   const [first, ...others] = ratios.map((ratio) => [`${figure(ratio.value)} x ${ratio.of}`, verdictOf(ratio)]);
   return [
-    [`  ${what}`, `${figure(value)} ${unit}`, p99, ...(first ?? ['', ''])],
+    [`  ${what}`, `${figure(value)} ${unit}`.trimEnd(), p99, ...(first ?? ['', ''])],
     ...others.map((ratio) => ['', '', '', ...ratio]),
   ];
 }

@@ -1,0 +1,108 @@
+/** How fast a ledger is checked and executed again from its log, by the function that `hotledger replay` calls. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { sha256Hex } from '../../src/base/hash.ts';
+import { DEFAULT_PARAMETERS } from '../../src/ledger/parameters.ts';
+import { committedBlockOps } from '../../src/ledger/block-log.ts';
+import { loadBlsKey } from '../../src/node/bls-key.ts';
+import { loadConfig, type NodeConfig } from '../../src/node/config.ts';
+import { readGenesisFile } from '../../src/node/genesis-file.ts';
+import { openLedger } from '../../src/node/open-ledger.ts';
+import { replayLedger } from '../../src/node/replay.ts';
+import { makeTestnet } from '../../src/node/testnet.ts';
+import { nativeScheme } from '../../src/qc/scheme-native.ts';
+import { Population } from '../validators/population.ts';
+import { makeChain } from './chain.ts';
+
+export interface ReplayRate {
+  readonly events: number;
+  readonly perSecond: number;
+  readonly cpuUsPerEvent: number;
+}
+
+export interface ReplayResult {
+  readonly executed: ReplayRate;
+  /** With every seal and every signature checked. */
+  readonly checked: ReplayRate;
+}
+
+const VALIDATORS = 4;
+const GENESIS_AGE_SECONDS = 3600;
+
+export interface ReplayOptions {
+  /** On the disk that is to be measured. */
+  readonly parent: string;
+  readonly nodes: number;
+  readonly events: number;
+  readonly eventsPerBlock: number;
+}
+
+/** The nodes sign in turn; where they are fewer than the events of a block, each signs several of them. */
+export async function measureReplay(options: ReplayOptions): Promise<ReplayResult> {
+  const directory = await mkdtemp(join(options.parent, 'hlb-'));
+  try {
+    const config = await writeLedger(join(directory, 'net'), options);
+    return { executed: await replay(config, false), checked: await replay(config, true) };
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+async function replay(config: NodeConfig, verify: boolean): Promise<ReplayRate> {
+  const before = process.cpuUsage();
+  const startedMs = performance.now();
+  const report = await replayLedger(config, {
+    verifySignatures: verify,
+    verifySeals: verify,
+    threads: cpus().length,
+    onProgress: () => undefined,
+  });
+  if (!report.state.equal) throw new Error('the replayed state is not the one on disk');
+  const seconds = (performance.now() - startedMs) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  const { events } = report;
+  return { events, perSecond: events / seconds, cpuUsPerEvent: (user + system) / events };
+}
+
+/** The data directory of a validator that has committed all of it. */
+async function writeLedger(directory: string, options: ReplayOptions): Promise<NodeConfig> {
+  const { events, eventsPerBlock, nodes } = options;
+  const timestamp = Math.floor(Date.now() / 1000) - GENESIS_AGE_SECONDS;
+  const population = new Population(nodes, 'ed25519');
+  const testnet = await makeTestnet(
+    {
+      directory,
+      name: 'replay',
+      validators: VALIDATORS,
+      observers: 0,
+      hosts: undefined,
+      port: 0,
+      commitDepth: 2,
+      parameters: DEFAULT_PARAMETERS,
+      records: [],
+      timestamp,
+      settings: {},
+    },
+    nativeScheme,
+  );
+  const configs = await Promise.all(testnet.nodes.map(async ({ configFile }) => configOf(configFile)));
+  const blsKeys = await Promise.all(configs.map(({ blsKeyFile }) => loadBlsKey(blsKeyFile!)));
+  const genesis = await readGenesisFile(testnet.genesisFile);
+  const validatorKey = sha256Hex(nativeScheme.publicKeyOf(blsKeys[0]!));
+  const ledger = await openLedger(configs[0]!.dataDirectory, genesis, validatorKey);
+  const signed = population.sign(events, testnet.chainId);
+  const batches = Array.from({ length: Math.ceil(events / eventsPerBlock) }, (_, block) =>
+    signed.slice(block * eventsPerBlock, (block + 1) * eventsPerBlock),
+  );
+  for (const { changes, sealed } of makeChain(genesis, ledger.genesis, blsKeys, batches)) {
+    await ledger.store.batch(committedBlockOps(sealed, changes), { sync: false });
+  }
+  await ledger.store.close();
+  return configs[0]!;
+}
+
+async function configOf(file: string): Promise<NodeConfig> {
+  const { config } = await loadConfig({ file, environment: {}, flags: {}, directory: process.cwd() });
+  return config;
+}

@@ -1,0 +1,184 @@
+/** What was measured, beside what it is judged by: the targets stand here and nowhere else. */
+import { machine, type Summary } from './measure.ts';
+import type { Floors } from './floors.ts';
+import type { FollowerOptions, FollowerResult } from './ledger/follower.ts';
+import type { ReplayResult } from './ledger/replay.ts';
+import { latency, type Measurement, type Part, type Ratio } from './report.ts';
+import type { SkeletonResult } from './skeleton/main.ts';
+import type { ValidatorsResult } from './validators/main.ts';
+
+const VALIDATORS = 4;
+const US_PER_S = 1e6;
+const US_PER_MS = 1e3;
+
+/** A validator may spend this on an event besides checking its signature. */
+const EVENT_BUDGET_US = 150;
+const MEMORY_BUDGET_MB = 300;
+const REPLAY_DISTINCT_PER_SECOND = 10_000;
+const REPLAY_FEW_PER_SECOND = 30_000;
+const FIRST_COMMIT_BUDGET_S = 10;
+
+export function floorsPart(measured: Floors): Part {
+  return {
+    name: 'Floors of this machine',
+    measurements: [
+      latency('append 4 KiB and fdatasync', measured.appendAndSync),
+      latency('loopback round trip of 1 KiB', measured.loopbackRoundTrip),
+      latency('S: verify ed25519', measured.ed25519Verify),
+      latency('verify secp256k1', measured.secp256k1Verify),
+      latency('BLS sign', measured.blsSign),
+      latency('BLS aggregate 3', measured.blsAggregate),
+      latency('V: BLS verify', measured.blsVerify),
+      latency('BLS verify an aggregate of 3', measured.blsVerifyAggregate),
+    ],
+  };
+}
+
+export function skeletonPart({ cpuPerCommitMs, latency: measured }: SkeletonResult, { blsVerify }: Floors): Part {
+  return {
+    name: 'Bare skeleton of the protocol: four processes, one event at a time',
+    measurements: [
+      latency('commit latency', measured, [inV(measured.p50Ms, blsVerify)]),
+      { what: 'CPU a commit, all four', value: cpuPerCommitMs, unit: 'ms', ratios: [inV(cpuPerCommitMs, blsVerify)] },
+    ],
+  };
+}
+
+/** @param skeleton null where it was not measured in this run */
+export function validatorsPart(result: ValidatorsResult, floors: Floors, skeleton: SkeletonResult | null): Part {
+  const { commit, loads, memoryMb, nodes, reads } = result;
+  const { blsVerify } = floors;
+  const latencyRatios = [...againstSkeleton(commit.latency, skeleton), inV(commit.latency.p50Ms, blsVerify)];
+  return {
+    name: `Four validators with ${nodes} nodes: each a process, TLS, durable`,
+    measurements: [
+      latency('commit latency, one event at a time', commit.latency, latencyRatios),
+      { what: 'CPU a commit, all four', value: commit.cpuMs, unit: 'ms', ratios: [inV(commit.cpuMs, blsVerify)] },
+      ...loads.flatMap((load) => loadMeasurements(load, floors)),
+      latency('verified read, 16 at once, one reader', reads.latency),
+      { what: 'verified reads', value: reads.perSecond, unit: '1/s' },
+      {
+        what: 'memory of a validator, started',
+        value: memoryMb.started,
+        unit: 'MB',
+        ratios: [memory(memoryMb.started)],
+      },
+      {
+        what: 'memory of a validator, after all',
+        value: memoryMb.loaded,
+        unit: 'MB',
+        ratios: [memory(memoryMb.loaded)],
+      },
+    ],
+  };
+}
+
+function againstSkeleton(measured: Summary, skeleton: SkeletonResult | null): Ratio[] {
+  if (skeleton === null) return [];
+  const { p50Ms, p99Ms } = skeleton.latency;
+  return [
+    { of: 'skeleton', value: measured.p50Ms / p50Ms, target: { atMost: 1.6 } },
+    { of: 'skeleton, p99', value: measured.p99Ms / p99Ms, target: { atMost: 3 } },
+  ];
+}
+
+function loadMeasurements(load: ValidatorsResult['loads'][number], floors: Floors): Measurement[] {
+  const { blocks, cpuMs, events, inFlight, keyType, seconds } = load;
+  const check = keyType === 'ed25519' ? floors.ed25519Verify : floors.secp256k1Verify;
+  const checkUs = check.p50Ms * US_PER_MS;
+  const name = `${inFlight} in flight, ${keyType}`;
+  const perSecond = events / seconds;
+  const boundPerSecond = (machine().cores * US_PER_S) / (VALIDATORS * checkUs);
+  const besidesCheckUs = (cpuMs.validators * US_PER_MS) / events / VALIDATORS - checkUs;
+  const isJudged = inFlight > 64 && keyType === 'ed25519';
+  const target = isJudged ? { target: { atLeast: 0.4 } } : {};
+  return [
+    {
+      what: `${name}: committed`,
+      value: perSecond,
+      unit: '1/s',
+      ratios: [{ of: 'signature bound', value: perSecond / boundPerSecond, ...target }],
+    },
+    {
+      what: '  CPU an event and validator, check taken off',
+      value: besidesCheckUs,
+      unit: 'us',
+      ratios: [{ of: 'its check', value: besidesCheckUs / checkUs }],
+    },
+    { what: '  CPU an event of the client', value: (cpuMs.client * US_PER_MS) / events, unit: 'us' },
+    { what: '  events a block, empty ones counted', value: events / blocks, unit: '' },
+  ];
+}
+
+export function followerPart(
+  { cpuUsPerEvent }: FollowerResult,
+  { eventsPerBlock, records }: Pick<FollowerOptions, 'eventsPerBlock' | 'records'>,
+): Part {
+  const ratios = [{ of: `${EVENT_BUDGET_US} us`, value: cpuUsPerEvent / EVENT_BUDGET_US, target: { atMost: 1 } }];
+  return {
+    name: `A replica in one process, without libp2p and checks: ${eventsPerBlock} distinct of ${records} nodes a block`,
+    measurements: [{ what: 'CPU an event: taken in, voted for, committed', value: cpuUsPerEvent, unit: 'us', ratios }],
+  };
+}
+
+export interface Replays {
+  /** A key an event. */
+  readonly distinct: ReplayResult;
+  readonly few: ReplayResult;
+  readonly fewKeys: number;
+}
+
+export function replayPart({ distinct, few, fewKeys }: Replays, floors: Floors): Part {
+  const { perSecond } = distinct.executed;
+  const fewPerSecond = few.executed.perSecond;
+  return {
+    name: `Replay of ${distinct.executed.events} events, as "hotledger replay" does it`,
+    measurements: [
+      {
+        what: 'without checks, a key an event',
+        value: perSecond,
+        unit: '1/s',
+        ratios: [
+          {
+            of: `${REPLAY_DISTINCT_PER_SECOND}/s`,
+            value: perSecond / REPLAY_DISTINCT_PER_SECOND,
+            target: { atLeast: 1 },
+          },
+        ],
+      },
+      {
+        what: `without checks, ${fewKeys} keys`,
+        value: fewPerSecond,
+        unit: '1/s',
+        ratios: [
+          { of: `${REPLAY_FEW_PER_SECOND}/s`, value: fewPerSecond / REPLAY_FEW_PER_SECOND, target: { atLeast: 1 } },
+        ],
+      },
+      checkedReplay('with checks, a key an event', distinct, floors),
+      checkedReplay(`with checks, ${fewKeys} keys`, few, floors),
+    ],
+  };
+}
+
+/** How many cores the work itself keeps busy: a check, and what executing an event took without any. */
+function checkedReplay(what: string, { checked, executed }: ReplayResult, { ed25519Verify }: Floors): Measurement {
+  const cores = (checked.perSecond * (ed25519Verify.p50Ms * US_PER_MS + executed.cpuUsPerEvent)) / US_PER_S;
+  const ratio = { of: 'all cores busy', value: cores / machine().cores, target: { atLeast: 0.8 } };
+  return { what, value: checked.perSecond, unit: '1/s', ratios: [ratio] };
+}
+
+export function startPart(seconds: number): Part {
+  const ratio = { of: `${FIRST_COMMIT_BUDGET_S} s`, value: seconds / FIRST_COMMIT_BUDGET_S, target: { atMost: 1 } };
+  return {
+    name: 'A network of this machine',
+    measurements: [{ what: 'npm start to the first commit', value: seconds, unit: 's', ratios: [ratio] }],
+  };
+}
+
+function inV(ms: number, blsVerify: Summary): Ratio {
+  return { of: 'V', value: ms / blsVerify.p50Ms };
+}
+
+function memory(megabytes: number): Ratio {
+  return { of: `${MEMORY_BUDGET_MB} MB`, value: megabytes / MEMORY_BUDGET_MB, target: { atMost: 1 } };
+}

@@ -169,7 +169,7 @@ class Follower {
 
   async #vote(proposal: Uint8Array): Promise<Execution> {
     const { machine, store } = this.#ledger;
-    const message = unwrap(decodeMessage(machine.chainId, proposal));
+    const message = unwrap(decodeMessage(machine.chainId, proposal, this.#verifier.decode));
     assert(message.kind === 'proposal', 'the frame holds a proposal');
     const { block, justify } = message;
     const events = unwrap(await this.#verifier.verifyAll(block.events));

@@ -7,6 +7,7 @@ import { assert } from '../base/assert.ts';
 import { bool, bytes, codec, fixedBytes, list, nullable, struct, uint, union, type Shape } from '../base/codec.ts';
 import { ok, type Result } from '../base/result.ts';
 import { decodeBlock, encodeBlock, MAX_BLOCK_BYTES } from '../ledger/block.ts';
+import { decodeSignedEvent, type EventDecoder } from '../ledger/event.ts';
 import { timeoutShape, voteShape, type TimeoutData, type VoteData } from '../qc/ballot.ts';
 import { certificateShape, MAX_CERTIFICATE_BYTES, type QuorumCertificate } from '../qc/certificate.ts';
 import { SIGNATURE_BYTES } from '../qc/scheme.ts';
@@ -93,13 +94,17 @@ export function encodeMessage(message: HotstuffMessage): Uint8Array {
 }
 
 /** Refusals: those of the codec and of `decodeBlock`, `justify-mismatch`. */
-export function decodeMessage(chainId: string, messageBytes: Uint8Array): Result<HotstuffMessage> {
+export function decodeMessage(
+  chainId: string,
+  messageBytes: Uint8Array,
+  decodeEvent: EventDecoder = decodeSignedEvent,
+): Result<HotstuffMessage> {
   const decoded = messageCodec.decode(messageBytes);
   if (!decoded.ok) return decoded;
   const message = decoded.value;
   switch (message.kind) {
     case 'proposal': {
-      const block = decodeBlock(chainId, message.block);
+      const block = decodeBlock(chainId, message.block, decodeEvent);
       if (!block.ok) return block;
       const bound = checkJustifyDigest({ block: block.value, justify: message.justify });
       return bound.ok ? ok({ ...message, block: block.value }) : bound;

@@ -8,7 +8,7 @@ import { codec, bytes, hash, list, nullable, oneOf, struct, text, uint, type Sha
 import { concatBytes, utf8 } from '../base/bytes.ts';
 import { sha256Hex, type Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
-import { decodeSignedEvent, type SignedEvent } from './event.ts';
+import { decodeSignedEvent, type EventDecoder, type SignedEvent } from './event.ts';
 import { eventsRoot } from './events-root.ts';
 
 export const BLOCK_VERSION = 1;
@@ -147,17 +147,21 @@ export function encodeBlock(block: Block): Uint8Array {
  * Refusals: those of the codec and of `decodeSignedEvent`, `block-version-unknown`, `chain-id-mismatch`,
  * `events-root-mismatch`.
  */
-export function decodeBlock(chainId: string, blockBytes: Uint8Array): Result<Block> {
+export function decodeBlock(
+  chainId: string,
+  blockBytes: Uint8Array,
+  decodeEvent: EventDecoder = decodeSignedEvent,
+): Result<Block> {
   const parts = blockCodec.decode(blockBytes);
-  return parts.ok ? blockFromParts(chainId, parts.value) : parts;
+  return parts.ok ? blockFromParts(chainId, parts.value, decodeEvent) : parts;
 }
 
-function blockFromParts(chainId: string, parts: BlockParts): Result<Block> {
+function blockFromParts(chainId: string, parts: BlockParts, decodeEvent: EventDecoder): Result<Block> {
   const header = headerFromParts(chainId, parts);
   if (!header.ok) return header;
   const events: SignedEvent[] = [];
   for (const eventBytes of parts.events) {
-    const event = decodeSignedEvent(chainId, eventBytes);
+    const event = decodeEvent(chainId, eventBytes);
     if (!event.ok) return event;
     events.push(event.value);
   }
@@ -228,6 +232,6 @@ export function peekBlockId(sealedBytes: Uint8Array): Hash | undefined {
  */
 export function decodeOwnSealedBlock(chainId: string, sealedBytes: Uint8Array): Result<SealedBlock> {
   const { block: blockBytes, seal } = sealedCodec.decodeOwn(sealedBytes);
-  const block = blockFromParts(chainId, blockCodec.decodeOwn(blockBytes));
+  const block = blockFromParts(chainId, blockCodec.decodeOwn(blockBytes), decodeSignedEvent);
   return block.ok ? ok({ block: block.value, seal }) : block;
 }

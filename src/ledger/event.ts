@@ -48,6 +48,9 @@ export interface SignedEvent {
   readonly bytes: Uint8Array;
 }
 
+/** `decodeSignedEvent`, or a memory of what it gave for the same bytes: a validator meets each event several times. */
+export type EventDecoder = (chainId: string, bytes: Uint8Array) => Result<SignedEvent>;
+
 const envelope = codec(
   struct<{ json: Uint8Array; signature: Uint8Array }>({
     json: bytesShape(MAX_EVENT_BYTES, 2),

@@ -53,7 +53,7 @@ export class Admission {
     if (share >= this.#options.maxUnderCheckPerPeer) {
       return refuse('admission-full', 'too many messages of this validator are under check', { from, share });
     }
-    const message = decodeMessage(this.#options.context.chainId, frame);
+    const message = decodeMessage(this.#options.context.chainId, frame, this.#options.events.decode);
     if (!message.ok) return message;
     // Blocks are asked for, on a protocol of their own; nobody may push them.
     if (message.value.kind === 'blocks') return refuse('message-unasked', 'nobody asked for these blocks', { from });

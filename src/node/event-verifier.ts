@@ -6,9 +6,10 @@
  * by id would let a Byzantine leader put a known event with a rubbish signature into a block that nobody can replay.
  */
 import { LRUCache } from 'lru-cache';
+import { assert } from '../base/assert.ts';
 import { sha256Hex, type Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
-import { eventSigningBytes, type SignedEvent } from '../ledger/event.ts';
+import { decodeSignedEvent, eventSigningBytes, type EventDecoder, type SignedEvent } from '../ledger/event.ts';
 import type { EvidenceRecordedEvent } from '../ledger/event-schema.ts';
 import type { Identity } from '../ledger/identity.ts';
 import { verifiedEvent, type VerifiedEvent } from '../ledger/verified-event.ts';
@@ -34,6 +35,13 @@ export class EventVerifier {
     this.#options = options;
     this.#remembered = new LRUCache({ max: options.maxRemembered });
   }
+
+  /** What was checked before is not decoded again. Refusals: those of `decodeSignedEvent`. */
+  readonly decode: EventDecoder = (chainId, bytes) => {
+    assert(chainId === this.#options.chainId, 'the events that are remembered are of this chain', { chainId });
+    const known = this.#remembered.get(sha256Hex(bytes));
+    return known === undefined ? decodeSignedEvent(chainId, bytes) : ok(known);
+  };
 
   /** Refusals: `signature-invalid`, and those of evidence. */
   verify(event: SignedEvent): Promise<Result<VerifiedEvent>> {

@@ -53,6 +53,17 @@ describe('an event verifier', () => {
     expect(verifier.checks).toBe(2);
   });
 
+  test('decodes what it has checked no second time, and with another signature anew', async () => {
+    const verifier = verifierWith();
+    const node = testNode(CHAIN_ID);
+    const event = node.sign(JOINED);
+    expect(unwrap(verifier.decode(CHAIN_ID, event.bytes))).not.toBe(event);
+    const verified = unwrap(await verifier.verify(event));
+    expect(unwrap(verifier.decode(CHAIN_ID, event.bytes.slice()))).toBe(verified);
+    const forged = encodeSignedEvent(event.json, node.sign({ type: 'heartbeat' }, 2).signature);
+    expect(unwrap(verifier.decode(CHAIN_ID, forged))).not.toBe(verified);
+  });
+
   test("refuses an event that was signed by another peer's key", async () => {
     const verifier = verifierWith();
     const [a, b] = [testNode(CHAIN_ID), testNode(CHAIN_ID)];

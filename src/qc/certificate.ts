@@ -47,9 +47,16 @@ export const certificateCodec: Codec<QuorumCertificate> = codec(certificateShape
 
 const DIGEST_TAG = utf8('hotledger/certificate/1\n');
 
+/** Certificates are never changed, and one is looked up by its digest several times on its way through a round. */
+const digests = new WeakMap<QuorumCertificate, Hash>();
+
 /** Over the whole certificate, signers and signature too: what a header's `justifyDigest` binds. */
 export function certificateDigest(certificate: QuorumCertificate): Hash {
-  return sha256Hex(concatBytes(DIGEST_TAG, certificateCodec.encode(certificate)));
+  const known = digests.get(certificate);
+  if (known !== undefined) return known;
+  const digest = sha256Hex(concatBytes(DIGEST_TAG, certificateCodec.encode(certificate)));
+  digests.set(certificate, digest);
+  return digest;
 }
 
 /** The constant certificate of an epoch's genesis block: round 0, nobody signed, nothing committed by it. */

@@ -18,18 +18,24 @@ export async function readWhole(stream: Stream, { maxBytes, deadlineMs }: WholeB
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   const { promise, resolve } = Promise.withResolvers<Result<Uint8Array>>();
+  // The end may be told before the last bytes are, when all came before anybody listened.
+  const settle = (): void => {
+    const { readableEnded, readBufferLength, status } = stream;
+    if ((readableEnded || status === 'closed') && readBufferLength === 0) resolve(ok(concatBytes(...chunks)));
+  };
   const onMessage = ({ data }: StreamMessageEvent): void => {
     bytes += data.byteLength;
     if (bytes > maxBytes) resolve(refuse('too-large', 'more bytes than allowed', { bytes, maxBytes }));
     else chunks.push(data.subarray());
+    settle();
   };
   const onEnd = (): void => {
     // A reset ends reading too, a moment before it is told as a reset.
-    if (stream.status !== 'reset' && stream.status !== 'aborted') resolve(ok(concatBytes(...chunks)));
+    if (!isCutOff(stream)) settle();
   };
   const onClose = ({ error }: { readonly error?: Error }): void => {
-    if (error === undefined && stream.readBufferLength === 0) return onEnd();
-    resolve(refuse('stream-closed', 'the stream was closed', { reason: error?.message ?? '' }));
+    if (isCutOff(stream)) resolve(refuse('stream-closed', 'the stream was closed', { reason: error?.message ?? '' }));
+    else settle();
   };
   const deadline = setTimeout(() => {
     resolve(refuse('deadline-passed', 'the text took too long to arrive', { bytes, deadlineMs }));
@@ -37,14 +43,17 @@ export async function readWhole(stream: Stream, { maxBytes, deadlineMs }: WholeB
   stream.addEventListener('message', onMessage);
   stream.addEventListener('end', onEnd);
   stream.addEventListener('close', onClose);
-  if (stream.readableEnded) onEnd();
-  else if (stream.status !== 'open' && stream.status !== 'closing') onClose({});
+  onClose({});
   const read = await promise;
   clearTimeout(deadline);
   stream.removeEventListener('message', onMessage);
   stream.removeEventListener('end', onEnd);
   stream.removeEventListener('close', onClose);
   return read;
+}
+
+function isCutOff({ status }: Stream): boolean {
+  return status === 'reset' || status === 'aborted';
 }
 
 /** Sends the bytes and ends this direction, or resets the stream. */
@@ -96,7 +105,7 @@ export async function peekFirstByte(stream: Stream, deadlineMs: number): Promise
   stream.addEventListener('end', onOver);
   stream.addEventListener('close', onOver);
   stream.addEventListener('message', onMessage);
-  if (stream.readableEnded || stream.status !== 'open') onOver();
+  if ((stream.readableEnded || stream.status !== 'open') && stream.readBufferLength === 0) onOver();
   const first = await promise;
   clearTimeout(deadline);
   stream.removeEventListener('message', onMessage);

@@ -17,10 +17,12 @@ export function gossipRules(): GossipRules {
 }
 
 export interface GossipServiceOptions {
-  readonly core: NodeCore;
+  readonly core: Pick<NodeCore, 'admission' | 'context' | 'identity' | 'ledger' | 'log' | 'seat'>;
   readonly host: Host;
   /** Verified blocks, for the engine. */
   readonly onBlock: (block: VerifiedSealedBlock) => void;
+  /** A message that does not hold: it may have been sent to keep the true one out, as both have the same id. */
+  readonly onFalse: () => void;
 }
 
 export class GossipService {
@@ -37,14 +39,13 @@ export class GossipService {
     this.#gossip = new LedgerGossip({
       host,
       chainId: core.context.chainId,
-      validate: (message) => this.#validate(message),
+      validate: (message, from) => this.#validate(message, from),
       onMessage: (message) => {
         const block = this.#verified.get(message);
         if (block !== undefined) options.onBlock(block);
       },
-      onRefused: (_message, from, verdict) => {
+      onRefused: () => {
         this.refused += 1;
-        core.log.debug({ from, verdict }, 'gossip refused');
       },
     });
   }
@@ -71,24 +72,27 @@ export class GossipService {
     }
   }
 
-  async #validate(message: Uint8Array): Promise<Verdict> {
+  async #validate(message: Uint8Array, from: string): Promise<Verdict> {
     const { admission, context, ledger } = this.#options.core;
     const announced = decodeSealedHeader(context.chainId, message);
-    if (!announced.ok) return verdictOn(announced.refusal);
+    if (!announced.ok) return this.#verdictOn(announced.refusal, from);
     const { id, seal } = announced.value;
     // A validator holds the block as a rule, since it voted for it: what is new is the seal.
     const isHeld = ledger.log.heightOf(id) !== undefined || ledger.log.uncommittedBytes(id) !== undefined;
     if (isHeld) {
       const checked = await admission.seal(seal, announced.value, 'bulk');
-      return checked.ok ? 'accept' : verdictOn(checked.refusal);
+      return checked.ok ? 'accept' : this.#verdictOn(checked.refusal, from);
     }
     const block = await admission.sealedBlock(message, 'bulk');
-    if (!block.ok) return verdictOn(block.refusal);
+    if (!block.ok) return this.#verdictOn(block.refusal, from);
     this.#verified.set(message, block.value);
     return 'accept';
   }
-}
 
-function verdictOn({ code }: Refusal): Verdict {
-  return NOT_THE_SENDERS_FAULT.has(code) ? 'ignore' : 'reject';
+  #verdictOn(refusal: Refusal, from: string): Verdict {
+    const verdict = NOT_THE_SENDERS_FAULT.has(refusal.code) ? 'ignore' : 'reject';
+    this.#options.core.log.debug({ from, refusal, verdict }, 'gossip refused');
+    this.#options.onFalse();
+    return verdict;
+  }
 }

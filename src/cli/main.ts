@@ -38,7 +38,8 @@ export async function main(argv: readonly string[], terminal: Terminal = process
   }
 }
 
-function programFor(terminal: Terminal): Command {
+/** The commands and their flags, for `main` and for whoever checks command lines against them. */
+export function programFor(terminal: Terminal): Command {
   const program = new Command('hotledger')
     .description('A Byzantine-fault-tolerant ledger of nodeData: agreed by a quorum, verified by any reader.')
     .version(PROGRAM_VERSION, '-V, --version')

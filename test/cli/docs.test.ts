@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { EXIT } from '../../src/cli/exit.ts';
 import { parseConfig } from '../../src/node/config.ts';
 import { RETIRED_SETTINGS } from '../../src/node/config-environment.ts';
-import { run } from './terminal.ts';
+import { programFor } from '../../src/cli/main.ts';
+import { run, terminalIn } from './terminal.ts';
 
 const read = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 
@@ -48,4 +49,35 @@ test('docs/cli.md has every command and every exit code', async () => {
   expect(commands.length).toBeGreaterThan(10);
   for (const command of commands) expect(page).toContain(`| \`${command}\` |`);
   for (const code of Object.values(EXIT)) expect(page).toMatch(new RegExp(`^\\| ${code} \\|`, 'm'));
+});
+
+/** Command lines in a text, as words: without environment, pipes, and what the shell would do. */
+function commandLines(text: string): string[][] {
+  const joined = text.replaceAll(/\\\n\s*/g, ' ');
+  const lines = joined.matchAll(/(?:^|[`\s])(?:hotledger|npm start --|npm exec hotledger --) (.+)/gm);
+  return [...lines].map(([whole, rest]) => {
+    const line = (rest ?? '')
+      .replace(/`.*$/, '')
+      .replace(/ \| .*$/, '')
+      .replace(/:$/, '');
+    const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? '');
+    return whole.includes('npm start') ? ['devnet', ...words] : words;
+  });
+}
+
+test('every command line in the help, README and docs has flags and arguments that exist', async () => {
+  const names = programFor(terminalIn('/')).commands.map((command) => command.name());
+  const help = await Promise.all(
+    names.map(async (name) => (await run([name, '--help'], '/')).out.split(/^Examples?:/m)[1]),
+  );
+  const pages = [readFileSync(new URL('../../README.md', import.meta.url), 'utf8'), read('cli.md'), ...help];
+  const lines = pages.flatMap((page) => commandLines(page ?? '')).filter(([name]) => names.includes(name ?? ''));
+  expect(lines.length).toBeGreaterThan(25);
+  for (const argv of lines) {
+    const errors: string[] = [];
+    const program = programFor({ ...terminalIn('/'), err: (line) => errors.push(line) });
+    for (const command of program.commands) command.action(() => undefined);
+    await program.parseAsync(argv, { from: 'user' }).catch(() => undefined);
+    expect([argv.join(' '), ...errors]).toEqual([argv.join(' ')]);
+  }
 });

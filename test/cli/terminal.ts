@@ -10,6 +10,21 @@ export interface Ran {
   readonly json: () => unknown;
 }
 
+/** Nobody reads what is printed here. */
+export function terminalIn(directory: string, environment: Readonly<Record<string, string>> = {}): Terminal {
+  const nowhere = (): void => undefined;
+  return {
+    out: nowhere,
+    err: nowhere,
+    raw: nowhere,
+    interactive: false,
+    columns: () => 100,
+    rows: () => 40,
+    environment,
+    directory,
+  };
+}
+
 export async function run(
   argv: readonly string[],
   directory: string,
@@ -18,14 +33,10 @@ export async function run(
   const out: string[] = [];
   const err: string[] = [];
   const terminal: Terminal = {
+    ...terminalIn(directory, environment),
     out: (line) => out.push(line),
     err: (line) => err.push(line),
     raw: (text) => out.push(text),
-    interactive: false,
-    columns: () => 100,
-    rows: () => 40,
-    environment,
-    directory,
   };
   const exit = await main(argv, terminal);
   return { exit, out: out.join('\n'), err: err.join('\n'), json: () => JSON.parse(out.join('\n')) as unknown };

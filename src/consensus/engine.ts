@@ -45,8 +45,13 @@ export type Input<M, R> =
   | { readonly kind: 'disconnected'; readonly peer: ValidatorIndex }
   /** The outcome of a `verify` effect. */
   | { readonly kind: 'verified'; readonly job: number; readonly outcome: R }
-  /** Committed blocks with verified seals, consecutive from `blocks[0]`: by sync, gossip or snapshot. */
-  | { readonly kind: 'sealed'; readonly blocks: readonly VerifiedSealedBlock[] }
+  /**
+   * Committed blocks with verified seals, consecutive from `blocks[0]`: by sync, gossip or snapshot. `request`: of the
+   * fetch that they answer; absent when nobody asked.
+   */
+  | { readonly kind: 'sealed'; readonly blocks: readonly VerifiedSealedBlock[]; readonly request?: number }
+  /** A block was announced that could not be verified: there may be a true one to ask for. */
+  | { readonly kind: 'announced' }
   /** The answer to a `fetch` of blocks by id: what verified certificates name. */
   | { readonly kind: 'fetched'; readonly request: number; readonly message: M }
   | { readonly kind: 'fetchFailed'; readonly request: number; readonly refusal: Refusal };

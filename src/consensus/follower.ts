@@ -29,6 +29,8 @@ export interface FollowerOptions {
   readonly head: { readonly id: Hash; readonly header: BlockHeader };
   /** How often the next height is asked for when nothing was heard. */
   readonly pollMs: number;
+  /** The pause after a question that brought nothing, where something is known to be missing. */
+  readonly retryMs: number;
   /** How long one server may take. */
   readonly fetchTimeoutMs: number;
 }
@@ -39,6 +41,7 @@ export class Follower implements Engine<never, never, never> {
   readonly #machine: LedgerMachine;
   readonly #validators: ValidatorSet;
   readonly #pollMs: number;
+  readonly #retryMs: number;
   readonly #fetchTimeoutMs: number;
   readonly #clock = new ForwardClock();
   readonly #buffer = new SealedBuffer();
@@ -46,25 +49,28 @@ export class Follower implements Engine<never, never, never> {
   #requests = 0;
   /** Null while nothing is asked for. */
   #inFlight: { readonly request: number; readonly untilMs: number } | null = null;
-  #pollAtMs: number;
+  #pollAtMs = 0;
+  /** Not before, even where a gap is known. */
+  #retryAtMs = 0;
 
-  constructor({ machine, validators, head, pollMs, fetchTimeoutMs }: FollowerOptions) {
+  constructor({ machine, validators, head, pollMs, retryMs, fetchTimeoutMs }: FollowerOptions) {
     assert(machine.head.stateRoot === head.header.stateRoot, 'the machine is at the state of the head', {
       height: head.header.height,
     });
     this.#machine = machine;
     this.#validators = validators;
     this.#pollMs = pollMs;
+    this.#retryMs = retryMs;
     this.#fetchTimeoutMs = fetchTimeoutMs;
     this.#head = head;
-    this.#pollAtMs = 0;
   }
 
   step(input: Input<never, never>, nowMs: number): readonly FollowerEffect[] {
     this.#clock.observe(nowMs);
     const effects: FollowerEffect[] = [];
-    if (input.kind === 'sealed') effects.push(...this.#follow(input.blocks));
-    if (input.kind === 'fetchFailed' && input.request === this.#inFlight?.request) this.#inFlight = null;
+    if (input.kind === 'sealed') effects.push(...this.#follow(input.blocks, input.request));
+    if (input.kind === 'fetchFailed') this.#requestEnded(input.request);
+    if (input.kind === 'announced') this.#pollAtMs = Math.min(this.#pollAtMs, this.#retryAtMs);
     effects.push(...this.#ask());
     return effects;
   }
@@ -90,10 +96,10 @@ export class Follower implements Engine<never, never, never> {
   }
 
   wakeAtMs(): number | undefined {
-    return this.#clock.wallOf(this.#inFlight?.untilMs ?? this.#pollAtMs);
+    return this.#clock.wallOf(this.#inFlight?.untilMs ?? this.#dueMs);
   }
 
-  #follow(blocks: readonly VerifiedSealedBlock[]): FollowerEffect[] {
+  #follow(blocks: readonly VerifiedSealedBlock[], request: number | undefined): FollowerEffect[] {
     const before = this.#head.header.height;
     for (const block of blocks) this.#buffer.add(block, before + 1);
     const committed: CommittedBlock[] = [];
@@ -102,21 +108,37 @@ export class Follower implements Engine<never, never, never> {
       this.#head = { id: next.block.id, header: next.block.header };
       committed.push({ block: next.block, sealed: sealedOnly(next), changes });
     }
-    this.#inFlight = null;
+    const isAnswer = request !== undefined && this.#requestEnded(request);
     this.#pollAtMs = this.#clock.elapsedMs + this.#pollMs;
-    return committed.length === 0 ? [] : [{ kind: 'commit', blocks: committed, forgotten: [] }];
+    if (committed.length === 0) return [];
+    // Whoever answered may have had more than fits into one answer.
+    if (isAnswer) this.#pollAtMs = this.#retryAtMs = this.#clock.elapsedMs;
+    return [{ kind: 'commit', blocks: committed, forgotten: [] }];
+  }
+
+  /** @returns whether it was the request in flight */
+  #requestEnded(request: number): boolean {
+    if (this.#inFlight?.request !== request) return false;
+    this.#inFlight = null;
+    this.#retryAtMs = this.#clock.elapsedMs + this.#retryMs;
+    return true;
   }
 
   #takeNext(): VerifiedSealedBlock | undefined {
     return this.#buffer.take(this.#head.header.height + 1);
   }
 
-  /** One request in flight; at once where a gap is known, else from time to time. */
+  /** When the next height is asked for: soon where a gap is known, else from time to time. */
+  get #dueMs(): number {
+    return this.#buffer.highest === undefined ? this.#pollAtMs : this.#retryAtMs;
+  }
+
+  /** One request in flight. */
   #ask(): FollowerEffect[] {
     const now = this.#clock.elapsedMs;
     if (this.#inFlight !== null && now < this.#inFlight.untilMs) return [];
-    const isBehind = this.#buffer.highest !== undefined;
-    if (!isBehind && now < this.#pollAtMs) return [];
+    this.#inFlight = null;
+    if (now < this.#dueMs) return [];
     const request = ++this.#requests;
     this.#inFlight = { request, untilMs: now + this.#fetchTimeoutMs };
     this.#pollAtMs = now + this.#pollMs;

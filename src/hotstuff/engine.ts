@@ -52,6 +52,7 @@ export class HotstuffEngine implements Engine<AdmittedMessage, CollectJob, Colle
     switch (input.kind) {
       case 'started':
       case 'tick':
+      case 'announced': // a validator hears of new blocks from those that make them
         return;
       case 'submitted':
         return submit(replica, input.events);

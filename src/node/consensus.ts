@@ -14,6 +14,8 @@ export interface Consensus {
   status(): EngineStatus;
   /** Committed blocks that came by gossip. */
   offerSealed(blocks: readonly VerifiedSealedBlock[]): void;
+  /** Gossip announced a block that does not hold: there may be a true one. */
+  announced(): void;
   /** Validators that this node has a stream to; those of an observer are connections. */
   connectedValidators(): number;
   /** Null for an observer. */

@@ -10,7 +10,7 @@ import type { Admission } from './admit.ts';
 import type { Turn } from './turn.ts';
 
 export interface FetchingOptions {
-  readonly client: BlockSyncClient;
+  readonly client: Pick<BlockSyncClient, 'sealed' | 'blocks'>;
   readonly admission: Admission;
   readonly view: () => AdmissionView;
   readonly target: (validator: ValidatorIndex) => PeerTarget;
@@ -37,7 +37,7 @@ export class Fetching {
       const answer =
         what.kind === 'blocks'
           ? await this.#blocks(server, what.ids, request)
-          : await this.#sealed(server, what.fromHeight);
+          : await this.#sealed(server, what.fromHeight, request);
       if (answer.ok) return;
       last = answer.refusal;
       this.#options.onRefused(server, last);
@@ -60,11 +60,11 @@ export class Fetching {
     return { ok: true, value: undefined };
   }
 
-  async #sealed(server: ValidatorIndex, fromHeight: number): Promise<Result<void>> {
+  async #sealed(server: ValidatorIndex, fromHeight: number, request: number): Promise<Result<void>> {
     const { admission, client, offer, target } = this.#options;
     const blocks = await fetchSealed(client, admission, target(server), fromHeight);
     if (!blocks.ok) return blocks;
-    offer({ kind: 'sealed', blocks: blocks.value });
+    offer({ kind: 'sealed', blocks: blocks.value, request });
     return { ok: true, value: undefined };
   }
 }
@@ -74,7 +74,7 @@ export class Fetching {
  * Refusals: `fetch-unserved` when the server has none, else those of the exchange and of the first block.
  */
 export async function fetchSealed(
-  client: BlockSyncClient,
+  client: Pick<BlockSyncClient, 'sealed'>,
   admission: Admission,
   server: PeerTarget,
   fromHeight: number,

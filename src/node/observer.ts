@@ -12,6 +12,8 @@ import type { Turn } from './turn.ts';
 
 /** An idle network says nothing; a block whose announcement was lost is found this late at most. */
 const POLL_MS = 15_000;
+/** Also the least time between two questions that bring nothing, however much is announced. */
+const RETRY_MS = 1_000;
 const FETCH_TIMEOUT_MS = 10_000;
 
 export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): Consensus {
@@ -23,6 +25,7 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
     validators: context.validators,
     head: head.block,
     pollMs: POLL_MS,
+    retryMs: RETRY_MS,
     fetchTimeoutMs: FETCH_TIMEOUT_MS,
   });
   let stopped = false;
@@ -68,6 +71,7 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
     offerSealed: (blocks) => {
       offer({ kind: 'sealed', blocks });
     },
+    announced: () => offer({ kind: 'announced' }),
     connectedValidators: () => context.validators.members.filter(({ peerId }) => core.host.isConnected(peerId)).length,
     stop() {
       stopped = true;
@@ -90,7 +94,7 @@ async function fetching(
     const server = validatorTarget(core, (first + step) % n);
     const blocks = await fetchSealed(core.sync, core.admission, server, what.fromHeight);
     if (blocks.ok) {
-      offer({ kind: 'sealed', blocks: blocks.value });
+      offer({ kind: 'sealed', blocks: blocks.value, request });
       return;
     }
     last = blocks.refusal;

@@ -25,10 +25,10 @@ interface DurableHead {
 
 export class ReadService {
   readonly #ledger: OpenLedger;
-  readonly #statements: HeadStatements;
+  readonly #statements: Pick<HeadStatements, 'f' | 'own' | 'collect'>;
   #head: DurableHead;
 
-  constructor(ledger: OpenLedger, statements: HeadStatements) {
+  constructor(ledger: OpenLedger, statements: Pick<HeadStatements, 'f' | 'own' | 'collect'>) {
     this.#ledger = ledger;
     this.#statements = statements;
     const { height } = ledger.log.head();

@@ -117,6 +117,7 @@ class Node implements RunningNode {
       core,
       host: core.host,
       onBlock: (block) => this.#consensus?.offerSealed([block]),
+      onFalse: () => this.#consensus?.announced(),
     });
     this.#dht = new DhtService(core, core.host, this.#reads, core.seat !== null);
     this.#ownReads = new OwnReads(core, this.#dht);

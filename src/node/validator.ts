@@ -97,6 +97,10 @@ class Validator implements Consensus {
     this.#offer({ kind: 'sealed', blocks });
   }
 
+  announced(): void {
+    this.#offer({ kind: 'announced' });
+  }
+
   connectedValidators(): number {
     return this.#streams.connected().length;
   }

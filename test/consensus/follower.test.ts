@@ -7,6 +7,7 @@ import { joinOf } from '../hotstuff/chain.ts';
 import { Driver } from '../hotstuff/driver.ts';
 
 const POLL_MS = 5000;
+const RETRY_MS = 500;
 const FETCH_MS = 1000;
 
 /** Five committed blocks, sealed, and what they lead to. */
@@ -29,8 +30,18 @@ function followerOf({ chain }: Driver): Follower {
   for (const { key, value } of chain.genesis.changes) if (value !== undefined) state.set(key, value);
   const machine = machineAtGenesis(chain.genesis, { get: (key) => state.get(key) });
   const head = { id: chain.genesis.block.id, header: chain.genesis.block.header };
-  return new Follower({ machine, validators: chain.validators, head, pollMs: POLL_MS, fetchTimeoutMs: FETCH_MS });
+  const { validators } = chain;
+  return new Follower({
+    machine,
+    validators,
+    head,
+    pollMs: POLL_MS,
+    retryMs: RETRY_MS,
+    fetchTimeoutMs: FETCH_MS,
+  });
 }
+
+const REFUSAL = { code: 'fetch-unserved', message: '', details: {} };
 
 function fetchesOf(effects: ReturnType<Follower['step']>) {
   return effects.flatMap((effect) => (effect.kind === 'fetch' ? [effect] : []));
@@ -57,28 +68,73 @@ describe('a follower', () => {
     const follower = followerOf(driver);
     follower.step({ kind: 'started' }, 0);
     follower.step({ kind: 'sealed', blocks: [first] }, 1);
-    follower.step({ kind: 'tick' }, 1 + POLL_MS); // its regular question
-    follower.step({ kind: 'fetchFailed', request: 99, refusal: { code: 'x', message: '', details: {} } }, 1 + POLL_MS);
+    follower.step({ kind: 'fetchFailed', request: 1, refusal: REFUSAL }, 2);
     const last = rest.at(-1) as VerifiedSealedBlock;
-    const [asked] = fetchesOf(follower.step({ kind: 'sealed', blocks: [last] }, 2 + POLL_MS));
+    const nowMs = 2 + RETRY_MS;
+    const [asked] = fetchesOf(follower.step({ kind: 'sealed', blocks: [last] }, nowMs));
     expect(asked?.what).toEqual({ kind: 'sealed', fromHeight: 2 });
-    expect(fetchesOf(follower.step({ kind: 'tick' }, 3 + POLL_MS))).toEqual([]);
-    expect(follower.wakeAtMs()).toBe(2 + POLL_MS + FETCH_MS);
-    const [again] = fetchesOf(follower.step({ kind: 'tick' }, 2 + POLL_MS + FETCH_MS));
+    expect(fetchesOf(follower.step({ kind: 'tick' }, nowMs + 1))).toEqual([]);
+    expect(follower.wakeAtMs()).toBe(nowMs + FETCH_MS);
+    const [again] = fetchesOf(follower.step({ kind: 'tick' }, nowMs + FETCH_MS));
     expect(again?.what).toEqual({ kind: 'sealed', fromHeight: 2 });
     expect(again?.from).not.toEqual(asked?.from);
     expect(follower.status().idle).toBe(false);
   });
 
+  it('pauses after a question that brought nothing, also where something is missing', () => {
+    const follower = followerOf(driver);
+    follower.step({ kind: 'started' }, 0);
+    follower.step({ kind: 'sealed', blocks: rest }, 1);
+    expect(fetchesOf(follower.step({ kind: 'fetchFailed', request: 1, refusal: REFUSAL }, 2))).toEqual([]);
+    expect(follower.wakeAtMs()).toBe(2 + RETRY_MS);
+    expect(fetchesOf(follower.step({ kind: 'tick' }, 1 + RETRY_MS))).toEqual([]);
+    expect(fetchesOf(follower.step({ kind: 'tick' }, 2 + RETRY_MS))).toHaveLength(1);
+  });
+
+  it('asks again at once while answers bring something, so that a long way is gone without a pause', () => {
+    const follower = followerOf(driver);
+    const [asked] = fetchesOf(follower.step({ kind: 'started' }, 0));
+    const [next] = fetchesOf(follower.step({ kind: 'sealed', blocks: [first], request: asked?.request ?? 0 }, 1));
+    expect(next?.what).toEqual({ kind: 'sealed', fromHeight: 2 });
+    const [last] = fetchesOf(
+      follower.step({ kind: 'sealed', blocks: [second, ...rest], request: next?.request ?? 0 }, 2),
+    );
+    expect(last?.what).toEqual({ kind: 'sealed', fromHeight: height + 1 });
+    expect(fetchesOf(follower.step({ kind: 'fetchFailed', request: last?.request ?? 0, refusal: REFUSAL }, 3))).toEqual(
+      [],
+    );
+    expect(follower.wakeAtMs()).toBe(2 + POLL_MS);
+  });
+
+  it('has one question in flight, whatever gossip brings meanwhile', () => {
+    const follower = followerOf(driver);
+    expect(fetchesOf(follower.step({ kind: 'started' }, 0))).toHaveLength(1);
+    for (const block of blocks) expect(fetchesOf(follower.step({ kind: 'sealed', blocks: [block] }, 1))).toEqual([]);
+    expect(follower.wakeAtMs()).toBe(FETCH_MS);
+    expect(fetchesOf(follower.step({ kind: 'tick' }, FETCH_MS))).toEqual([]);
+    expect(follower.wakeAtMs()).toBe(1 + POLL_MS);
+  });
+
+  it('asks soon, and not too often, when blocks are announced that do not hold', () => {
+    const follower = followerOf(driver);
+    follower.step({ kind: 'started' }, 0);
+    follower.step({ kind: 'fetchFailed', request: 1, refusal: REFUSAL }, 1);
+    expect(fetchesOf(follower.step({ kind: 'announced' }, 2))).toEqual([]);
+    expect(follower.wakeAtMs()).toBe(1 + RETRY_MS);
+    const [asked] = fetchesOf(follower.step({ kind: 'announced' }, 1 + RETRY_MS));
+    follower.step({ kind: 'fetchFailed', request: asked?.request ?? 0, refusal: REFUSAL }, 2 + RETRY_MS);
+    expect(fetchesOf(follower.step({ kind: 'announced' }, 3 + RETRY_MS))).toEqual([]);
+  });
+
   it('asks for the next height now and then, as the last block may have been lost', () => {
     const follower = followerOf(driver);
     follower.step({ kind: 'started' }, 0);
+    follower.step({ kind: 'fetchFailed', request: 1, refusal: REFUSAL }, 5);
     follower.step({ kind: 'sealed', blocks }, 10);
     expect(follower.wakeAtMs()).toBe(10 + POLL_MS);
-    expect(fetchesOf(follower.step({ kind: 'tick' }, 10 + POLL_MS))).toMatchObject([
-      { what: { kind: 'sealed', fromHeight: height + 1 } },
-    ]);
-    follower.step({ kind: 'sealed', blocks: [] }, 20 + POLL_MS);
+    const [asked] = fetchesOf(follower.step({ kind: 'tick' }, 10 + POLL_MS));
+    expect(asked?.what).toEqual({ kind: 'sealed', fromHeight: height + 1 });
+    follower.step({ kind: 'sealed', blocks: [], request: asked?.request ?? 0 }, 20 + POLL_MS);
     expect(follower.wakeAtMs()).toBe(20 + 2 * POLL_MS);
   });
 

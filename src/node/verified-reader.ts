@@ -103,14 +103,14 @@ export class VerifiedReader {
   ): Promise<Result<Held>> {
     const giveUpAtMs = this.#options.nowMs() + options.timeoutMs;
     let refusal: Refusal | undefined;
-    let silence = 'no peer is known to ask';
+    let silence: Refusal['details'] = { reason: 'no peer is known to ask' };
     for (const source of sources) {
       if (this.#stopped !== undefined) return this.#stopped;
       const leftMs = giveUpAtMs - this.#options.nowMs();
       if (leftMs <= 0) break;
       const answer = await ask(source, peerId, Math.min(leftMs, PEER_DEADLINE_MS));
       if (answer instanceof CodedError) {
-        silence = `${source.name}: ${answer.code}: ${answer.message}`;
+        silence = { asked: source.name, because: answer.code, reason: answer.message };
         continue;
       }
       const held = answer.ok ? this.#held(answer.value, peerId, source.name, options.maxAgeMs, minHeight) : answer;
@@ -118,7 +118,7 @@ export class VerifiedReader {
       refusal = { ...held.refusal, details: { ...held.refusal.details, servedBy: source.name } };
     }
     if (refusal !== undefined) return { ok: false, refusal };
-    return refuse('peer-unreachable', 'nobody answered the read; name another peer', { reason: silence });
+    return refuse('peer-unreachable', 'nobody answered the read; name another peer', silence);
   }
 
   #held(

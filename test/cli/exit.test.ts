@@ -43,6 +43,8 @@ test('an error is told with its code, its numbers and what to do next', () => {
 });
 
 test('what has no code is unexpected, and comes with its stack', () => {
+  const error = { code: 'unexpected', message: 'x is not a function' };
+  expect(JSON.parse(told(new TypeError(error.message), true)[0] ?? '')).toMatchObject({ error });
   expect(told(new TypeError('x is not a function'), false).join('\n')).toMatch(
     /error unexpected: x is not a function\n.*stack=TypeError/s,
   );

@@ -6,6 +6,8 @@ export interface Ran {
   readonly exit: number;
   readonly out: string;
   readonly err: string;
+  /** Of the error that was told, where JSON was not asked for. */
+  readonly code: string | undefined;
   /** Standard output as JSON. */
   readonly json: () => unknown;
 }
@@ -39,5 +41,6 @@ export async function run(
     raw: (text) => out.push(text),
   };
   const exit = await main(argv, terminal);
-  return { exit, out: out.join('\n'), err: err.join('\n'), json: () => JSON.parse(out.join('\n')) as unknown };
+  const [, code] = /^hotledger: error ([a-z-]+): /m.exec(err.join('\n')) ?? [];
+  return { exit, out: out.join('\n'), err: err.join('\n'), code, json: () => JSON.parse(out.join('\n')) as unknown };
 }

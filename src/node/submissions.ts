@@ -46,6 +46,14 @@ export interface SubmissionsOptions {
 /** What a refused submitter is told to wait before it sends the same event again. */
 export const RETRY_AFTER_MS = 1_000;
 
+/**
+ * Refusals for the want of something that another event brings. A submitter that was acknowledged by one validator and
+ * goes to another finds it a moment behind: there the refusal is true, and false where the block is made. So it is told
+ * a little later, unless the event commits first.
+ */
+const MAY_BE_NEWS_ELSEWHERE: ReadonlySet<string> = new Set(['not-joined', 'proposal-unknown']);
+const BEHIND_GRACE_MS = 1_000;
+
 interface Waiter {
   readonly event: Hash;
   readonly deadlineMs: number;
@@ -103,7 +111,18 @@ export class Submissions {
   /** The engine will never commit this event, or it is in a block already. */
   rejected(event: Hash, refusal: Refusal): void {
     const isCommitted = refusal.code === 'already-applied';
-    this.#answerAll(event, isCommitted ? ok({ event, height: null }) : { ok: false, refusal });
+    const answer = isCommitted ? ok({ event, height: null }) : { ok: false as const, refusal };
+    if (MAY_BE_NEWS_ELSEWHERE.has(refusal.code)) this.#answerSoon(event, answer);
+    else this.#answerAll(event, answer);
+  }
+
+  /** The other validators were told of the event; one of them may commit it yet. */
+  #answerSoon(event: Hash, answer: Result<Acknowledged>): void {
+    if (!this.#byEvent.has(event)) return;
+    const timer = setTimeout(() => {
+      this.#answerAll(event, answer);
+    }, BEHIND_GRACE_MS);
+    timer.unref();
   }
 
   /** Answers all that wait, and all that come: the node stops. */

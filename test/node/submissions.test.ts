@@ -262,6 +262,30 @@ describe('a submission', () => {
     expect(await answerOf(answer)).toBe('expired');
   });
 
+  test.each(['not-joined', 'proposal-unknown'])(
+    'refused as `%s` by a validator that is behind may commit yet',
+    async (code) => {
+      const submissions = submissionsWith({ maxWaitMs: 10_000 });
+      const event = chain.join(1);
+      const answer = submissions.submit(event);
+      await answerOf(answer);
+      submissions.rejected(event.id, refuse(code, 'text').refusal);
+      expect(await answerOf(answer)).toBe('waiting');
+      tellCommit(submissions, chain.commit([event]));
+      expect(await answerOf(answer)).toBe('acknowledged 1');
+    },
+  );
+
+  test('is answered with that refusal when nobody commits it', async () => {
+    const submissions = submissionsWith({ maxWaitMs: 10_000 });
+    const event = chain.join(1);
+    const answer = submissions.submit(event);
+    await answerOf(answer);
+    submissions.rejected(event.id, refuse('not-joined', 'text').refusal);
+    pass(1_000);
+    expect(await answerOf(answer)).toBe('not-joined');
+  });
+
   test('is answered `stopping` when the node stops, whether it waits, is under check or comes later', async () => {
     const submissions = submissionsWith();
     const waiting = submissions.submit(chain.join(1));

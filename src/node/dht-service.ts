@@ -19,6 +19,8 @@ import type { NodeCore } from './core.ts';
 import type { ReadService } from './read-service.ts';
 import type { Verifier } from './verification-pool.ts';
 
+type DhtCore = Pick<NodeCore, 'ledger' | 'log' | 'nowMs'> & { readonly pool: Verifier };
+
 const PUT_DEADLINE_MS = 10_000;
 
 /** The state key behind a DHT key. */
@@ -48,7 +50,7 @@ async function checkRecord(
 }
 
 /** For the host, before it exists. */
-export function dhtRules({ ledger, log, nowMs, pool }: NodeCore): RecordRules {
+export function dhtRules({ ledger, log, nowMs, pool }: DhtCore): RecordRules {
   return recordRules({
     check: (key, value) => checkRecord(pool, nowMs, key, value),
     heights: heightMemory(ledger.store),

@@ -1,14 +1,13 @@
 /** An observer: the follower engine in the same loop. It executes what validators sealed, and never votes. */
 import { assert } from '../base/assert.ts';
-import { refuse, type Refusal } from '../base/result.ts';
-import type { CommittedBlock, Input } from '../consensus/engine.ts';
+import type { CommittedBlock, Input, ValidatorIndex } from '../consensus/engine.ts';
 import { Follower } from '../consensus/follower.ts';
+import type { ValidatorSet } from '../qc/validator-set.ts';
 import type { Consensus, ConsensusOutlets } from './consensus.ts';
 import { validatorTarget, type NetworkedCore } from './core.ts';
-import { fetchSealed } from './fetching.ts';
+import { Fetching } from './fetching.ts';
 import { Loop } from './loop.ts';
 import { Runner } from './runner.ts';
-import type { Turn } from './turn.ts';
 
 /** An idle network says nothing; a block whose announcement was lost is found this late at most. */
 const POLL_MS = 15_000;
@@ -46,8 +45,8 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
         ledger.machine.settled(last.block.header.height);
         outlets.committed(blocks);
       },
-      fetch(request) {
-        fetching(core, request, offer).catch((error: unknown) => {
+      fetch({ request, what, from: [first = 0] }) {
+        fetching.perform({ request, what, from: serversFrom(first, context.validators) }).catch((error: unknown) => {
           if (!stopped) outlets.fatal(error);
         });
       },
@@ -64,6 +63,17 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
   const offer = (input: Input<never, never>): void => {
     runner.offer(input);
   };
+  const fetching = new Fetching({
+    client: core.sync,
+    admission: core.admission,
+    view: never,
+    target: (index) => validatorTarget(core, index),
+    offer(answer) {
+      assert(answer.kind !== 'fetched', 'a follower asks for no blocks by id');
+      offer(answer);
+    },
+    onRefused: (from, refusal) => log.debug({ from, refusal }, 'fetch refused'),
+  });
   offer({ kind: 'started' });
   return {
     submissions: null,
@@ -80,26 +90,9 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
   };
 }
 
-/** Asks the validator that the follower names, then others: f + 1 in all, so that one of them is correct. */
-async function fetching(
-  core: NetworkedCore,
-  { request, what, from }: Turn<never, never>['fetches'][number],
-  offer: (input: Input<never, never>) => void,
-): Promise<void> {
-  assert(what.kind === 'sealed', 'a follower asks for sealed blocks only');
-  const { f, n } = core.context.validators;
-  const first = from[0] ?? 0;
-  let last: Refusal = refuse('fetch-unserved', 'nobody was there to ask').refusal;
-  for (let step = 0; step <= f; step++) {
-    const server = validatorTarget(core, (first + step) % n);
-    const blocks = await fetchSealed(core.sync, core.admission, server, what.fromHeight);
-    if (blocks.ok) {
-      offer({ kind: 'sealed', blocks: blocks.value, request });
-      return;
-    }
-    last = blocks.refusal;
-  }
-  offer({ kind: 'fetchFailed', request, refusal: last });
+/** The validator that the follower names and those after it: f + 1 in all, so that one of them is correct. */
+function serversFrom(first: ValidatorIndex, { f, n }: ValidatorSet): readonly ValidatorIndex[] {
+  return Array.from({ length: f + 1 }, (_, step) => (first + step) % n);
 }
 
 function never(): never {

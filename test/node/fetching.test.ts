@@ -26,7 +26,7 @@ const sealedAt = (height: number) => encodeSealedBlock(sealedChain.sealedAt(heig
 let asked: string[];
 let servers: Map<string, () => Promise<Sealed>>;
 let offered: Input<AdmittedMessage, CollectOutcome>[];
-let refused: string[];
+let refused: [from: number, code: string][];
 
 beforeEach(() => {
   asked = [];
@@ -77,7 +77,7 @@ function fetchingOver(admission: Admission): Fetching {
     view: () => VIEW,
     target: (index) => ({ peerId: `server ${index}`, multiaddrs: [] }),
     offer: (input) => offered.push(input),
-    onRefused: (from, { code }) => refused.push(`${from} ${code}`),
+    onRefused: (from, { code }) => refused.push([from, code]),
   });
 }
 
@@ -112,7 +112,12 @@ describe('a fetch of committed blocks', () => {
     serve(5, ok([sealedAt(1)]));
     await fetch([0, 1, 2, 3, 4, 5]);
     expect(heights()).toEqual([[1]]);
-    expect(refused.slice(0, 4)).toEqual(['0 dial-failed', '1 fetch-unserved', '2 busy', '3 fetch-answer-wrong']);
+    expect(refused.slice(0, 4)).toEqual([
+      [0, 'dial-failed'],
+      [1, 'fetch-unserved'],
+      [2, 'busy'],
+      [3, 'fetch-answer-wrong'],
+    ]);
     expect(refused).toHaveLength(5);
     expect(asked).toEqual([0, 1, 2, 3, 4, 5].map((index) => `server ${index}`));
   });
@@ -138,7 +143,7 @@ describe('a fetch of committed blocks', () => {
     await expect(fetch([1])).rejects.toThrow('our own bug');
     serve(1, () => Promise.reject(new CodedError({ code: 'deadline-passed', message: '', details: {} })));
     await fetch([1]);
-    expect(refused).toEqual(['1 deadline-passed']);
+    expect(refused).toEqual([[1, 'deadline-passed']]);
   });
 });
 
@@ -166,7 +171,10 @@ describe('a fetch of blocks by id', () => {
     serve(2, ok([Uint8Array.of(7)]));
     serve(3, ok([stored]));
     await fetch([1, 2, 3]);
-    expect(refused).toEqual(['1 fetch-unserved', '2 undecodable']);
+    expect(refused).toEqual([
+      [1, 'fetch-unserved'],
+      [2, 'undecodable'],
+    ]);
     expect(offered).toMatchObject([{ kind: 'fetched' }]);
   });
 });

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { onTestFailed, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { NodeProcess } from '../../src/cli/devnet/node-process.ts';
 import { chainIdOf, type Genesis } from '../../src/ledger/genesis.ts';
 import { DEFAULT_PARAMETERS, type ChainParameters } from '../../src/ledger/parameters.ts';
@@ -77,9 +77,9 @@ export class TestNetwork {
       scheme,
     );
     const network = new TestNetwork(directory, testnet, await readGenesisFile(testnet.genesisFile));
-    onTestFinished(() => network.#remove());
-    onTestFailed(() => {
-      network.#showLogs();
+    onTestFinished(async ({ task }) => {
+      if (task.result?.state === 'fail') network.#showLogs();
+      await network.#remove();
     });
     return network;
   }
@@ -197,15 +197,29 @@ export class TestNetwork {
     });
   }
 
+  /** Waits until a node has what any running node has now. */
+  async caughtUp(name: string): Promise<void> {
+    const running = [...this.#running].filter(([, { end }]) => end === undefined);
+    const statuses = await Promise.all(running.map(([, { control }]) => control.status()));
+    const height = Math.max(...statuses.map((status) => status.height));
+    await eventually(
+      `${name} is at height ${height}`,
+      async () => (await this.status(name)).height >= height || undefined,
+    );
+  }
+
   async #remove(): Promise<void> {
     for (const process of this.#running.values()) if (process.end === undefined) process.kill();
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));
     await rm(this.directory, { recursive: true, force: true });
   }
 
+  /** What happened, without the ballots. */
   #showLogs(): void {
-    for (const [name, process] of this.#running) {
-      globalThis.process.stderr.write(`--- ${name}\n${process.lastLogLines(LOG_LINES_SHOWN)}\n`);
+    for (const name of this.#running.keys()) {
+      const lines = this.log(name).trimEnd().split('\n');
+      const told = lines.filter((line) => !line.startsWith('{"level":"trace"')).slice(-LOG_LINES_SHOWN);
+      process.stderr.write(`--- ${name}\n${told.join('\n')}\n`);
     }
   }
 }

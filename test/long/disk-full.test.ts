@@ -1,0 +1,66 @@
+/**
+ * A validator whose disk is full, on a small file system of its own: it stops by its code rather than guess, the others
+ * go on, and once there is space it comes back with everything that it had acknowledged.
+ */
+import { execFile } from 'node:child_process';
+import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, onTestFinished, test } from 'vitest';
+import { needs } from '../needs.ts';
+import { ballotFaults, seenBallots } from '../e2e/ballots.ts';
+import { eventually, TestNetwork } from '../e2e/harness.ts';
+import { chainOf, historyFaults } from '../e2e/history.ts';
+import { Load } from '../e2e/load.ts';
+
+const run = promisify(execFile);
+const SIZE = '24m';
+
+async function canMount(): Promise<boolean> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
+  return run('unshare', ['--mount', 'true']).then(
+    () => true,
+    () => false,
+  );
+}
+
+test.runIf(needs('the right to mount a file system', await canMount()))(
+  'a validator whose disk is full stops by its code, and loses nothing once there is space',
+  { timeout: 5 * 60_000 },
+  async () => {
+    const network = await TestNetwork.make({ observers: 0, settings: { log: { level: 'trace' } } });
+    const validators = network.names();
+    const [full = '', ...others] = validators;
+    const { dataDirectory } = network.node(full);
+    await mkdir(dataDirectory, { recursive: true });
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${SIZE},mode=700`, 'tmpfs', dataDirectory]);
+    onTestFinished(() => run('umount', ['--lazy', dataDirectory]).then(() => undefined));
+    await network.startNodes(validators);
+    const load = new Load(network, 4);
+    await eventually('events commit', () => load.acknowledged.length >= 10 || undefined);
+
+    const { bavail, bsize } = await statfs(dataDirectory);
+    await writeFile(join(dataDirectory, 'ballast'), new Uint8Array(bavail * bsize)).catch(() => undefined);
+    const end = await eventually('it stops', () => network.process(full).end);
+    expect(end.code).toBe(1);
+    expect(network.log(full)).toMatch(/"code":"store-disk-full"/);
+    load.targets = others;
+    const { length } = load.acknowledged;
+    await eventually('the others go on', () => load.acknowledged.length >= length + 10 || undefined);
+    const refused = await network.run('start', '--config', network.node(full).configFile);
+    expect(refused).toMatchObject({ exit: 1, err: expect.stringContaining('store-disk-full') as string });
+
+    await rm(join(dataDirectory, 'ballast'));
+    await network.startNodes([full]);
+    await eventually('it votes again', async () => {
+      const { lastVotedRound, silentBecause } = await network.status(full);
+      const { round } = await network.status(others[0] ?? '');
+      return (silentBecause === null && lastVotedRound >= round - validators.length) || undefined;
+    });
+    await load.finish();
+    expect(load.refused).toEqual([]);
+    await network.level(validators, load.highestAcknowledged());
+    expect(historyFaults(await chainOf(network, full), load.acknowledged)).toEqual([]);
+    expect(ballotFaults(seenBallots(network))).toEqual([]);
+  },
+);

@@ -13,8 +13,10 @@ export interface LogOptions {
 export function createLog(options: LogOptions): Logger {
   // A trace is for whoever asks what happened just before the end: each line is written before what follows it is done.
   const sync = options.level === 'trace';
+  // One byte holds nothing back; with none, `flush` would not wait for what is on its way.
+  const how = { sync, minLength: 1 };
   const destination = pino.destination(
-    options.file === undefined ? { dest: 1, sync } : { dest: options.file, append: true, mkdir: true, sync },
+    options.file === undefined ? { dest: 1, ...how } : { dest: options.file, append: true, mkdir: true, ...how },
   );
   return pino(
     {

@@ -2,8 +2,8 @@
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { CodedError, codedError, type Refusal } from '../base/result.ts';
-import { socketPath } from './control.ts';
 import type { ReadReport } from './read-report.ts';
+import { socketPath } from './socket-path.ts';
 import type { CommitNotice, ComponentHealth, NodeStatus, ReadOptions } from './status.ts';
 
 /** A node that answers at all answers within this time; reads ask other peers first. */

@@ -10,15 +10,13 @@
  */
 import { chmod, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { relative } from 'node:path';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { codedError } from '../base/result.ts';
 import { stringifyWithDigits } from '../ledger/record-view.ts';
+import { socketPath } from './socket-path.ts';
 import type { RunningNode } from './status.ts';
 
-/** `sun_path` of a unix-domain socket, without its terminating zero (unix(7)). */
-const MAX_SOCKET_PATH_BYTES = 107;
 /** A watcher that has this much unread is cut off. */
 const MAX_WATCHER_BACKLOG_BYTES = 4 * 1024 * 1024;
 const MAX_BODY_BYTES = 16 * 1024;
@@ -51,19 +49,6 @@ export async function startControl(options: ControlOptions): Promise<() => Promi
     await server.close();
     await rm(options.socket, { force: true });
   };
-}
-
-/** The shorter of the absolute and the relative path, as the system bounds it. @throws CodedError */
-export function socketPath(socket: string): string {
-  const nearer = relative(process.cwd(), socket);
-  const path = nearer !== '' && nearer.length < socket.length ? nearer : socket;
-  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
-    throw codedError('control-path-too-long', `${socket} is too long for a socket; choose a shorter data directory`, {
-      bytes: Buffer.byteLength(path),
-      maxBytes: MAX_SOCKET_PATH_BYTES,
-    });
-  }
-  return path;
 }
 
 function addRoutes(server: FastifyInstance, { node, stop }: ControlOptions): void {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
 import { codedError } from '../../base/result.ts';
 import { ControlClient } from '../../node/control-client.ts';
+import { NODE_FLAGS } from '../../node/node-flags.ts';
 import type { NodeStatus } from '../../node/status.ts';
 import type { TestnetNode } from '../../node/testnet.ts';
 
@@ -39,7 +40,7 @@ export class NodeProcess {
     // leash: it ends with this program, however that dies, and the node stops.
     this.#child = spawn(
       process.execPath,
-      [LAUNCHER, 'start', '--config', node.configFile, '--until-input-ends', ...flags],
+      [...NODE_FLAGS, LAUNCHER, 'start', '--config', node.configFile, '--until-input-ends', ...flags],
       {
         stdio: ['pipe', log, log],
         detached: true,

@@ -61,9 +61,10 @@ export class LoadGenerator {
     const latenciesMs = await this.#submit(events, load);
     const seconds = (performance.now() - startedMs) / 1000;
     const { user, system } = process.cpuUsage(clientBefore);
-    const after = await this.#network.settled();
-    const committed = (after[0]?.eventsCommitted ?? 0) - (before[0]?.eventsCommitted ?? 0);
-    if (committed !== events.length) throw new Error(`${committed} of ${events.length} events are in the ledger`);
+    const expected = (before[0]?.eventsCommitted ?? 0) + events.length;
+    const after = await this.#network.settled(expected);
+    if (after.some(({ eventsCommitted }) => eventsCommitted !== expected))
+      throw new Error('an event was committed twice');
     const cpuMs = after.reduce((sum, status, index) => sum + status.cpuMs - (before[index]?.cpuMs ?? 0), 0);
     return {
       events: events.length,

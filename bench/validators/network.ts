@@ -73,9 +73,13 @@ export class ValidatorNetwork {
     });
   }
 
-  /** Of each validator, once all have committed the same and nothing waits: what they did can then be counted. */
-  async settled(): Promise<readonly NodeStatus[]> {
-    return this.#eventually('the validators are level and idle', (statuses) => {
+  /**
+   * Of each validator, once all have committed the same, so many events or more, and nothing waits: what they did can
+   * then be counted.
+   */
+  async settled(events = 0): Promise<readonly NodeStatus[]> {
+    return this.#eventually(`the validators are level and idle, with ${events} events`, (statuses) => {
+      if (statuses.some(({ eventsCommitted }) => eventsCommitted < events)) return false;
       const [first] = statuses;
       const isLevel = statuses.every(({ height, mempoolEvents }) => height === first?.height && mempoolEvents === 0);
       if (isLevel && statuses.some(({ stateRoot }) => stateRoot !== first?.stateRoot)) {

@@ -47,6 +47,12 @@ function seenIn(line: string, writer: number): SeenBallot[] {
   ];
 }
 
+/** What validators themselves say to have caught another at: a pair of ballots of one round, both signed. */
+export function convictions(network: TestNetwork): string[] {
+  const lines = validatorNames(network).flatMap((name) => network.log(name).split('\n'));
+  return lines.filter((line) => line.endsWith('"msg":"a validator signed two different ballots for a round"}'));
+}
+
 /**
  * What is wrong with these ballots, one sentence each:
  * two different ballots of one kind by one signer for one round; a vote or proposal first sent after the timeout of

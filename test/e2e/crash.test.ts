@@ -3,7 +3,7 @@
  * was signed, over all the lives of each process.
  */
 import { expect, test } from 'vitest';
-import { ballotFaults, seenBallots } from './ballots.ts';
+import { ballotFaults, convictions, seenBallots } from './ballots.ts';
 import { eventually, TestNetwork } from './harness.ts';
 import { chainOf, historyFaults, lightReader, unreadable } from './history.ts';
 import { Load } from './load.ts';
@@ -57,4 +57,5 @@ test('validators killed with -9 lose nothing that was acknowledged, and never vo
   const ballots = seenBallots(network);
   expect(ballots.length).toBeGreaterThan(100);
   expect(ballotFaults(ballots)).toEqual([]);
+  expect(convictions(network)).toEqual([]);
 });

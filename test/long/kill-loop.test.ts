@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { Random } from '../../src/base/random.ts';
-import { ballotFaults, seenBallots } from '../e2e/ballots.ts';
+import { ballotFaults, convictions, seenBallots } from '../e2e/ballots.ts';
 import { eventually, TestNetwork } from '../e2e/harness.ts';
 import { chainOf, historyFaults, lightReader, unreadable } from '../e2e/history.ts';
 import { Load } from '../e2e/load.ts';
@@ -43,5 +43,6 @@ test(
     for (const name of validators) expect(historyFaults(await chainOf(network, name), load.acknowledged)).toEqual([]);
     expect(await unreadable(await lightReader(network, validators), load.acknowledged)).toEqual([]);
     expect(ballotFaults(seenBallots(network))).toEqual([]);
+    expect(convictions(network)).toEqual([]);
   },
 );

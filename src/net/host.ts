@@ -16,7 +16,7 @@ import { createLibp2p } from 'libp2p';
 import { codedError } from '../base/result.ts';
 import { boundedDatastore } from './bounded-datastore.ts';
 import { dialAddresses, openError, parsePeer } from './dialling.ts';
-import { gossipOptions, type GossipRules } from './gossip.ts';
+import { gossipOptions, type GossipRules } from './gossip-options.ts';
 import type { RecordRules } from './record-rules.ts';
 import { coalescingYamux } from './muxer.ts';
 

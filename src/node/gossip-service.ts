@@ -5,7 +5,8 @@
 import type { CommittedBlock, VerifiedSealedBlock } from '../consensus/engine.ts';
 import type { Refusal } from '../base/result.ts';
 import { decodeSealedHeader, encodeSealedBlock, peekBlockId } from '../ledger/block.ts';
-import { LedgerGossip, type GossipRules, type Verdict } from '../net/gossip.ts';
+import type { GossipRules } from '../net/gossip-options.ts';
+import { LedgerGossip, type Verdict } from '../net/gossip.ts';
 import type { Host } from '../net/host.ts';
 import type { NodeCore } from './core.ts';
 

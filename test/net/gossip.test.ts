@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hashFromBytes, type Hash } from '../../src/base/hash.ts';
-import { LedgerGossip, type GossipRules, type Verdict } from '../../src/net/gossip.ts';
+import type { GossipRules } from '../../src/net/gossip-options.ts';
+import { LedgerGossip, type Verdict } from '../../src/net/gossip.ts';
 import { createHost, type Host } from '../../src/net/host.ts';
 import { codeOf, filled, secret, startHost, targetOf, until } from './network.ts';
 

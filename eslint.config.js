@@ -67,8 +67,8 @@ const verifiedSeals = ['src/hotstuff/learning.ts'];
 const brandMakers = [
   { maker: 'verifiedEvent', allowed: [...admission, ...ownDisk, 'src/ledger/replay.ts'] },
   { maker: 'admitMessage', allowed: admission },
-  { maker: 'certificateFromOwnDisk', allowed: [...admission, ...ownDisk, ...verifiedSeals] },
-  { maker: 'timeoutCertificateFromOwnDisk', allowed: [...admission, ...ownDisk] },
+  { maker: 'certificateVerifiedBefore', allowed: [...admission, ...ownDisk, ...verifiedSeals] },
+  { maker: 'timeoutCertificateVerifiedBefore', allowed: [...admission, ...ownDisk] },
   { maker: 'assembledCertificate', allowed: ['src/qc/collect.ts'] },
   { maker: 'assembledTimeoutCertificate', allowed: ['src/qc/collect.ts'] },
 ];

@@ -8,7 +8,7 @@
 import { assert } from '../base/assert.ts';
 import type { SealedBlock } from '../ledger/block.ts';
 import { decodeCommitProof } from '../ledger/commit-proof.ts';
-import { certificateFromOwnDisk, type VerifiedCertificate } from '../qc/certificate.ts';
+import { certificateVerifiedBefore, type VerifiedCertificate } from '../qc/certificate.ts';
 import type { VerifiedTimeoutCertificate } from '../qc/timeout-certificate.ts';
 import type { Replica } from './replica.ts';
 
@@ -35,7 +35,7 @@ export function learnFromSeal(replica: Replica, { block, seal }: SealedBlock): v
   const proof = decodeCommitProof(seal.bytes);
   assert(proof.ok, 'a verified seal decodes', { height: block.header.height });
   if (proof.value.certificate.epoch !== replica.context.validators.epoch) return;
-  learnCertificate(replica, certificateFromOwnDisk(proof.value.certificate));
+  learnCertificate(replica, certificateVerifiedBefore(proof.value.certificate));
 }
 
 /** Round and timer follow from the two highest certificates; what belongs to rounds that are over is dropped. */

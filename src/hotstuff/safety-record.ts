@@ -6,13 +6,13 @@ import { bool, codec, nullable, struct, uint } from '../base/codec.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import { timeoutShape, voteShape, type TimeoutData, type VoteData } from '../qc/ballot.ts';
 import {
-  certificateFromOwnDisk,
+  certificateVerifiedBefore,
   certificateShape,
   type QuorumCertificate,
   type VerifiedCertificate,
 } from '../qc/certificate.ts';
 import {
-  timeoutCertificateFromOwnDisk,
+  timeoutCertificateVerifiedBefore,
   timeoutCertificateShape,
   type TimeoutCertificate,
   type VerifiedTimeoutCertificate,
@@ -54,11 +54,11 @@ const recordCodec = codec(
     ),
     highCertificate: {
       toWire: (certificate) => certificateShape.toWire(certificate),
-      fromWire: (wire) => certificateFromOwnDisk(certificateShape.fromWire(wire)),
+      fromWire: (wire) => certificateVerifiedBefore(certificateShape.fromWire(wire)),
     },
     highTimeoutCertificate: nullable<VerifiedTimeoutCertificate>({
       toWire: (certificate) => timeoutCertificateShape.toWire(certificate),
-      fromWire: (wire) => timeoutCertificateFromOwnDisk(timeoutCertificateShape.fromWire(wire)),
+      fromWire: (wire) => timeoutCertificateVerifiedBefore(timeoutCertificateShape.fromWire(wire)),
     }),
     rolledBack: bool,
   }),

@@ -15,8 +15,8 @@ import { decodeCommitProof } from '../ledger/commit-proof.ts';
 import type { SignedEvent } from '../ledger/event.ts';
 import { parsePeerId, type Identity } from '../ledger/identity.ts';
 import { verifiedEvent, type VerifiedEvent } from '../ledger/verified-event.ts';
-import { certificateFromOwnDisk, type EpochContext } from '../qc/certificate.ts';
-import { timeoutCertificateFromOwnDisk } from '../qc/timeout-certificate.ts';
+import { certificateVerifiedBefore, type EpochContext } from '../qc/certificate.ts';
+import { timeoutCertificateVerifiedBefore } from '../qc/timeout-certificate.ts';
 import type { EventVerifier } from './event-verifier.ts';
 import type { VerificationJob } from './verification-jobs.ts';
 import type { Urgency, Verifier } from './verification-pool.ts';
@@ -110,9 +110,9 @@ export class Admission {
     if (!events.ok) return events;
     // Just verified, in another thread: the brand could not cross with the outcome.
     return ok({
-      certificate: duties.certificate === null ? null : certificateFromOwnDisk(duties.certificate),
+      certificate: duties.certificate === null ? null : certificateVerifiedBefore(duties.certificate),
       timeoutCertificate:
-        duties.timeoutCertificate === null ? null : timeoutCertificateFromOwnDisk(duties.timeoutCertificate),
+        duties.timeoutCertificate === null ? null : timeoutCertificateVerifiedBefore(duties.timeoutCertificate),
       events: events.value,
     });
   }

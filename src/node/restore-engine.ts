@@ -7,7 +7,7 @@ import type { RestoredBlock } from '../hotstuff/restoring.ts';
 import { decodeStoredBlock } from '../hotstuff/stored-block.ts';
 import type { BlockLog } from '../ledger/block-log.ts';
 import { verifiedEvent } from '../ledger/verified-event.ts';
-import { certificateFromOwnDisk } from '../qc/certificate.ts';
+import { certificateVerifiedBefore } from '../qc/certificate.ts';
 import type { NodeCore, ValidatorSeat } from './core.ts';
 import { maySign } from './first-signature.ts';
 
@@ -42,7 +42,7 @@ async function uncommittedBlocks(log: BlockLog): Promise<readonly RestoredBlock[
     return {
       block,
       events: block.events.map((event) => verifiedEvent(event, 'own-log')),
-      justify: certificateFromOwnDisk(justify),
+      justify: certificateVerifiedBefore(justify),
     };
   });
 }

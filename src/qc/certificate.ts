@@ -111,8 +111,11 @@ export function isSameCertificate(a: QuorumCertificate, b: QuorumCertificate): b
   return equalBytes(certificateCodec.encode(a), certificateCodec.encode(b));
 }
 
-/** For what this node itself verified before it wrote it: its safety record and its block log. */
-export function certificateFromOwnDisk(certificate: QuorumCertificate): VerifiedCertificate {
+/**
+ * For what this node itself verified before, where the brand was lost on the way: through its own disk (safety record,
+ * block log), or from a verification thread.
+ */
+export function certificateVerifiedBefore(certificate: QuorumCertificate): VerifiedCertificate {
   return verified(certificate);
 }
 

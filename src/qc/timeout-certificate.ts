@@ -135,7 +135,7 @@ function signerGroups(certificate: TimeoutCertificate, { chainId, validators }: 
 }
 
 /** For what this node itself verified before it wrote it: its safety record. */
-export function timeoutCertificateFromOwnDisk(certificate: TimeoutCertificate): VerifiedTimeoutCertificate {
+export function timeoutCertificateVerifiedBefore(certificate: TimeoutCertificate): VerifiedTimeoutCertificate {
   return certificate as VerifiedTimeoutCertificate;
 }
 

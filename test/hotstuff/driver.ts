@@ -27,9 +27,9 @@ import { LedgerMachine } from '../../src/ledger/machine.ts';
 import { StateTree } from '../../src/ledger/state-tree.ts';
 import type { StateChange } from '../../src/ledger/state.ts';
 import { verifiedEvent, type VerifiedEvent } from '../../src/ledger/verified-event.ts';
-import { certificateFromOwnDisk, verifyCertificate, type EpochContext } from '../../src/qc/certificate.ts';
+import { certificateVerifiedBefore, verifyCertificate, type EpochContext } from '../../src/qc/certificate.ts';
 import { runCollectJob, type CollectJob, type CollectOutcome } from '../../src/qc/collect.ts';
-import { timeoutCertificateFromOwnDisk, verifyTimeoutCertificate } from '../../src/qc/timeout-certificate.ts';
+import { timeoutCertificateVerifiedBefore, verifyTimeoutCertificate } from '../../src/qc/timeout-certificate.ts';
 import { identitySignature, START, testChain, type TestChain } from './chain.ts';
 import { Watch } from './watch.ts';
 
@@ -365,8 +365,8 @@ export class Driver {
       if (failure !== null) return this.#note(`${to} refuses what came from ${from}: ${failure}`);
       const { certificate, timeoutCertificate, events } = duties;
       const admitted = candidate.value.admit({
-        certificate: certificate === null ? null : certificateFromOwnDisk(certificate),
-        timeoutCertificate: timeoutCertificate === null ? null : timeoutCertificateFromOwnDisk(timeoutCertificate),
+        certificate: certificate === null ? null : certificateVerifiedBefore(certificate),
+        timeoutCertificate: timeoutCertificate === null ? null : timeoutCertificateVerifiedBefore(timeoutCertificate),
         events: [events.map((event) => verifiedEvent(event, 'signature-checked'))],
       });
       this.step(to, { kind: 'received', from, message: admitted });
@@ -552,7 +552,7 @@ function makeEngine(
   const uncommitted = [...disk.uncommitted.values()].map((bytes) => {
     const { block, justify } = unwrap(decodeStoredBlock(chain.chainId, bytes));
     const events = block.events.map((event) => verifiedEvent(event, 'own-log'));
-    return { block, events, justify: certificateFromOwnDisk(justify) };
+    return { block, events, justify: certificateVerifiedBefore(justify) };
   });
   const engine = new HotstuffEngine({
     context,

@@ -3,8 +3,8 @@ import { utf8 } from '../../src/base/bytes.ts';
 import { sha256Hex } from '../../src/base/hash.ts';
 import { commitInfoOf, type ChainLink, type CommitDepth } from '../../src/hotstuff/commit-rule.ts';
 import { makeBlock, type Block } from '../../src/ledger/block.ts';
-import { certificateDigest, certificateFromOwnDisk, type VerifiedCertificate } from '../../src/qc/certificate.ts';
-import { timeoutCertificateFromOwnDisk, type VerifiedTimeoutCertificate } from '../../src/qc/timeout-certificate.ts';
+import { certificateDigest, certificateVerifiedBefore, type VerifiedCertificate } from '../../src/qc/certificate.ts';
+import { timeoutCertificateVerifiedBefore, type VerifiedTimeoutCertificate } from '../../src/qc/timeout-certificate.ts';
 import { START, testChain } from './chain.ts';
 
 export interface Link extends ChainLink {
@@ -19,7 +19,7 @@ export const GENESIS: Link = { id: genesis.block.id, header: genesis.block.heade
 
 export function certificateOf(link: Link, depth: CommitDepth = 2): VerifiedCertificate {
   if (link.header.round === 0) return chain.genesisCertificate;
-  return certificateFromOwnDisk({
+  return certificateVerifiedBefore({
     epoch: 0,
     vote: {
       round: link.header.round,
@@ -63,7 +63,7 @@ export function linksOf(...rounds: readonly number[]): Link[] {
 /** Of this round, signed by three who knew the certificate of `high`. */
 export function timeoutCertificateOf(round: number, high: Link): VerifiedTimeoutCertificate {
   const highRound = high.header.round;
-  return timeoutCertificateFromOwnDisk({
+  return timeoutCertificateVerifiedBefore({
     epoch: 0,
     round,
     signers: [0, 1, 2],

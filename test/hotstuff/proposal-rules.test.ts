@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkJustification } from '../../src/hotstuff/proposal-rules.ts';
-import { certificateFromOwnDisk } from '../../src/qc/certificate.ts';
+import { certificateVerifiedBefore } from '../../src/qc/certificate.ts';
 import { certificateOf, GENESIS, linkOn, linksOf, timeoutCertificateOf, type Link } from './links.ts';
 
 /**
@@ -42,7 +42,7 @@ describe('a proposal', () => {
       found: judged(
         linkOn(B2, 6),
         B2,
-        certificateFromOwnDisk({ ...certificateOf(B2), vote: { ...certificateOf(B2).vote, round: 5 } }),
+        certificateVerifiedBefore({ ...certificateOf(B2), vote: { ...certificateOf(B2).vote, round: 5 } }),
       ),
     },
     {

@@ -8,7 +8,7 @@ import {
   type SafetyRecord,
 } from '../../src/hotstuff/safety-record.ts';
 import { SafetyRules, type Ballot, type BallotRequest } from '../../src/hotstuff/safety-rules.ts';
-import { certificateFromOwnDisk } from '../../src/qc/certificate.ts';
+import { certificateVerifiedBefore } from '../../src/qc/certificate.ts';
 import { certificateOf, chain, GENESIS, linkOn, linksOf, timeoutCertificateOf, type Link } from './links.ts';
 
 /**
@@ -183,7 +183,7 @@ describe('silence', () => {
     {
       name: 'a certificate that bears its signature',
       tell: (rules: SafetyRules) =>
-        rules.learnCertificate(certificateFromOwnDisk({ ...certificateOf(B3), signers: [0, 1, 3] })),
+        rules.learnCertificate(certificateVerifiedBefore({ ...certificateOf(B3), signers: [0, 1, 3] })),
     },
     {
       name: 'a timeout certificate that bears its signature',
@@ -206,7 +206,7 @@ describe('silence', () => {
     const rules = rulesOf();
     unwrap(vote(rules, B2, B1));
     rules.hear(0, voteOf(B2), { round: 2, highRound: 1 });
-    rules.learnCertificate(certificateFromOwnDisk({ ...certificateOf(B2), signers: [0, 1, 3] }));
+    rules.learnCertificate(certificateVerifiedBefore({ ...certificateOf(B2), signers: [0, 1, 3] }));
     expect(rules.silence).toBeNull();
   });
 });

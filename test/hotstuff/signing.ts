@@ -4,7 +4,7 @@ import { proposalPreimage, timeoutPreimage, votePreimage, type VoteData } from '
 import type { QuorumCertificate } from '../../src/qc/certificate.ts';
 import { runCollectJob } from '../../src/qc/collect.ts';
 import type { TimeoutCertificate, VerifiedTimeoutCertificate } from '../../src/qc/timeout-certificate.ts';
-import { certificateFromOwnDisk, type VerifiedCertificate } from '../../src/qc/certificate.ts';
+import { certificateVerifiedBefore, type VerifiedCertificate } from '../../src/qc/certificate.ts';
 import { identitySignature, type TestChain } from './chain.ts';
 import type { Link } from './links.ts';
 
@@ -54,7 +54,7 @@ export function signedTimeoutCertificate(
     highRound: high.vote.round,
     signature: timeoutMessage(chain, signer, round, high).signature,
   }));
-  const highCertificates = [certificateFromOwnDisk(high)];
+  const highCertificates = [certificateVerifiedBefore(high)];
   const job = { kind: 'timeouts', ...bindingOf(chain), round, ballots, highCertificates } as const;
   const outcome = runCollectJob(job, chain.validators, chain.scheme);
   if (outcome.kind !== 'timeouts' || outcome.certificate === null) throw new TypeError('a quorum makes a certificate');

@@ -4,7 +4,7 @@ import { unwrap } from '../../src/base/result.ts';
 import {
   certificateCodec,
   certificateDigest,
-  certificateFromOwnDisk,
+  certificateVerifiedBefore,
   checkCertificateForm,
   genesisCertificate,
   MAX_CERTIFICATE_BYTES,
@@ -103,7 +103,7 @@ describe('a quorum certificate', () => {
   });
 
   it('that this node has verified before is taken from its own disk as it is', () => {
-    expect(certificateFromOwnDisk(certificate)).toBe(certificate);
+    expect(certificateVerifiedBefore(certificate)).toBe(certificate);
   });
 });
 

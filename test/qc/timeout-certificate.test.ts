@@ -11,7 +11,7 @@ import {
   MAX_TIMEOUT_CERTIFICATE_BYTES,
   timeoutCertificateCodec,
   timeoutCertificateDigest,
-  timeoutCertificateFromOwnDisk,
+  timeoutCertificateVerifiedBefore,
   verifyTimeoutCertificate,
   type TimeoutCertificate,
 } from '../../src/qc/timeout-certificate.ts';
@@ -147,6 +147,6 @@ describe('a timeout certificate', () => {
   it('has a digest over all of it', () => {
     const other = timeoutCertificateOf(7, { 0: 5, 1: 5, 3: 5 }, high);
     expect(timeoutCertificateDigest(other)).not.toBe(timeoutCertificateDigest(certificate));
-    expect(timeoutCertificateFromOwnDisk(certificate)).toBe(certificate);
+    expect(timeoutCertificateVerifiedBefore(certificate)).toBe(certificate);
   });
 });

@@ -98,8 +98,8 @@ describe('a brand is made only where its check is made:', () => {
   const makers = [
     ['verifiedEvent', '../ledger/verified-event.ts', 'node/admit.ts'],
     ['admitMessage', '../hotstuff/admission.ts', 'node/admit.ts'],
-    ['certificateFromOwnDisk', '../qc/certificate.ts', 'hotstuff/safety-record.ts'],
-    ['timeoutCertificateFromOwnDisk', '../qc/timeout-certificate.ts', 'hotstuff/safety-record.ts'],
+    ['certificateVerifiedBefore', '../qc/certificate.ts', 'hotstuff/safety-record.ts'],
+    ['timeoutCertificateVerifiedBefore', '../qc/timeout-certificate.ts', 'hotstuff/safety-record.ts'],
     ['assembledCertificate', './certificate.ts', 'qc/collect.ts'],
     ['assembledTimeoutCertificate', './timeout-certificate.ts', 'qc/collect.ts'],
   ] as const;

@@ -2,7 +2,7 @@
 import type { PeerId } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr';
-import { codedError, type CodedError } from '../base/result.ts';
+import { CodedError, codedError, type Refusal } from '../base/result.ts';
 
 /** @throws CodedError `address-invalid` */
 export function parsePeer(peerId: string): PeerId {
@@ -41,26 +41,24 @@ function parseAddress(peerId: string, text: string): Multiaddr {
   }
 }
 
-const OPEN_ERROR_CODES: Readonly<Record<string, string>> = {
-  UnexpectedPeerError: 'wrong-peer',
-  UnsupportedProtocolError: 'protocol-unsupported',
-  TimeoutError: 'deadline-passed',
-  AbortError: 'deadline-passed',
-};
+const TOO_LATE = { code: 'deadline-passed', message: 'the peer did not answer in time' };
+const STREAM_FAILED = { code: 'stream-failed', message: 'the stream could not be opened' };
+const DIAL_FAILED = { code: 'dial-failed', message: 'the peer could not be reached' };
+
+const OPEN_ERRORS: ReadonlyMap<string, Pick<Refusal, 'code' | 'message'>> = new Map([
+  ['UnexpectedPeerError', { code: 'wrong-peer', message: 'another peer answers at the address' }],
+  ['UnsupportedProtocolError', { code: 'protocol-unsupported', message: 'the peer does not speak the protocol' }],
+  ['TimeoutError', TOO_LATE],
+  ['AbortError', TOO_LATE],
+]);
 
 export function openError(error: unknown, details: Readonly<Record<string, string>>): CodedError {
   const causes = error instanceof AggregateError ? [error, ...(error.errors as unknown[])] : [error];
-  const names = causes.map((cause) => (cause instanceof Error ? nameOf(cause) : ''));
-  const known = names.find((name) => name in OPEN_ERROR_CODES);
-  const code =
-    known !== undefined ? (OPEN_ERROR_CODES[known] as string) : 'protocol' in details ? 'stream-failed' : 'dial-failed';
+  const known = causes.map((cause) => OPEN_ERRORS.get(cause instanceof Error ? nameOf(cause) : ''));
+  const unknown = 'protocol' in details ? STREAM_FAILED : DIAL_FAILED;
+  const { code, message } = known.find((entry) => entry !== undefined) ?? unknown;
   const reason = causes.map((cause) => (cause instanceof Error ? cause.message : String(cause))).join('; ');
-  return codedError(
-    code,
-    'the peer could not be reached',
-    { ...details, reason: reason.slice(0, 500) },
-    { cause: error },
-  );
+  return new CodedError({ code, message, details: { ...details, reason: reason.slice(0, 500) } }, { cause: error });
 }
 
 /** The handshake's own error is wrapped without its name. */

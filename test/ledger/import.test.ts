@@ -146,6 +146,11 @@ describe('one record', () => {
     expect(only(variant({ isValidator: true }), { validators: [valid38.peerId] }).verdict).toBe('valid');
   });
 
+  it('drops the counters of a worker with a note', () => {
+    const line = only(variant({ returnedTweets: 3 }));
+    expect(line.notes.map(({ code }) => code)).toContain('worker-statistics-dropped');
+  });
+
   it('cannot be staked without an Ethereum address', () => {
     const options = { referenceTimeSeconds: index.reference_time_unix, staked: [ed25519.peerId] };
     const imported = unwrap(importRecords(sample, options));

@@ -127,6 +127,14 @@ describe('DHT records', () => {
   });
 });
 
+describe('a host without the DHT', () => {
+  it('says so', async () => {
+    const host = await startHost({});
+    const make = async (): Promise<unknown> => new DhtRecords(host, check);
+    expect(await codeOf(make())).toBe('dht-off');
+  });
+});
+
 describe('record rules', () => {
   it('does not let an older value pass while a newer one is being remembered', async () => {
     const gates: (() => void)[] = [];

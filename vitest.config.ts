@@ -15,7 +15,7 @@ function projectOf(group: Group) {
     name: group.name,
     include: group.folders.map((folder) => `test/${folder}/**/*.test.ts`),
     setupFiles: ['test/setup.ts'],
-    testTimeout: group.alone ? 120_000 : 20_000,
+    testTimeout: group.alone || long ? 120_000 : 20_000,
     hookTimeout: group.alone ? 60_000 : 20_000,
     fileParallelism: !group.alone,
     sequence: { groupOrder: group.alone ? 1 : 0 },

@@ -220,9 +220,7 @@ describe('hostile bytes', () => {
     ['a million small values with one byte too many', hex('dd000f4200' + '05'.repeat(1_000_000 - 10))],
   ])('%s cost little and are refused', (_name, input) => {
     const before = process.memoryUsage();
-    const started = performance.now();
     expect(codeOf(nested.decode(input))).toBe('undecodable');
-    expect(performance.now() - started).toBeLessThan(1000);
     const after = process.memoryUsage();
     expect(after.heapTotal + after.arrayBuffers - before.heapTotal - before.arrayBuffers).toBeLessThan(200 << 20);
   });

@@ -7,7 +7,7 @@ import { Random } from '../../src/base/random.ts';
 import { changeOf, joinOf } from './chain.ts';
 import { Driver } from './driver.ts';
 
-const SEEDS = process.env['LONG'] === '1' ? 2000 : 24;
+const SEEDS = process.env['LONG'] === '1' ? 300 : 24;
 const PHASES = 6;
 const NODES = 20;
 

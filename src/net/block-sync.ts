@@ -5,7 +5,7 @@
  */
 import { bytes, codec, hash, list, struct, uint, union, type Codec } from '../base/codec.ts';
 import type { Hash } from '../base/hash.ts';
-import { codedError, type Result } from '../base/result.ts';
+import { codedError, ok, type Result } from '../base/result.ts';
 import { exchange, ExchangeServer, type ExchangeLimits } from './exchange.ts';
 import type { Host, OpenOptions, PeerTarget } from './host.ts';
 import type { RefusalListener } from './limits.ts';
@@ -67,11 +67,14 @@ export interface BlockSyncServerOptions {
 }
 
 export function blockSyncServer({ host, source, limits, onRefused }: BlockSyncServerOptions): ExchangeServer {
-  const handler = async (_peer: string, bytes: Uint8Array): Promise<Result<Uint8Array>> => {
-    const request = requestCodec.decode(bytes);
-    return request.ok ? { ok: true, value: answer(source, request.value) } : request;
-  };
+  const handler = async (_peer: string, bytes: Uint8Array) => answerSyncRequest(source, bytes);
   return new ExchangeServer(host, BLOCK_SYNC_PROTOCOL, BOUNDS, handler, { limits, onRefused });
+}
+
+/** The server without its network. Refusals: those of decoding the request. */
+export function answerSyncRequest(source: BlockSource, bytes: Uint8Array): Result<Uint8Array> {
+  const request = requestCodec.decode(bytes);
+  return request.ok ? ok(answer(source, request.value)) : request;
 }
 
 function answer(source: BlockSource, request: SyncRequest): Uint8Array {
@@ -110,12 +113,23 @@ function bounded(blocks: Iterable<Uint8Array>, maxBlocks: number): Uint8Array[] 
   return taken;
 }
 
+/** Takes a request to a peer and brings its answer. Errors as `exchange`. */
+export type AskForBlocks = (
+  from: PeerTarget,
+  request: Uint8Array,
+  options: { readonly deadlineMs: number; readonly maxAnswerBytes: number },
+) => Promise<Result<Uint8Array>>;
+
 /** Asks one peer for blocks. Errors as `exchange`; undecodable answers throw `answer-invalid`. */
 export class BlockSyncClient {
-  readonly #host: Host;
+  readonly #exchange: AskForBlocks;
 
-  constructor(host: Host) {
-    this.#host = host;
+  constructor(exchange: AskForBlocks) {
+    this.#exchange = exchange;
+  }
+
+  static over(host: Host): BlockSyncClient {
+    return new BlockSyncClient((from, request, options) => exchange(host, from, BLOCK_SYNC_PROTOCOL, request, options));
   }
 
   async head(from: PeerTarget, options: OpenOptions): Promise<Result<SyncHead>> {
@@ -138,7 +152,7 @@ export class BlockSyncClient {
   }
 
   async #ask<T>(from: PeerTarget, request: SyncRequest, answers: Codec<T>, options: OpenOptions): Promise<Result<T>> {
-    const answered = await exchange(this.#host, from, BLOCK_SYNC_PROTOCOL, requestCodec.encode(request), {
+    const answered = await this.#exchange(from, requestCodec.encode(request), {
       deadlineMs: options.deadlineMs,
       maxAnswerBytes: answers.maxBytes,
     });

@@ -15,11 +15,12 @@ import { loadBlsKey } from './bls-key.ts';
 import type { NodeConfig } from './config.ts';
 import { EventVerifier } from './event-verifier.ts';
 import { checkEvidence } from './evidence-check.ts';
+import { markFile, type NeverSignedMark } from './first-signature.ts';
 import { loadIdentityKey, type IdentityKey } from './keys.ts';
 import { openLedger, type OpenLedger } from './open-ledger.ts';
 import { rememberingScheme } from './remembering-scheme.ts';
 import { verifyNative } from './signature-native.ts';
-import { VerificationPool } from './verification-pool.ts';
+import { VerificationPool, type Verifier } from './verification-pool.ts';
 
 /** An epoch's context whose genesis certificate is this program's own. */
 export interface OwnEpochContext extends EpochContext {
@@ -29,8 +30,9 @@ export interface OwnEpochContext extends EpochContext {
 /** A validator's key and place. */
 export interface ValidatorSeat {
   readonly index: number;
-  readonly blsKeyFile: string;
   readonly blsSecretKey: Uint8Array;
+  /** Says that the key has signed nothing yet. */
+  readonly neverSigned: NeverSignedMark;
 }
 
 export interface NodeCore {
@@ -54,6 +56,18 @@ export interface NodeCore {
 export interface NetworkedCore extends NodeCore {
   readonly host: Host;
   readonly sync: BlockSyncClient;
+}
+
+/** What a validator stands on. A simulation hands in a disk, a clock, keys and a network of its own. */
+export interface ValidatorCore extends Pick<
+  NodeCore,
+  'genesis' | 'scheme' | 'context' | 'ledger' | 'events' | 'admission' | 'log' | 'nowMs'
+> {
+  readonly config: Pick<NodeConfig, 'limits' | 'pacemaker' | 'submission'>;
+  readonly identity: Pick<IdentityKey, 'sign'>;
+  readonly addresses: Pick<AddressBook, 'of'>;
+  readonly pool: Verifier;
+  readonly sync: Pick<BlockSyncClient, 'sealed' | 'blocks'>;
 }
 
 /** Pairings take about 2 ms, and a round waits for one at a time: one thread keeps up. */
@@ -105,12 +119,12 @@ export async function openCore(config: NodeConfig, genesis: Genesis, log: Logger
 }
 
 export function withNetwork(core: NodeCore, host: Host): NetworkedCore {
-  return { ...core, host, sync: new BlockSyncClient(host) };
+  return { ...core, host, sync: BlockSyncClient.over(host) };
 }
 
 /** Where to find a validator now. */
 export function validatorTarget(
-  core: NodeCore,
+  core: Pick<ValidatorCore, 'addresses' | 'context'>,
   index: number,
 ): { readonly peerId: string; readonly multiaddrs: readonly string[] } {
   const { peerId } = core.context.validators.member(index);
@@ -141,5 +155,5 @@ function seatOf(
       peerId,
     });
   }
-  return ok({ index, blsKeyFile: config.blsKeyFile, blsSecretKey });
+  return ok({ index, blsSecretKey, neverSigned: markFile(config.blsKeyFile) });
 }

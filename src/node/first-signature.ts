@@ -19,6 +19,13 @@ import type { VerifiedCertificate } from '../qc/certificate.ts';
 import { neverSignedMark } from './bls-key.ts';
 import type { OpenLedger } from './open-ledger.ts';
 
+/** The mark beside a key that says that it has signed nothing. */
+export interface NeverSignedMark {
+  isThere(): Promise<boolean>;
+  /** Resolves when it cannot come back. */
+  remove(): Promise<void>;
+}
+
 export interface MayItSign {
   readonly record: SafetyRecord | null;
   /** Why not, or null. */
@@ -28,17 +35,16 @@ export interface MayItSign {
 /** Reads the safety record, or makes the first one where the key was never used. */
 export async function maySign(
   ledger: OpenLedger,
-  blsKeyFile: string,
+  mark: NeverSignedMark,
   genesisCertificate: VerifiedCertificate,
 ): Promise<MayItSign> {
-  const mark = neverSignedMark(blsKeyFile);
   const written = ledger.log.safetyRecord();
   if (written !== undefined) {
-    await rm(mark, { force: true });
+    await mark.remove();
     const record = decodeSafetyRecord(written);
     return record.ok ? { record: record.value, silence: null } : { record: null, silence: record.refusal };
   }
-  if (!(await exists(mark))) {
+  if (!(await mark.isThere())) {
     return {
       record: null,
       silence: refuse(
@@ -50,9 +56,19 @@ export async function maySign(
   }
   const record = firstSafetyRecord(genesisCertificate);
   await ledger.store.batch(safetyRecordOps(encodeSafetyRecord(record)), { sync: true });
-  await rm(mark);
-  await syncDirectory(dirname(mark));
+  await mark.remove();
   return { record, silence: null };
+}
+
+export function markFile(blsKeyFile: string): NeverSignedMark {
+  const path = neverSignedMark(blsKeyFile);
+  return {
+    isThere: () => exists(path),
+    async remove() {
+      await rm(path, { force: true });
+      await syncDirectory(dirname(path));
+    },
+  };
 }
 
 /** Else a power cut could bring the mark back, beside a disk that was lost later. */

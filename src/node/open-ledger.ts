@@ -9,9 +9,10 @@ import { genesisState, type GenesisState } from '../ledger/genesis-state.ts';
 import type { Genesis } from '../ledger/genesis.ts';
 import type { LedgerMachine } from '../ledger/machine.ts';
 import { LevelStore } from '../store/level-store.ts';
+import type { Store } from '../store/store.ts';
 
 export interface OpenLedger {
-  readonly store: LevelStore;
+  readonly store: Store;
   readonly log: BlockLog;
   readonly machine: LedgerMachine;
   readonly genesis: GenesisState;
@@ -28,19 +29,27 @@ export async function openLedger(
   genesis: Genesis,
   validatorKey: LogIdentity['validatorKey'],
 ): Promise<OpenLedger> {
-  const first = genesisState(genesis);
-  const identity: LogIdentity = { chainId: first.chainId, validatorKey };
   const store = await LevelStore.open(ledgerDirectory(dataDirectory), { create: true });
   try {
-    const log = await openOrCreate(store, identity, first);
-    return { store, log, machine: await log.loadMachine(), genesis: first };
+    return await openLedgerOn(store, genesis, validatorKey);
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
-async function openOrCreate(store: LevelStore, identity: LogIdentity, genesis: GenesisState): Promise<BlockLog> {
+/** @throws CodedError of `BlockLog.create`, `BlockLog.open` and `BlockLog.loadMachine` */
+export async function openLedgerOn(
+  store: Store,
+  genesis: Genesis,
+  validatorKey: LogIdentity['validatorKey'],
+): Promise<OpenLedger> {
+  const first = genesisState(genesis);
+  const log = await openOrCreate(store, { chainId: first.chainId, validatorKey }, first);
+  return { store, log, machine: await log.loadMachine(), genesis: first };
+}
+
+async function openOrCreate(store: Store, identity: LogIdentity, genesis: GenesisState): Promise<BlockLog> {
   try {
     return await BlockLog.open(store, identity);
   } catch (error) {

@@ -8,13 +8,13 @@ import { decodeStoredBlock } from '../hotstuff/stored-block.ts';
 import type { BlockLog } from '../ledger/block-log.ts';
 import { verifiedEvent } from '../ledger/verified-event.ts';
 import { certificateVerifiedBefore } from '../qc/certificate.ts';
-import type { NodeCore, ValidatorSeat } from './core.ts';
+import type { ValidatorCore, ValidatorSeat } from './core.ts';
 import { maySign } from './first-signature.ts';
 
 /** An engine that may not sign follows, and its log says why. */
-export async function restoreEngine(core: NodeCore, seat: ValidatorSeat): Promise<HotstuffEngine> {
+export async function restoreEngine(core: ValidatorCore, seat: ValidatorSeat): Promise<HotstuffEngine> {
   const { config, context, genesis, ledger } = core;
-  const { record, silence } = await maySign(ledger, seat.blsKeyFile, context.genesis);
+  const { record, silence } = await maySign(ledger, seat.neverSigned, context.genesis);
   if (silence !== null) core.log.error({ refusal: silence }, 'this validator does not sign');
   const head = ledger.log.sealedBlockAt(ledger.log.head().height);
   assert(head !== undefined, 'the head is in the log');

@@ -22,6 +22,7 @@ import { readServiceOf, startReadServer } from './read-server.ts';
 import type { ReadService } from './read-service.ts';
 import type { CommitNotice, ReadOptions, RunningNode } from './status.ts';
 import { startSubmissionServer } from './submission-service.ts';
+import { streamLinks } from './validator-links.ts';
 import { startValidator } from './validator.ts';
 
 const DIAL_INTERVAL_MS = 5_000;
@@ -137,7 +138,8 @@ class Node implements RunningNode {
     await blocks.start();
     this.#closers.push(() => blocks.stop());
     this.#closers.push(await startReadServer(core, this.#reads));
-    this.#consensus = seat === null ? startObserver(core, outlets) : await startValidator(core, seat, outlets);
+    this.#consensus =
+      seat === null ? startObserver(core, outlets) : await startValidator(core, seat, streamLinks(core), outlets);
     const { submissions } = this.#consensus;
     if (submissions !== null) this.#closers.push(await startSubmissionServer(core, submissions));
     this.#gossip.start();

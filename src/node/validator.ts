@@ -1,4 +1,4 @@
-/** A validator: the HotStuff engine in its loop, and streams to the other validators. */
+/** A validator: the HotStuff engine in its loop, and links to the other validators. */
 import { assert } from '../base/assert.ts';
 import type { Refusal } from '../base/result.ts';
 import type { CommittedBlock, EngineStatus, Input, VerifiedSealedBlock } from '../consensus/engine.ts';
@@ -6,11 +6,9 @@ import { admitOwn } from '../hotstuff/admission.ts';
 import type { HotstuffEngine } from '../hotstuff/engine.ts';
 import type { AdmittedMessage, HotstuffMessage } from '../hotstuff/messages.ts';
 import { encodeMessage, withSignature } from '../hotstuff/wire.ts';
-import { DEFAULT_OUTBOX_BOUNDS } from '../net/outbox.ts';
-import { ValidatorStreams } from '../net/validator-streams.ts';
 import type { CollectJob, CollectOutcome } from '../qc/collect.ts';
 import { BallotTrace } from './ballot-trace.ts';
-import { validatorTarget, type NetworkedCore, type ValidatorSeat } from './core.ts';
+import { validatorTarget, type ValidatorCore, type ValidatorSeat } from './core.ts';
 import type { Consensus, ConsensusOutlets } from './consensus.ts';
 import { EventRelay } from './event-relay.ts';
 import { Fetching } from './fetching.ts';
@@ -19,41 +17,54 @@ import { decodePeerFrame, messageFrame } from './peer-frame.ts';
 import { restoreEngine } from './restore-engine.ts';
 import { Runner } from './runner.ts';
 import { Submissions, type SubmissionPolicy } from './submissions.ts';
+import type { OpenLinks, ValidatorLinks } from './validator-links.ts';
 
 const SUBMISSION_WAIT_MS = 10_000;
 
-/** @throws CodedError of the stream protocol's registration */
+/** @throws CodedError of the links' start */
 export async function startValidator(
-  core: NetworkedCore,
+  core: ValidatorCore,
   seat: ValidatorSeat,
+  openLinks: OpenLinks,
   outlets: ConsensusOutlets,
-): Promise<Consensus> {
-  const validator = new Validator(core, seat, await restoreEngine(core, seat), outlets);
+): Promise<Consensus & { readonly submissions: Submissions }> {
+  const validator = new Validator(core, seat, await restoreEngine(core, seat), openLinks, outlets);
   await validator.start();
   return validator;
 }
 
 class Validator implements Consensus {
   readonly submissions: Submissions;
-  readonly #core: NetworkedCore;
+  readonly #core: ValidatorCore;
   readonly #seat: ValidatorSeat;
   readonly #engine: HotstuffEngine;
   readonly #outlets: ConsensusOutlets;
   readonly #runner: Runner<AdmittedMessage, CollectJob, CollectOutcome, HotstuffMessage>;
-  readonly #streams: ValidatorStreams;
+  readonly #links: ValidatorLinks;
   readonly #fetching: Fetching;
   readonly #relay: EventRelay;
   readonly #ballots: BallotTrace;
   #stopped = false;
 
-  constructor(core: NetworkedCore, seat: ValidatorSeat, engine: HotstuffEngine, outlets: ConsensusOutlets) {
+  constructor(
+    core: ValidatorCore,
+    seat: ValidatorSeat,
+    engine: HotstuffEngine,
+    openLinks: OpenLinks,
+    outlets: ConsensusOutlets,
+  ) {
     this.#core = core;
     this.#seat = seat;
     this.#engine = engine;
     this.#outlets = outlets;
     this.#ballots = new BallotTrace(core.log, core.context.chainId);
     this.#runner = new Runner(this.#loop(), core.nowMs, outlets.fatal);
-    this.#streams = this.#validatorStreams();
+    this.#links = openLinks({
+      onFrame: (peerId, frame) => this.#frame(peerId, frame),
+      onConnected: (peerId) => void this.#offer({ kind: 'connected', peer: this.#indexOf(peerId) }),
+      onDisconnected: (peerId) => void this.#offer({ kind: 'disconnected', peer: this.#indexOf(peerId) }),
+      onRefused: (peerId, refusal) => core.log.debug({ peerId, refusal }, 'stream refused'),
+    });
     this.#fetching = new Fetching({
       client: core.sync,
       admission: core.admission,
@@ -67,7 +78,7 @@ class Validator implements Consensus {
       verifier: core.events,
       submit: (events) => this.#offer({ kind: 'submitted', events }),
       broadcast: (frame) => {
-        for (const peerId of this.#streams.connected()) this.#streams.send(peerId, frame, 'events');
+        for (const peerId of this.#links.connected()) this.#links.send(peerId, frame, 'events');
       },
       onRejected: ({ id }, refusal) => this.submissions.rejected(id, refusal),
       onRefused: (peerId, refusal) => this.#refused(peerId, refusal),
@@ -85,7 +96,7 @@ class Validator implements Consensus {
   }
 
   async start(): Promise<void> {
-    await this.#streams.start();
+    await this.#links.start();
     this.#offer({ kind: 'started' });
   }
 
@@ -102,14 +113,14 @@ class Validator implements Consensus {
   }
 
   connectedValidators(): number {
-    return this.#streams.connected().length;
+    return this.#links.connected().length;
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.submissions.close();
     await this.#runner.stop();
-    await this.#streams.stop();
+    await this.#links.stop();
   }
 
   #loop(): Loop<AdmittedMessage, CollectJob, CollectOutcome, HotstuffMessage> {
@@ -143,7 +154,7 @@ class Validator implements Consensus {
     return {
       send: (to, frame, message) => {
         this.#ballots.sent(to, message);
-        this.#streams.send(this.#peerIdOf(to), frame, 'consensus');
+        this.#links.send(this.#peerIdOf(to), frame, 'consensus');
       },
       committed: (blocks) => this.#committed(blocks),
       verify: ({ job, work }) => this.#background(this.#verify(job, work)),
@@ -154,23 +165,6 @@ class Validator implements Consensus {
         log.warn({ offender: this.#peerIdOf(offender), epoch }, 'a validator signed two different ballots for a round'),
       forward: (events) => this.#relay.forward(events),
     };
-  }
-
-  #validatorStreams(): ValidatorStreams {
-    const { addresses, config, context, host, log } = this.#core;
-    const { consensus } = DEFAULT_OUTBOX_BOUNDS;
-    return new ValidatorStreams({
-      host,
-      validators: context.validators.members.map(({ peerId }) => ({
-        peerId,
-        multiaddrs: () => addresses.of(peerId),
-      })),
-      onFrame: (peerId, frame) => this.#frame(peerId, frame),
-      onConnected: (peerId) => void this.#offer({ kind: 'connected', peer: this.#indexOf(peerId) }),
-      onDisconnected: (peerId) => void this.#offer({ kind: 'disconnected', peer: this.#indexOf(peerId) }),
-      onRefused: (peerId, refusal) => log.debug({ peerId, refusal }, 'stream refused'),
-      bounds: { ...DEFAULT_OUTBOX_BOUNDS, consensus: { ...consensus, maxBytes: config.limits.outboxBytes } },
-    });
   }
 
   #committed(blocks: readonly CommittedBlock[]): void {
@@ -238,7 +232,7 @@ function admittedOwn(message: HotstuffMessage): AdmittedMessage {
   return admitOwn(message);
 }
 
-function policyOf({ config }: NetworkedCore): SubmissionPolicy {
+function policyOf({ config }: ValidatorCore): SubmissionPolicy {
   const { allow, policy } = config.submission;
   return policy === 'allow-list' ? { kind: policy, peerIds: new Set(allow) } : { kind: policy };
 }

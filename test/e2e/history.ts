@@ -14,7 +14,7 @@ const DEADLINE = { deadlineMs: 10_000 };
 
 /** Every block after genesis that a node has, from the node itself. */
 export async function chainOf(network: TestNetwork, name: string): Promise<Block[]> {
-  const client = new BlockSyncClient(await stranger(network));
+  const client = BlockSyncClient.over(await stranger(network));
   const blocks: Block[] = [];
   for (;;) {
     const sealed = unwrap(await client.sealed(network.target(name), blocks.length + 1, DEADLINE));

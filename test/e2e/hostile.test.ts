@@ -94,7 +94,7 @@ async function frames(network: TestNetwork, host: Host, to: PeerTarget): Promise
   const peerIds = [network.node('observer').peerId];
   const protocols = [
     { protocol: READ_PROTOCOL, ask: () => read(host, fake, { kind: 'records', peerIds, withAge: false }, DEADLINE) },
-    { protocol: BLOCK_SYNC_PROTOCOL, ask: () => new BlockSyncClient(host).sealed(fake, 1, DEADLINE) },
+    { protocol: BLOCK_SYNC_PROTOCOL, ask: () => BlockSyncClient.over(host).sealed(fake, 1, DEADLINE) },
   ];
   const recorder = await stranger(network, { listens: true });
   const fake = { peerId: recorder.peerId, multiaddrs: recorder.addresses() };
@@ -135,7 +135,7 @@ function contentOf(reaction: Reaction): Uint8Array {
 
 /** Blocks that never were, announced to a node that follows the chain. */
 async function gossip(network: TestNetwork): Promise<void> {
-  const client = new BlockSyncClient(await stranger(network));
+  const client = BlockSyncClient.over(await stranger(network));
   const [sealed] = unwrap(await client.sealed(network.target('observer'), 1, DEADLINE));
   for (const { name, message, code } of hostileBlocks(network.chainId, sealed as Uint8Array)) {
     const lines = linesOf(network, 'observer', 'gossip refused').length;

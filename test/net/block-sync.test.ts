@@ -31,7 +31,7 @@ async function serve(blocks = source(), limits: Partial<ExchangeLimits> = {}) {
     },
   });
   await server.start();
-  return { serving, asking, refusals, client: new BlockSyncClient(asking), from: targetOf(serving) };
+  return { serving, asking, refusals, client: BlockSyncClient.over(asking), from: targetOf(serving) };
 }
 
 async function rawFrames(asking: Host, serving: Host): Promise<FrameStream> {
@@ -127,7 +127,7 @@ describe('block sync', () => {
     expect(await codeOf(client.head(goneTarget, OPEN))).toBe('dial-failed');
     expect(await codeOf(client.head({ peerId: gone.peerId, multiaddrs: ['nonsense'] }, OPEN))).toBe('address-invalid');
     const imposter = { peerId: gone.peerId, multiaddrs: from.multiaddrs?.map((a) => a.replace(/\/p2p\/.*/, '')) ?? [] };
-    const fresh = new BlockSyncClient(await startHost());
+    const fresh = BlockSyncClient.over(await startHost());
     expect(await codeOf(fresh.head(imposter, OPEN))).toBe('wrong-peer');
     expect(asking.isConnected(other.peerId)).toBe(true);
   });
@@ -144,14 +144,14 @@ describe('block sync', () => {
         .then(() => (answer.length > 0 ? frames.write(answer) : undefined))
         .then(() => frames.finish());
     });
-    const client = new BlockSyncClient(asking);
+    const client = BlockSyncClient.over(asking);
     for (const _ of answers) expect(await codeOf(client.head(targetOf(serving), OPEN))).toBe('answer-invalid');
   });
 
   it('gives up a server that does not answer, at the deadline', async () => {
     const [serving, asking] = (await startHosts(2)) as [Host, Host];
     await serving.handle(BLOCK_SYNC_PROTOCOL, () => {});
-    const client = new BlockSyncClient(asking);
+    const client = BlockSyncClient.over(asking);
     expect(await codeOf(client.sealed(targetOf(serving), 1, { deadlineMs: 100 }))).toBe('deadline-passed');
   });
 });

@@ -1,6 +1,8 @@
 /**
- * Announcing and hearing committed blocks. The proposer publishes its block once, with its seal; everyone verifies it
- * before passing it on. What was refused, or never came, is found by synchronisation.
+ * Announcing and hearing committed blocks, for those who do not vote: validators have every block from each other before
+ * it is committed, so a validator takes no part while no one else follows it. The proposer announces its block, with its
+ * seal; the other validators do so a moment later, unless they have heard it by then. Everyone verifies a block before
+ * passing it on. What was refused, or never came, is found by synchronisation.
  */
 import type { CommittedBlock, VerifiedSealedBlock } from '../consensus/engine.ts';
 import type { Refusal } from '../base/result.ts';
@@ -12,6 +14,9 @@ import type { NodeCore } from './core.ts';
 
 /** Refusals that depend on what this node knows or how busy it is, and prove nothing against the sender. */
 const NOT_THE_SENDERS_FAULT = new Set(['verification-busy', 'epoch-mismatch', 'block-version-unknown']);
+
+/** The time that the others leave to a block's proposer: it may be followed by nobody, or silent. */
+const ANNOUNCE_FOR_OTHERS_AFTER_MS = 200;
 
 export function gossipRules(): GossipRules {
   return { messageId: peekBlockId };
@@ -31,6 +36,7 @@ export class GossipService {
   readonly #gossip: LedgerGossip;
   /** Verified a moment ago by the validator, and not yet handed over by `onMessage`. */
   readonly #verified = new WeakMap<Uint8Array, VerifiedSealedBlock>();
+  readonly #announcements = new Set<NodeJS.Timeout>();
   /** Messages refused since the start. */
   refused = 0;
 
@@ -56,6 +62,8 @@ export class GossipService {
   }
 
   stop(): void {
+    for (const timer of this.#announcements) clearTimeout(timer);
+    this.#announcements.clear();
     this.#gossip.stop();
   }
 
@@ -64,23 +72,44 @@ export class GossipService {
   }
 
   committed(blocks: readonly CommittedBlock[]): void {
-    const { core } = this.#options;
-    for (const { block, sealed } of blocks) {
-      if (core.seat === null || block.header.proposer !== core.identity.peerId) continue;
-      this.#gossip.publish(encodeSealedBlock(sealed)).catch((error: unknown) => {
-        core.log.warn({ err: error, height: block.header.height }, 'a block could not be announced');
-      });
-    }
+    const { identity, seat } = this.#options.core;
+    if (seat === null || !this.#isFollowed()) return;
+    const isOwn = ({ block }: CommittedBlock): boolean => block.header.proposer === identity.peerId;
+    for (const block of blocks.filter(isOwn)) this.#announce(block);
+    const others = blocks.filter((block) => !isOwn(block));
+    if (others.length > 0) this.#announceLater(others);
+  }
+
+  #announceLater(blocks: readonly CommittedBlock[]): void {
+    const timer = setTimeout(() => {
+      this.#announcements.delete(timer);
+      for (const block of blocks) this.#announce(block);
+    }, ANNOUNCE_FOR_OTHERS_AFTER_MS);
+    this.#announcements.add(timer);
+  }
+
+  /** A block that was heard from somebody else by now goes to nobody. */
+  #announce({ block, sealed }: CommittedBlock): void {
+    this.#gossip.publish(encodeSealedBlock(sealed)).catch((error: unknown) => {
+      this.#options.core.log.warn({ err: error, height: block.header.height }, 'a block could not be announced');
+    });
+  }
+
+  /** Whether anybody who is no validator hears what this node says. */
+  #isFollowed(): boolean {
+    const { validators } = this.#options.core.context;
+    return this.#gossip.subscribers().some((peerId) => validators.indexOf(peerId) === undefined);
   }
 
   async #validate(message: Uint8Array, from: string): Promise<Verdict> {
-    const { admission, context, ledger } = this.#options.core;
+    const { admission, context, ledger, seat } = this.#options.core;
     const announced = decodeSealedHeader(context.chainId, message);
     if (!announced.ok) return this.#verdictOn(announced.refusal, from);
     const { id, seal } = announced.value;
     // A validator holds the block as a rule, since it voted for it: what is new is the seal.
     const isHeld = ledger.log.heightOf(id) !== undefined || ledger.log.uncommittedBytes(id) !== undefined;
     if (isHeld) {
+      if (seat !== null && !this.#isFollowed()) return 'ignore';
       const checked = await admission.seal(seal, announced.value, 'bulk');
       return checked.ok ? 'accept' : this.#verdictOn(checked.refusal, from);
     }

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TopicValidatorResult, type GossipSub, type TopicValidatorFn } from '@libp2p/gossipsub';
 import { ok, refuse } from '../../src/base/result.ts';
 import type { CommittedBlock, VerifiedSealedBlock } from '../../src/consensus/engine.ts';
@@ -34,8 +34,8 @@ class FakeGossip {
   unsubscribe(): void {
     this.published.length = 0;
   }
-  getSubscribers(): string[] {
-    return [];
+  getSubscribers(): readonly string[] {
+    return subscribers;
   }
   publish(_topic: string, message: Uint8Array): Promise<{ recipients: string[] }> {
     this.published.push(message);
@@ -58,12 +58,18 @@ let verifier: InPlaceVerifier;
 let gossip: FakeGossip;
 let blocks: VerifiedSealedBlock[];
 let falseOnes: number;
+let subscribers: readonly string[];
 
 beforeEach(async () => {
   chain = new SealedChain();
   following = await followingLedger(chain);
   blocks = [];
   falseOnes = 0;
+  subscribers = ['12D3KooWFollower'];
+});
+
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 /** @param self index of the validator; null for an observer */
@@ -208,15 +214,62 @@ describe('a block that is announced', () => {
 describe('a committed block', () => {
   const commit = async (): Promise<CommittedBlock> => following.commit([chain.join(3)]);
 
-  test('is announced by its proposer, once, with its seal', async () => {
+  const proposerOf = ({ block }: CommittedBlock): number => chain.validators.indexOf(block.header.proposer) ?? -1;
+  const onlyValidators = (): readonly string[] => chain.validators.members.map(({ peerId }) => peerId);
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  });
+
+  test('is announced by its proposer at once, with its seal', async () => {
     const committed = await commit();
-    const proposer = chain.validators.indexOf(committed.block.header.proposer) ?? -1;
-    const service = serviceOf(proposer);
-    service.committed([committed]);
+    serviceOf(proposerOf(committed)).committed([committed]);
     expect(gossip.published).toEqual([encodeSealedBlock(committed.sealed)]);
-    serviceOf((proposer + 1) % 4).committed([committed]);
+    vi.runAllTimers();
+    expect(gossip.published).toHaveLength(1);
+  });
+
+  test('is announced by the other validators a moment later, should its proposer be silent', async () => {
+    const committed = await commit();
+    serviceOf((proposerOf(committed) + 1) % 4).committed([committed]);
     expect(gossip.published).toEqual([]);
+    vi.runAllTimers();
+    expect(gossip.published).toEqual([encodeSealedBlock(committed.sealed)]);
+  });
+
+  test('is announced by nobody once the node stops', async () => {
+    const committed = await commit();
+    const service = serviceOf((proposerOf(committed) + 1) % 4);
+    service.committed([committed]);
+    service.stop();
+    vi.runAllTimers();
+    expect(gossip.published).toEqual([]);
+  });
+
+  test('is not announced by an observer', async () => {
+    const committed = await commit();
     serviceOf(null).committed([committed]);
+    vi.runAllTimers();
     expect(gossip.published).toEqual([]);
+  });
+
+  test('is not announced, nor passed on, while only validators follow: they have it from each other', async () => {
+    subscribers = onlyValidators();
+    const committed = await commit();
+    for (const self of [proposerOf(committed), (proposerOf(committed) + 1) % 4]) {
+      serviceOf(self).committed([committed]);
+      vi.runAllTimers();
+      expect(gossip.published).toEqual([]);
+      expect(await gossip.bring(encodeSealedBlock(committed.sealed))).toBe('ignore');
+    }
+    serviceOf(null);
+    expect(await gossip.bring(encodeSealedBlock(committed.sealed))).toBe('accept');
+  });
+
+  test('that a validator has not is taken from gossip, whoever follows', async () => {
+    subscribers = onlyValidators();
+    serviceOf(0);
+    expect(await gossip.bring(sealed(newBlock()))).toBe('accept');
+    expect(blocks).toHaveLength(1);
   });
 });

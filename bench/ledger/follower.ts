@@ -17,6 +17,7 @@ import { encodeStoredBlock } from '../../src/hotstuff/stored-block.ts';
 import { decodeMessage, encodeMessage } from '../../src/hotstuff/wire.ts';
 import { committedBlockOps, uncommittedBlockOps } from '../../src/ledger/block-log.ts';
 import { decodeSignedEvent } from '../../src/ledger/event.ts';
+import { genesisState } from '../../src/ledger/genesis-state.ts';
 import type { Genesis } from '../../src/ledger/genesis.ts';
 import { peerIdFromPublicKey } from '../../src/ledger/identity.ts';
 import type { Execution } from '../../src/ledger/machine.ts';
@@ -63,7 +64,7 @@ export async function measureFollower(options: FollowerOptions): Promise<Followe
   const { blsKeys, genesis } = newGenesis(signers, options.records);
   const ledger = await openLedger(join(directory, 'data'), genesis, null);
   try {
-    const chain = makeChain(genesis, ledger.genesis, blsKeys, batchesOf(signers, ledger.log.chainId, options));
+    const chain = makeChain(genesis, genesisState(genesis), blsKeys, batchesOf(signers, ledger.log.chainId, options));
     const input = chain.map((made) => inputOf(made));
     const follower = await Follower.open(ledger, genesis);
     for (const block of input.slice(0, WARM_UP_BLOCKS)) await follower.follow(block);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { sha256Hex } from '../../src/base/hash.ts';
 import { DEFAULT_PARAMETERS } from '../../src/ledger/parameters.ts';
 import { committedBlockOps } from '../../src/ledger/block-log.ts';
+import { genesisState } from '../../src/ledger/genesis-state.ts';
 import { loadBlsKey } from '../../src/node/bls-key.ts';
 import { loadConfig, type NodeConfig } from '../../src/node/config.ts';
 import { readGenesisFile } from '../../src/node/genesis-file.ts';
@@ -95,7 +96,7 @@ async function writeLedger(directory: string, options: ReplayOptions): Promise<N
   const batches = Array.from({ length: Math.ceil(events / eventsPerBlock) }, (_, block) =>
     signed.slice(block * eventsPerBlock, (block + 1) * eventsPerBlock),
   );
-  for (const { changes, sealed } of makeChain(genesis, ledger.genesis, blsKeys, batches)) {
+  for (const { changes, sealed } of makeChain(genesis, genesisState(genesis), blsKeys, batches)) {
     await ledger.store.batch(committedBlockOps(sealed, changes), { sync: false });
   }
   await ledger.store.close();

@@ -30,8 +30,9 @@ class BoundedDatastore implements Datastore {
     });
   }
 
+  /** A value may be a part of what the network read in one go, and would keep all of that. */
   put(key: Key, value: Uint8Array): Key {
-    this.#entries.set(key.toString(), { key, value });
+    this.#entries.set(key.toString(), { key, value: value.slice() });
     return key;
   }
 

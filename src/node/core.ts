@@ -2,6 +2,7 @@
 import { sha256Hex } from '../base/hash.ts';
 import { ok, refuse, unwrap, type Result } from '../base/result.ts';
 import type { Genesis } from '../ledger/genesis.ts';
+import type { TrustedChain } from '../ledger/trusted-chain.ts';
 import { BlockSyncClient } from '../net/block-sync.ts';
 import type { Host } from '../net/host.ts';
 import type { Logger } from '../observability/log.ts';
@@ -38,7 +39,9 @@ export interface ValidatorSeat {
 export interface NodeCore {
   readonly config: NodeConfig;
   readonly log: Logger;
-  readonly genesis: Genesis;
+  /** Without its records, which may be many, and are in the state. */
+  readonly genesis: Pick<Genesis, 'commitDepth' | 'parameters'>;
+  readonly trusted: TrustedChain;
   readonly scheme: SignatureScheme;
   readonly context: OwnEpochContext;
   readonly identity: IdentityKey;
@@ -96,8 +99,9 @@ export async function openCore(config: NodeConfig, genesis: Genesis, log: Logger
     genesis,
     blsPublicKey === null ? null : sha256Hex(blsPublicKey),
   );
-  const { chainId, block } = ledger.genesis;
-  const context: OwnEpochContext = { chainId, validators, genesis: genesisCertificate(validators.epoch, block.id) };
+  const { chainId } = ledger.log;
+  const firstBlockId = ledger.genesisBlock.id;
+  const context: OwnEpochContext = { chainId, validators, genesis: genesisCertificate(validators.epoch, firstBlockId) };
   const pool = new VerificationPool(context, VERIFICATION_THREADS);
   const events = new EventVerifier({
     chainId,
@@ -115,7 +119,23 @@ export async function openCore(config: NodeConfig, genesis: Genesis, log: Logger
   const known = new Map(genesis.validators.map(({ peerId, multiaddrs }) => [peerId, multiaddrs]));
   const addresses = new AddressBook(known, config.bootstrap, config.addressFiles);
   const nowMs = () => Date.now();
-  return { config, log, genesis, scheme, context, identity, seat, ledger, addresses, pool, events, admission, nowMs };
+  const { commitDepth, parameters } = genesis;
+  return {
+    config,
+    log,
+    genesis: { commitDepth, parameters },
+    trusted: { chainId, validators, genesisBlockId: () => firstBlockId },
+    scheme,
+    context,
+    identity,
+    seat,
+    ledger,
+    addresses,
+    pool,
+    events,
+    admission,
+    nowMs,
+  };
 }
 
 export function withNetwork(core: NodeCore, host: Host): NetworkedCore {

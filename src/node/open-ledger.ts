@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { CodedError } from '../base/result.ts';
 import { BlockLog, type LogIdentity } from '../ledger/block-log.ts';
+import type { Block } from '../ledger/block.ts';
 import { genesisState, type GenesisState } from '../ledger/genesis-state.ts';
 import type { Genesis } from '../ledger/genesis.ts';
 import type { LedgerMachine } from '../ledger/machine.ts';
@@ -15,7 +16,8 @@ export interface OpenLedger {
   readonly store: Store;
   readonly log: BlockLog;
   readonly machine: LedgerMachine;
-  readonly genesis: GenesisState;
+  /** Of height 0. */
+  readonly genesisBlock: Block;
 }
 
 /** @param dataDirectory the store lies in `ledger` below it */
@@ -46,7 +48,7 @@ export async function openLedgerOn(
 ): Promise<OpenLedger> {
   const first = genesisState(genesis);
   const log = await openOrCreate(store, { chainId: first.chainId, validatorKey }, first);
-  return { store, log, machine: await log.loadMachine(), genesis: first };
+  return { store, log, machine: await log.loadMachine(), genesisBlock: first.block };
 }
 
 async function openOrCreate(store: Store, identity: LogIdentity, genesis: GenesisState): Promise<BlockLog> {

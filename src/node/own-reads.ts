@@ -1,6 +1,5 @@
 /** Verified reads of a running node: from the other validators over its own host, then from the DHT. */
-import { codedError, ok, unwrap } from '../base/result.ts';
-import { trustGenesis } from '../ledger/trusted-chain.ts';
+import { codedError, ok } from '../base/result.ts';
 import type { PeerTarget } from '../net/host.ts';
 import { read } from '../net/read.ts';
 import { validatorTarget, type NetworkedCore } from './core.ts';
@@ -19,7 +18,7 @@ export class OwnReads {
     this.#core = core;
     this.#dht = dht;
     this.#reader = new VerifiedReader({
-      trusted: unwrap(trustGenesis(core.genesis, core.scheme)),
+      trusted: core.trusted,
       parameters: core.genesis.parameters,
       scheme: core.scheme,
       nowMs: core.nowMs,

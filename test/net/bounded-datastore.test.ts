@@ -35,6 +35,13 @@ describe('bounded datastore', () => {
     expect(await store.has(key('/a/3'))).toBe(false);
   });
 
+  it('keeps a value and not the read of the network that it came in', async () => {
+    const store = boundedDatastore(1 << 20);
+    await store.put(key('/a/1'), filled(1 << 16, 1).subarray(5, 7));
+    const value = await store.get(key('/a/1'));
+    expect([value.length, value.buffer.byteLength]).toEqual([2, 2]);
+  });
+
   it('queries by prefix, filter, order and range, values and keys', async () => {
     const store = boundedDatastore(1 << 20);
     for (const n of [3, 1, 2, 5, 4]) await store.put(key(`/a/${n}`), filled(1, n));

@@ -16,10 +16,10 @@ const { genesis } = new SealedChain();
 test('an empty directory becomes a new ledger at genesis, and stays the one that it is', async () => {
   const directory = await temporaryDirectory();
   const first = await openLedger(directory, genesis, KEY);
-  expect(first.machine.head).toMatchObject({ height: 0, stateRoot: first.genesis.block.header.stateRoot });
+  expect(first.machine.head).toMatchObject({ height: 0, stateRoot: first.genesisBlock.header.stateRoot });
   await first.store.close();
   const second = await openLedger(directory, genesis, KEY);
-  expect(second.log.head()).toMatchObject({ height: 0, blockId: first.genesis.block.id });
+  expect(second.log.head()).toMatchObject({ height: 0, blockId: first.genesisBlock.id });
   await second.store.close();
 });
 

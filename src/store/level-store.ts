@@ -16,7 +16,13 @@ export interface LevelStoreOptions {
   readonly cacheBytes?: number;
 }
 
-const DEFAULT_CACHE_BYTES = 16 * 1024 * 1024;
+const DEFAULT_CACHE_BYTES = 8 * 1024 * 1024;
+/**
+ * What LevelDB gathers in memory, twice at most, before it writes a table. Nodes change all over the key space, so that
+ * each table is merged into all of the level below it: with LevelDB's own 4 MiB that took 100 us of processor time an
+ * event of 100,000 nodes, and takes 30 with this.
+ */
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 /** How many entries cross from the native side at once while iterating. */
 const ENTRIES_PER_READ = 1000;
 
@@ -40,6 +46,7 @@ export class LevelStore implements Store {
       valueEncoding: 'view',
       createIfMissing: options.create ?? false,
       cacheSize: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
+      writeBufferSize: WRITE_BUFFER_BYTES,
     });
     try {
       await level.open();

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
 import { codedError } from '../../base/result.ts';
 import { ControlClient } from '../../node/control-client.ts';
-import { NODE_FLAGS } from '../../node/node-flags.ts';
+import { NODE_ENVIRONMENT, NODE_FLAGS } from '../../node/node-flags.ts';
 import type { NodeStatus } from '../../node/status.ts';
 import type { TestnetNode } from '../../node/testnet.ts';
 
@@ -44,6 +44,7 @@ export class NodeProcess {
       {
         stdio: ['pipe', log, log],
         detached: true,
+        env: { ...NODE_ENVIRONMENT, ...process.env },
       },
     );
     closeSync(log);

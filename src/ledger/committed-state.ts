@@ -9,7 +9,7 @@ import type { Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import type { TreeProof } from './state-proof.ts';
 import type { StateTree, TreeVersion } from './state-tree.ts';
-import type { StateChange, StateReader } from './state.ts';
+import type { CommittedChange, StateChange, StateReader } from './state.ts';
 
 /** Values and proofs are served for this many heights, the head's included. */
 export const HELD_HEIGHTS = 64;
@@ -72,16 +72,18 @@ export class CommittedState implements StateReader {
     return value;
   }
 
-  /** The next height, all at once. */
-  advance(changes: readonly StateChange[], version: TreeVersion): void {
+  /** The next height, all at once. @returns the changes with what they replaced */
+  advance(changes: readonly StateChange[], version: TreeVersion): readonly CommittedChange[] {
     const height = this.headHeight + 1;
-    const before = new Map(changes.map(({ key }) => [key, this.get(key)]));
+    const committed = changes.map(({ key, value }) => ({ key, value, before: this.get(key) }));
+    const before = new Map(committed.map((change) => [change.key, change.before]));
     for (const { key, value } of changes) {
       this.#pending.set(key, { value, height });
       this.#cache.delete(key);
     }
     this.#held.push({ height, version, before });
     if (this.#held.length > HELD_HEIGHTS) this.#tree.retire((this.#held.shift() as HeldHeight).version);
+    return committed;
   }
 
   /** All up to this height is durable in the backing. */

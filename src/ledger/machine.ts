@@ -14,7 +14,7 @@ import { EVENT_OVERHEAD_BYTES } from './block.ts';
 import { checkSuccession } from './block-rules.ts';
 import { CommittedState, type ProvenValue } from './committed-state.ts';
 import type { StateTree, TreeVersion } from './state-tree.ts';
-import { Overlay, type StateChange, type StateReader } from './state.ts';
+import { Overlay, type CommittedChange, type StateChange, type StateReader } from './state.ts';
 import { applyEvent, TRANSIENT_REFUSALS, type BlockContext } from './transition.ts';
 import type { VerifiedEvent } from './verified-event.ts';
 
@@ -164,17 +164,16 @@ export class LedgerMachine {
   /**
    * Makes a child of the head the head, in memory and at once. Executions that do not descend from it are discarded.
    *
-   * @returns what the block changed, for the commit batch
+   * @returns what the block changed, for the commit batch and for projections
    */
-  commit(execution: Execution): readonly StateChange[] {
+  commit(execution: Execution): readonly CommittedChange[] {
     const next = this.#own(execution);
     assert(next.parent === this.#head, 'a committed block is a child of the committed head', {
       height: next.height,
       head: this.#head.height,
     });
     for (const sibling of [...this.#head.children]) if (sibling !== next) this.#discard(sibling);
-    const { changes } = next;
-    this.#committed.advance(changes, next.version);
+    const changes = this.#committed.advance(next.changes, next.version);
     this.#head.status = 'superseded';
     next.becomeHead(this.#committed);
     this.#head = next;

@@ -15,6 +15,11 @@ export interface StateChange {
   readonly value: Uint8Array | undefined;
 }
 
+/** A change of the committed state with what it replaced, so that who follows the state need not look that up. */
+export interface CommittedChange extends StateChange {
+  readonly before: Uint8Array | undefined;
+}
+
 export const NODE_KEY_PREFIX = 'node/';
 
 /** `ParameterSchedule`: the chain's parameters now and, after a change, from the next height. */

@@ -2,7 +2,7 @@
  * `node-data`: the nodes by what they can do, by version, by stake and by when they were last heard of. The records
  * themselves are in the state; here is one small row a node, which says where it is indexed, and the indexes.
  */
-import { concatBytes, equalBytes, utf8, textFromUtf8 } from '../base/bytes.ts';
+import { concatBytes, utf8, textFromUtf8 } from '../base/bytes.ts';
 import { bool, codec, list, oneOf, struct, text, uint } from '../base/codec.ts';
 import { bigEndian, rangeOf } from '../ledger/layout.ts';
 import { MAX_VERSION_LENGTH, nodeEntryCodec, type NodeRecord } from '../ledger/record.ts';
@@ -39,18 +39,15 @@ const COUNT_KEY = utf8('#');
 const NOTHING = new Uint8Array(0);
 
 /** Row keys: a letter, what is indexed, and the peer id, apart by a zero byte, which no version and no peer id holds. */
-const nodeRowKey = (peerId: string) => key('n', peerId);
-const nodesWith = (capability: Capability) => key('c', capability, '');
-const nodesOfVersion = (version: string) => key('v', version, '');
-const STAKED = key('s', '');
-
-function key(...parts: readonly string[]): Uint8Array {
-  return utf8(parts.join('\0'));
-}
+const nodeRowKey = (peerId: string) => utf8(`n\0${peerId}`);
+const withCapability = (capability: Capability) => `c\0${capability}\0`;
+const ofVersion = (version: string) => `v\0${version}\0`;
+const STAKED = 's\0';
+const HEARD = utf8('h\0');
 
 /** Joined nodes in the order of when they were last heard of. */
 function heardKey(lastHeard: number): Uint8Array {
-  return concatBytes(key('h', ''), bigEndian(lastHeard));
+  return concatBytes(HEARD, bigEndian(lastHeard));
 }
 
 export const nodeData: Projection = {
@@ -59,11 +56,12 @@ export const nodeData: Projection = {
   apply({ changes }: ProjectedBlock, view: RowReader): readonly StoreOperation[] {
     const operations: StoreOperation[] = [];
     let records = recordCount(view);
-    for (const { key: stateKey, value } of changes) {
-      if (!stateKey.startsWith(NODE_KEY_PREFIX)) continue;
-      const peerId = stateKey.slice(NODE_KEY_PREFIX.length);
-      const before = rowOf(view, peerId);
-      const after = value === undefined ? undefined : rowFromEntry(value);
+    for (const change of changes) {
+      if (!change.key.startsWith(NODE_KEY_PREFIX)) continue;
+      const peerId = change.key.slice(NODE_KEY_PREFIX.length);
+      // What the row says is in the entry that was replaced: reading it from the store again costs 10 to 40 us.
+      const before = 'before' in change ? rowFromEntry(change.before) : rowOf(view, peerId);
+      const after = rowFromEntry(change.value);
       operations.push(...moveOps(peerId, before, after));
       records += Number(after !== undefined) - Number(before !== undefined);
     }
@@ -92,20 +90,20 @@ export interface PageOptions {
 }
 
 export function peerIdsWith(reader: ProjectionReader, capability: Capability): AsyncIterable<string> {
-  return peerIdsUnder(reader, nodesWith(capability));
+  return peerIdsUnder(reader, utf8(withCapability(capability)));
 }
 
 export function peerIdsOfVersion(reader: ProjectionReader, version: string): AsyncIterable<string> {
-  return peerIdsUnder(reader, nodesOfVersion(version));
+  return peerIdsUnder(reader, utf8(ofVersion(version)));
 }
 
 export function stakedPeerIds(reader: ProjectionReader): AsyncIterable<string> {
-  return peerIdsUnder(reader, STAKED);
+  return peerIdsUnder(reader, utf8(STAKED));
 }
 
 /** Joined nodes that were heard of at this time (unix seconds) or later, the longest silent first. */
 export function peerIdsHeardSince(reader: ProjectionReader, seconds: number): AsyncIterable<string> {
-  const range = { ...rangeOf(key('h', '')), gte: heardKey(seconds) };
+  const range = { ...rangeOf(HEARD), gte: heardKey(seconds) };
   return peerIdsIn(reader, range, heardKey(0).length);
 }
 
@@ -127,7 +125,8 @@ function rowOf(view: RowReader, peerId: string): NodeRow | undefined {
 }
 
 /** An entry without a record (a node that was removed) is not indexed. */
-function rowFromEntry(value: Uint8Array): NodeRow | undefined {
+function rowFromEntry(value: Uint8Array | undefined): NodeRow | undefined {
+  if (value === undefined) return undefined;
   const entry = nodeEntryCodec.decodeOwn(value);
   return entry.kind === 'record' ? rowFromRecord(entry) : undefined;
 }
@@ -144,27 +143,36 @@ function rowFromRecord(record: NodeRecord): NodeRow {
 
 /** Only what differs: most events change no more of it than when the node was last heard of. */
 function moveOps(peerId: string, before: NodeRow | undefined, after: NodeRow | undefined): StoreOperation[] {
-  const oldIndexes = before === undefined ? [] : indexesOf(before);
-  const newIndexes = after === undefined ? [] : indexesOf(after);
-  const id = utf8(peerId);
-  const left = without(oldIndexes, newIndexes).map((index) => deleted(concatBytes(index, id)));
-  const entered = without(newIndexes, oldIndexes).map((index) => put(concatBytes(index, id), NOTHING));
-  const row = nodeRowKey(peerId);
-  if (after === undefined) return before === undefined ? [] : [...left, deleted(row)];
-  const isSame = left.length === 0 && entered.length === 0 && before?.lastHeard === after.lastHeard;
-  return isSame ? [] : [...left, ...entered, put(row, rowCodec.encode(after))];
+  const operations: StoreOperation[] = [];
+  const left = before === undefined ? [] : labelsOf(before);
+  const entered = after === undefined ? [] : labelsOf(after);
+  for (const label of left) if (!entered.includes(label)) operations.push(deleted(utf8(label + peerId)));
+  for (const label of entered) if (!left.includes(label)) operations.push(put(utf8(label + peerId), NOTHING));
+  const heardBefore = heardOf(before);
+  const heardAfter = heardOf(after);
+  if (heardBefore !== heardAfter) {
+    const id = utf8(peerId);
+    if (heardBefore !== undefined) operations.push(deleted(concatBytes(heardKey(heardBefore), id)));
+    if (heardAfter !== undefined) operations.push(put(concatBytes(heardKey(heardAfter), id), NOTHING));
+  }
+  if (after === undefined) {
+    if (before !== undefined) operations.push(deleted(nodeRowKey(peerId)));
+  } else if (operations.length > 0 || before?.lastHeard !== after.lastHeard) {
+    operations.push(put(nodeRowKey(peerId), rowCodec.encode(after)));
+  }
+  return operations;
 }
 
-/** The prefixes under which the row's node is found. */
-function indexesOf(row: NodeRow): Uint8Array[] {
-  const prefixes = [...row.capabilities.map(nodesWith), nodesOfVersion(row.version)];
-  if (row.isStaked) prefixes.push(STAKED);
-  if (row.isJoined) prefixes.push(heardKey(row.lastHeard));
-  return prefixes;
+/** The prefixes under which the row's node is found, but for the one of when it was last heard of. */
+function labelsOf({ capabilities, isStaked, version }: NodeRow): string[] {
+  const labels = [...capabilities.map(withCapability), ofVersion(version)];
+  if (isStaked) labels.push(STAKED);
+  return labels;
 }
 
-function without(prefixes: readonly Uint8Array[], others: readonly Uint8Array[]): readonly Uint8Array[] {
-  return prefixes.filter((prefix) => !others.some((other) => equalBytes(prefix, other)));
+/** Only joined nodes are in the order of when they were last heard of. */
+function heardOf(row: NodeRow | undefined): number | undefined {
+  return row?.isJoined === true ? row.lastHeard : undefined;
 }
 
 function put(rowKey: Uint8Array, value: Uint8Array): StoreOperation {

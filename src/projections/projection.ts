@@ -7,14 +7,15 @@
  */
 import type { BlockHeader } from '../ledger/block.ts';
 import type { SignedEvent } from '../ledger/event.ts';
-import type { StateChange } from '../ledger/state.ts';
+import type { CommittedChange, StateChange } from '../ledger/state.ts';
 import type { KeyRange, StoreOperation } from '../store/store.ts';
 
 /** What a committed block was and did. */
 export interface ProjectedBlock {
   readonly header: BlockHeader;
   readonly events: readonly SignedEvent[];
-  readonly changes: readonly StateChange[];
+  /** With what they replaced, where the block was executed just now; without, where they were read from the log. */
+  readonly changes: readonly (StateChange | CommittedChange)[];
 }
 
 export interface Projection {

@@ -20,7 +20,7 @@ export interface RebuildOptions {
   /** All of the log from height 1 on, read by a caller who verifies more than that. */
   readonly blocks?: AsyncIterable<SealedBlock>;
   readonly projections: readonly Projection[];
-  /** Called after each batch. */
+  /** Called with each batch. */
   readonly onProgress?: (progress: RebuildProgress) => void;
 }
 
@@ -77,17 +77,26 @@ async function fill(options: RebuildOptions, builds: readonly Build[]): Promise<
   const headHeight = log.head().height;
   let events = 0;
   let eventsInBatch = 0;
+  // One batch is written while the next is gathered.
+  let writing = Promise.resolve();
   apply(builds, replay.first);
-  for await (const sealed of options.blocks ?? blocksOf(log)) {
-    const { height } = sealed.block.header;
-    const replayed = unwrap(replay.step(sealed));
-    apply(builds, replayed);
-    events += replayed.block.events.length;
-    eventsInBatch += 1 + replayed.block.events.length;
-    if (eventsInBatch < EVENTS_PER_BATCH) continue;
-    eventsInBatch = 0;
-    await write(store, builds, height);
-    onProgress?.({ height, headHeight, events });
+  try {
+    for await (const sealed of options.blocks ?? blocksOf(log)) {
+      const { height } = sealed.block.header;
+      const replayed = unwrap(replay.step(sealed));
+      apply(builds, replayed);
+      events += replayed.block.events.length;
+      eventsInBatch += 1 + replayed.block.events.length;
+      if (eventsInBatch < EVENTS_PER_BATCH) continue;
+      eventsInBatch = 0;
+      await writing;
+      writing = write(store, builds, height);
+      // Its failure is seen where it is awaited, which is later.
+      void writing.catch(() => undefined);
+      onProgress?.({ height, headHeight, events });
+    }
+  } finally {
+    await writing;
   }
   await write(store, builds, headHeight);
   onProgress?.({ height: headHeight, headHeight, events });

@@ -70,8 +70,13 @@ export class Rows implements ProjectionReader {
 
   /** The projection's operations on its rows, and its cursor. */
   writeOps(operations: Iterable<StoreOperation>, cursor: number): StoreOperation[] {
-    const own = Array.from(operations, (operation) => ({ ...operation, key: this.#keyOf(operation.key) }));
-    return [...own, { kind: 'put', key: this.#cursorKey, value: bigEndian(cursor) }];
+    const own: StoreOperation[] = [];
+    for (const operation of operations) {
+      const key = this.#keyOf(operation.key);
+      own.push(operation.kind === 'put' ? { kind: 'put', key, value: operation.value } : { kind: 'delete', key });
+    }
+    own.push({ kind: 'put', key: this.#cursorKey, value: bigEndian(cursor) });
+    return own;
   }
 
   /** Deletes the whole generation, in bounded batches. */
@@ -103,17 +108,23 @@ function endOf(range: KeyRange): Uint8Array {
   return range.lt as Uint8Array;
 }
 
-/** Rows with the operations of blocks that are not written yet: several blocks share a batch. */
+/**
+ * Rows with the operations of blocks that are not written yet: several blocks share a batch, and while one is written the
+ * next is gathered.
+ */
 export class PendingRows implements RowReader {
   readonly #rows: RowReader;
-  readonly #pending = new Map<string, StoreOperation>();
+  #pending = new Map<string, StoreOperation>();
+  /** What was taken last: perhaps not in the store yet. */
+  #taken: ReadonlyMap<string, StoreOperation> = new Map();
 
   constructor(rows: RowReader) {
     this.#rows = rows;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    const pending = this.#pending.get(latin1(key));
+    const text = latin1(key);
+    const pending = this.#pending.get(text) ?? this.#taken.get(text);
     if (pending === undefined) return this.#rows.get(key);
     return pending.kind === 'put' ? pending.value : undefined;
   }
@@ -122,11 +133,11 @@ export class PendingRows implements RowReader {
     for (const operation of operations) this.#pending.set(latin1(operation.key), operation);
   }
 
-  /** One operation a key, the last one. */
-  take(): readonly StoreOperation[] {
-    const operations = [...this.#pending.values()];
-    this.#pending.clear();
-    return operations;
+  /** One operation a key, the last one. What was taken before is in the store now. */
+  take(): Iterable<StoreOperation> {
+    this.#taken = this.#pending;
+    this.#pending = new Map();
+    return this.#taken.values();
   }
 }
 

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { utf8 } from '../../src/base/bytes.ts';
+import { PendingRows, Rows } from '../../src/projections/rows.ts';
+import type { StoreOperation } from '../../src/store/store.ts';
+import { MemoryStore } from '../store/memory-store.ts';
+
+const put = (key: string, value: string): StoreOperation => ({ kind: 'put', key: utf8(key), value: utf8(value) });
+const deleted = (key: string): StoreOperation => ({ kind: 'delete', key: utf8(key) });
+
+test('rows read as of the last operation, also while those that were taken are on their way to the store', async () => {
+  const store = new MemoryStore();
+  const rows = new Rows(store, 'test', 0);
+  const pending = new PendingRows(rows);
+  await store.batch(rows.writeOps([put('stored', 'a'), put('gone', 'a')], 1));
+  pending.add([put('kept', 'b'), put('changed', 'b'), deleted('gone')]);
+  const onTheirWay = rows.writeOps(pending.take(), 2);
+  pending.add([put('changed', 'c')]);
+  const read = () => ['stored', 'gone', 'kept', 'changed'].map((key) => pending.get(utf8(key)));
+  const expected = [utf8('a'), undefined, utf8('b'), utf8('c')];
+  expect(read()).toEqual(expected);
+  await store.batch(onTheirWay);
+  await store.batch(rows.writeOps(pending.take(), 3));
+  expect(read()).toEqual(expected);
+  expect([...pending.take()]).toEqual([]);
+  expect(rows.cursor()).toBe(3);
+});

@@ -24,6 +24,9 @@ import { assert } from '../base/assert.ts';
 import { ok, refuse, type Refused, type Result } from '../base/result.ts';
 import type { Identity } from './identity.ts';
 
+/** What of an identity a signature is checked with. */
+export type SigningKey = Pick<Identity, 'keyType' | 'publicKey'>;
+
 export interface SignatureVerifier {
   /** The whole predicate, form included. Never throws. */
   verify(identity: Identity, message: Uint8Array, signature: Uint8Array): boolean;
@@ -33,9 +36,9 @@ export interface SignatureVerifier {
 export const MAX_SIGNATURE_BYTES = 72;
 
 /** Everything but the equation and the point's being on its curve. Refusals: `signature-not-canonical`. */
-export function checkSignatureForm(identity: Identity, signature: Uint8Array): Result<void> {
-  return identity.keyType === 'ed25519'
-    ? checkEd25519Form(identity.publicKey, signature)
+export function checkSignatureForm({ keyType, publicKey }: SigningKey, signature: Uint8Array): Result<void> {
+  return keyType === 'ed25519'
+    ? checkEd25519Form(publicKey, signature)
     : checkSecp256k1Form(signature);
 }
 

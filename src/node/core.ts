@@ -21,6 +21,7 @@ import { loadIdentityKey, type IdentityKey } from './keys.ts';
 import { openLedger, type OpenLedger } from './open-ledger.ts';
 import { rememberingScheme } from './remembering-scheme.ts';
 import { verifyNative } from './signature-native.ts';
+import { SignatureThread } from './signature-thread.ts';
 import { VerificationPool, type Verifier } from './verification-pool.ts';
 
 /** An epoch's context whose genesis certificate is this program's own. */
@@ -50,6 +51,8 @@ export interface NodeCore {
   readonly ledger: OpenLedger;
   readonly addresses: AddressBook;
   readonly pool: VerificationPool;
+  /** Null for an observer. */
+  readonly signatures: SignatureThread | null;
   readonly events: EventVerifier;
   readonly admission: Admission;
   readonly nowMs: () => number;
@@ -103,9 +106,11 @@ export async function openCore(config: NodeConfig, genesis: Genesis, log: Logger
   const firstBlockId = ledger.genesisBlock.id;
   const context: OwnEpochContext = { chainId, validators, genesis: genesisCertificate(validators.epoch, firstBlockId) };
   const pool = new VerificationPool(context, VERIFICATION_THREADS);
+  // An observer checks few events, and needs no thread for them.
+  const signatures = seat === null ? null : new SignatureThread();
   const events = new EventVerifier({
     chainId,
-    verifySignature: verifyNative,
+    verifySignature: signatures?.verify ?? verifyNative,
     checkEvidence: (event) => checkEvidence(event, validators, pool),
     maxRemembered: MAX_REMEMBERED_EVENTS,
   });
@@ -132,6 +137,7 @@ export async function openCore(config: NodeConfig, genesis: Genesis, log: Logger
     ledger,
     addresses,
     pool,
+    signatures,
     events,
     admission,
     nowMs,

@@ -82,6 +82,7 @@ function projectorOf({ ledger, log }: NodeCore): Promise<Projector> {
 /** What everything else stands on, so it goes last. */
 async function closeCore(core: NodeCore, host: Host | undefined): Promise<void> {
   await host?.stop();
+  await core.signatures?.close();
   await core.pool.close();
   await core.ledger.store.close();
 }

@@ -15,7 +15,7 @@ import { verifyEvidence, type Evidence } from '../qc/evidence.ts';
 import { verifyHeadStatement, type HeadStatement } from '../qc/head-statement.ts';
 import type { SignatureScheme } from '../qc/scheme.ts';
 import { verifyTimeoutCertificate, type TimeoutCertificate } from '../qc/timeout-certificate.ts';
-import { nativeVerifier } from './signature-native.ts';
+import { verifyHere } from './signature-native.ts';
 
 export type VerificationJob =
   /** Many ballots into one certificate. */
@@ -91,7 +91,7 @@ export function runVerificationJob(
 
 function verifyIdentity(peerId: string, message: Uint8Array, signature: Uint8Array): boolean {
   const identity = parsePeerId(peerId);
-  return identity.ok && nativeVerifier.verify(identity.value, message, signature);
+  return identity.ok && verifyHere(identity.value, message, signature);
 }
 
 function checked(result: Result<unknown>): VerificationOutcome {

@@ -3,8 +3,6 @@
  * one job of the less urgent kinds and no other beside it, so that what a round waits for never stands behind more than
  * one pairing of what it does not wait for.
  */
-import { getCompileCacheDir } from 'node:module';
-import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { codedError, ok, refuse, type Result } from '../base/result.ts';
 import { assert } from '../base/assert.ts';
@@ -12,6 +10,7 @@ import { genesisCertificate, type EpochContext } from '../qc/certificate.ts';
 import { encodeValidatorSet } from '../qc/validator-set.ts';
 import type { VerificationJob, VerificationOutcome } from './verification-jobs.ts';
 import type { WorkerAnswer, WorkerRequest, WorkerSetup } from './verification-worker.ts';
+import { workerEnvironment } from './worker-environment.ts';
 
 /**
  * `consensus`: a round waits for it; bounded by who asks. `sync`: what this node asked others for. `bulk`: what others
@@ -142,11 +141,4 @@ export class VerificationPool implements Verifier {
     for (const { underWay } of this.#threads) underWay.clear();
     for (const { reject } of [...threads, ...queued]) reject(error);
   }
-}
-
-/** A worker does not inherit the cache of compiled code (`bin/hotledger.js`), without which it takes 200 ms to start. */
-function workerEnvironment(): NodeJS.ProcessEnv {
-  const cache = getCompileCacheDir();
-  // Node adds a directory for its version.
-  return cache === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: dirname(cache) };
 }

@@ -3,7 +3,7 @@ import { concatBytes } from '../../src/base/bytes.ts';
 import { ok, refuse, unwrap } from '../../src/base/result.ts';
 import { decodeSignedEvent, encodeSignedEvent } from '../../src/ledger/event.ts';
 import { EventVerifier, type EventVerifierOptions } from '../../src/node/event-verifier.ts';
-import { nativeVerifier, verifyNative } from '../../src/node/signature-native.ts';
+import { verifyHere, verifyNative } from '../../src/node/signature-native.ts';
 import { CHAIN_ID, peerOf } from '../ledger/nodes.ts';
 import { codeOf } from '../qc/refusal.ts';
 import { JOINED, testNode } from './signed.ts';
@@ -120,7 +120,7 @@ describe('an event verifier', () => {
       verifySignature: (identity, message, signature) =>
         broken
           ? Promise.reject(new Error('out of threads'))
-          : Promise.resolve(nativeVerifier.verify(identity, message, signature)),
+          : Promise.resolve(verifyHere(identity, message, signature)),
     });
     const event = testNode(CHAIN_ID).sign(JOINED);
     await expect(verifier.verify(event)).rejects.toThrow('out of threads');

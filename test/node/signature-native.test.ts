@@ -1,7 +1,5 @@
-import { nativeVerifier, verifyNative } from '../../src/node/signature-native.ts';
+import { verifyHere, verifyNative } from '../../src/node/signature-native.ts';
 import { signatureContract } from '../ledger/signature-contract.ts';
 
 signatureContract('on the thread pool', verifyNative);
-signatureContract('native and synchronous', (identity, message, signature) =>
-  nativeVerifier.verify(identity, message, signature),
-);
+signatureContract('native and synchronous', verifyHere);

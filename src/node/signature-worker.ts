@@ -1,0 +1,16 @@
+/** The thread that event signatures are checked on. It loads neither the network nor a BLS scheme. */
+import { parentPort } from 'node:worker_threads';
+import { assert } from '../base/assert.ts';
+import { unpackChecks } from './signature-batch.ts';
+import { verifyHere } from './signature-native.ts';
+
+const port = parentPort;
+assert(port !== null, 'the signature worker runs in a worker thread');
+
+/** Answers a batch, in order: one byte a check, 1 for a valid signature. */
+port.on('message', (packed: Uint8Array) => {
+  const verdicts = Uint8Array.from(unpackChecks(packed), (check) =>
+    Number(verifyHere(check, check.message, check.signature)),
+  );
+  port.postMessage(verdicts, [verdicts.buffer]);
+});

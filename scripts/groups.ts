@@ -22,6 +22,7 @@ export const groups: readonly Group[] = [
   { name: 'node', folders: ['node', 'observability'] },
   { name: 'cli', folders: ['cli', 'bench'] },
   { name: 'scenarios', folders: ['scenarios'] },
+  { name: 'simulator', folders: ['simulator'] },
   { name: 'e2e', folders: ['e2e'], alone: true },
 ];
 

@@ -1,0 +1,146 @@
+/** All checkers, told of everything that they look at, at every step. */
+import type { Hash } from '../../src/base/hash.ts';
+import type { CommittedBlock } from '../../src/consensus/engine.ts';
+import { decodeSafetyRecord, type SafetyRecord } from '../../src/hotstuff/safety-record.ts';
+import type { HotstuffMessage } from '../../src/hotstuff/messages.ts';
+import { blockKey, fromBigEndian, heightKey, SAFETY_KEY, uncommittedKey } from '../../src/ledger/layout.ts';
+import { AcknowledgementChecker } from './checkers/acknowledgements.ts';
+import { BallotChecker, type DurableView } from './checkers/ballots.ts';
+import { BoundsChecker } from './checkers/bounds.ts';
+import { CertificateChecker } from './checkers/certificates.ts';
+import { ChainChecker } from './checkers/chain.ts';
+import { checkAgainstReplay } from './checkers/replay.ts';
+import type { Report } from './checkers/violation.ts';
+import type { SeenFrame } from './lens.ts';
+import type { SigningBook, SimulatedChain } from './simulated-keys.ts';
+import type { Life, SimulatedValidator } from './simulated-validator.ts';
+
+export interface CheckersOptions {
+  readonly chain: SimulatedChain;
+  readonly book: SigningBook;
+  readonly isFaulty: (node: number) => boolean;
+  readonly report: Report;
+}
+
+/** Forks beside the chain are bounded at 64; the chain itself by how long nothing commits. */
+const MAX_UNCOMMITTED_BLOCKS = 512;
+
+export class Checkers {
+  readonly chain: ChainChecker;
+  readonly certificates: CertificateChecker;
+  readonly acknowledgements: AcknowledgementChecker;
+  /** The highest round that anybody spoke of. */
+  rounds = 0;
+  readonly #ballots: BallotChecker;
+  readonly #bounds: BoundsChecker;
+  readonly #options: CheckersOptions;
+  readonly #views = new Map<number, DiskView>();
+  /** The last frame of each node that was looked at: one that goes to several is one. */
+  readonly #lastSent = new Map<number, SeenFrame>();
+
+  constructor(options: CheckersOptions) {
+    const { book, chain, report } = options;
+    this.#options = options;
+    this.certificates = new CertificateChecker(chain, book, report);
+    this.chain = new ChainChecker(chain, this.certificates, report);
+    this.acknowledgements = new AcknowledgementChecker((event) => this.chain.heightOf(event), report);
+    this.#ballots = new BallotChecker(report);
+    this.#bounds = new BoundsChecker(
+      { mempoolEvents: 1_000, uncommittedBlocks: MAX_UNCOMMITTED_BLOCKS, waitingSubmissions: 256 },
+      report,
+    );
+  }
+
+  /** A correct node's frame leaves its machine. */
+  sent({ node }: Life, seen: SeenFrame): void {
+    const { message, round } = seen;
+    if (message === null || this.#lastSent.get(node.id) === seen) return;
+    this.#lastSent.set(node.id, seen);
+    this.rounds = Math.max(this.rounds, round);
+    // A node without its disk is silent for good; whatever it signs is a violation.
+    this.#ballots.sent(node.id, message, this.#viewOf(node));
+    this.#checkCertificates(node.id, message);
+  }
+
+  committed(life: Life, blocks: readonly CommittedBlock[]): void {
+    const { consensus, ledger, node } = life;
+    const by = { id: node.id, blockAt: (height: number) => ledger?.log.sealedBlockAt(height) };
+    for (const { sealed } of blocks) this.chain.committed(by, sealed);
+    if (consensus !== null) this.#bounds.check(node.id, consensus.status(), consensus.submissions.waiting);
+  }
+
+  acknowledged({ ledger, node }: Life, event: Hash, height: number | null): void {
+    this.acknowledgements.acknowledge(node.id, event, height, ledger?.log.head().height ?? -1);
+  }
+
+  submissionRefused({ node }: Life, event: Hash, code: string): void {
+    this.acknowledgements.refused(node.id, event, code);
+  }
+
+  stopped(id: number): void {
+    this.#lastSent.delete(id);
+  }
+
+  /** Everything that a node keeps against a replay of its log. */
+  replay(life: Life): void {
+    const { ledger, node } = life;
+    if (ledger === null) return;
+    const { chain, report } = this.#options;
+    checkAgainstReplay({ id: node.id, disk: node.disk, log: ledger.log }, chain, report);
+  }
+
+  #checkCertificates(by: number, message: HotstuffMessage): void {
+    const { certificates } = this;
+    switch (message.kind) {
+      case 'proposal':
+        certificates.checkQuorum(message.justify, by);
+        if (message.timeoutCertificate !== null) certificates.checkTimeout(message.timeoutCertificate, by);
+        return;
+      case 'timeout':
+        certificates.checkQuorum(message.highCertificate, by);
+        if (message.timeoutCertificate !== null) certificates.checkTimeout(message.timeoutCertificate, by);
+        return;
+      case 'certificate':
+        return certificates.checkQuorum(message.certificate, by);
+      case 'timeoutCertificate':
+        return certificates.checkTimeout(message.certificate, by);
+      default:
+        return;
+    }
+  }
+
+  #viewOf(node: SimulatedValidator): DurableView {
+    let view = this.#views.get(node.id);
+    if (view === undefined) this.#views.set(node.id, (view = new DiskView(node)));
+    return view;
+  }
+}
+
+/** What is safe on a disk. The loop writes its batches synced, and whatever is written before a synced one is safe too. */
+class DiskView implements DurableView {
+  readonly #node: SimulatedValidator;
+  #bytes: Uint8Array | undefined;
+  #record: SafetyRecord | undefined;
+
+  constructor(node: SimulatedValidator) {
+    this.#node = node;
+  }
+
+  safety(): SafetyRecord | undefined {
+    const bytes = this.#node.disk.durable(SAFETY_KEY);
+    if (bytes === undefined) return undefined;
+    if (bytes !== this.#bytes) {
+      const decoded = decodeSafetyRecord(bytes);
+      this.#record = decoded.ok ? decoded.value : undefined;
+      this.#bytes = bytes;
+    }
+    return this.#record;
+  }
+
+  holdsBlock(id: Hash): boolean {
+    const { disk } = this.#node;
+    if (disk.durable(uncommittedKey(id)) !== undefined) return true;
+    const height = disk.durable(heightKey(id));
+    return height !== undefined && disk.durable(blockKey(fromBigEndian(height))) !== undefined;
+  }
+}

@@ -1,0 +1,25 @@
+import { describe, expect, test } from 'vitest';
+import { optionsOf } from './campaign.ts';
+import { fromMacrotask } from './scheduler.ts';
+import { simulate } from './simulation.ts';
+
+/** Each with its own number of validators and commit depth. */
+const SEEDS = Array.from({ length: 12 }, (_, place) => place + 1);
+const ROUNDS = 60;
+
+describe('a run is a function of its seed, and everything holds', () => {
+  test.each(SEEDS)('seed %i, twice', { timeout: 60_000 }, async (seed) => {
+    const options = optionsOf(seed, { rounds: ROUNDS, validators: null, commitDepth: null });
+    const first = await fromMacrotask(() => simulate(options));
+    expect(first.violation).toBeNull();
+    expect(first.rounds).toBeGreaterThanOrEqual(ROUNDS);
+    const second = await fromMacrotask(() => simulate(options));
+    expect(second.digest).toBe(first.digest);
+    expect(second.tally.counts).toEqual(first.tally.counts);
+  });
+});
+
+test('another seed is another run', async () => {
+  const run = (seed: number) => fromMacrotask(() => simulate({ seed, validators: 4, commitDepth: 2, rounds: 20 }));
+  expect((await run(1)).digest).not.toBe((await run(2)).digest);
+});

@@ -1,0 +1,71 @@
+/**
+ * `npm run sim`: one seed, or new seeds for hours.
+ *
+ *     npm run sim -- --seed 7 --steps 2000 --validators 4 --commit-depth 2     one run; `--trace` prints its every line
+ *     npm run sim -- --hours 8 --seed 100000                                   seeds from there on, until one fails
+ *
+ * Exits with 1 when something did not hold, after the one command that shows it again.
+ */
+import { parseArgs } from 'node:util';
+import { describeViolation } from './checkers/violation.ts';
+import { Campaign } from './campaign.ts';
+import { fromMacrotask } from './scheduler.ts';
+import { simulate, type SimulationOptions, type SimulationResult } from './simulation.ts';
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    steps: { type: 'string', default: '1000' },
+    validators: { type: 'string' },
+    'commit-depth': { type: 'string' },
+    hours: { type: 'string' },
+    trace: { type: 'boolean', default: false },
+  },
+});
+
+const seed = whole('seed', values.seed);
+const rounds = whole('steps', values.steps);
+const validators = values.validators === undefined ? null : whole('validators', values.validators);
+const commitDepth = values['commit-depth'] === undefined ? null : depth(whole('commit-depth', values['commit-depth']));
+
+const isGood =
+  values.hours === undefined
+    ? await runOne({ seed, rounds, validators: validators ?? 4, commitDepth: commitDepth ?? 2 })
+    : await new Campaign({
+        firstSeed: seed,
+        rounds,
+        validators,
+        commitDepth,
+        untilMs: performance.now() + Number(values.hours) * 3_600_000,
+        print: (line) => console.log(line),
+      }).run();
+process.exitCode = isGood ? 0 : 1;
+
+async function runOne(options: SimulationOptions): Promise<boolean> {
+  const startMs = performance.now();
+  const withLines = values.trace ? { ...options, onLine: (line: string) => console.log(line) } : options;
+  const result = await fromMacrotask(() => simulate(withLines));
+  const seconds = (performance.now() - startMs) / 1000;
+  print(result, seconds);
+  return result.violation === null;
+}
+
+function print({ digest, height, rounds: done, tally, violation, virtualMs }: SimulationResult, seconds: number): void {
+  for (const line of tally.lines()) console.log(line);
+  console.log(
+    `seed ${seed}: ${done} rounds, height ${height}, ${(virtualMs / 1000).toFixed(1)} s of virtual time, ` +
+      `${seconds.toFixed(1)} s (${Math.round(done / seconds)} rounds/s), trace ${digest}`,
+  );
+  if (violation !== null) console.log(describeViolation(violation));
+}
+
+function whole(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${name} takes a whole number, not ${text}`);
+  return value;
+}
+
+function depth(value: number): 2 | 3 {
+  if (value !== 2 && value !== 3) throw new Error('--commit-depth is 2 or 3');
+  return value;
+}

@@ -1,0 +1,183 @@
+/**
+ * A disk with LevelDB's promises and no others: batches are atomic and applied in order; one that was synced, and all
+ * before it, survive a power cut; of those written since, any number of the last ones may be gone; one that was being
+ * written is there whole or not at all. What was written survives the end of the process alone.
+ */
+import { codedError } from '../../src/base/result.ts';
+import { compareBytes } from '../../src/base/bytes.ts';
+import type { KeyRange, Store, StoreOperation } from '../../src/store/store.ts';
+import { latin1 } from './latin1.ts';
+import type { Owner, Scheduler } from './scheduler.ts';
+
+export type DiskMode = 'ok' | 'slow' | 'full';
+
+/** What the disk does next, decided by the simulation. */
+export interface DiskFaults {
+  mode: DiskMode;
+  /** How long this write takes, milliseconds. */
+  writeMs(sync: boolean): number;
+  /** Something was written, is about to be, or failed: a place where the process may be stopped. */
+  onEffect(what: 'before-write' | 'after-write' | 'disk-full'): void;
+}
+
+type Table = Map<string, Uint8Array>;
+type Undo = readonly { readonly key: string; readonly before: Uint8Array | undefined }[];
+
+/** What is on the platters and in the page cache; it outlives processes. */
+export class SimulatedDisk {
+  /** By the first byte of the key. */
+  readonly tables = new Map<number, Table>();
+  /** The mark of a key that has signed nothing. */
+  neverSigned = true;
+  /** How to take back what was written and not synced, oldest first. */
+  #unsynced: Undo[] = [];
+
+  get unsyncedBatches(): number {
+    return this.#unsynced.length;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.tables.get(key[0] ?? -1)?.get(latin1(key));
+  }
+
+  /** What a power cut at this moment would leave of it. */
+  durable(key: Uint8Array): Uint8Array | undefined {
+    const text = latin1(key);
+    for (const undo of this.#unsynced) for (const { before, key: changed } of undo) if (changed === text) return before;
+    return this.tables.get(key[0] ?? -1)?.get(text);
+  }
+
+  apply(operations: readonly StoreOperation[], sync: boolean): void {
+    const undo: { key: string; before: Uint8Array | undefined }[] = [];
+    for (const operation of operations) {
+      const key = latin1(operation.key);
+      const table = this.#tableOf(operation.key[0] ?? -1);
+      if (!sync) undo.push({ key, before: table.get(key) });
+      if (operation.kind === 'put') table.set(key, operation.value);
+      else table.delete(key);
+    }
+    if (sync) this.#unsynced = [];
+    else this.#unsynced.push(undo);
+  }
+
+  /** Power fails: the last `lost` of the batches that were not synced are gone. */
+  powerCut(lost: number): void {
+    for (const undo of this.#unsynced.splice(Math.max(0, this.#unsynced.length - lost)).reverse()) {
+      for (const { key, before } of undo.toReversed()) {
+        const table = this.#tableOf(key.charCodeAt(0));
+        if (before === undefined) table.delete(key);
+        else table.set(key, before);
+      }
+    }
+    this.#unsynced = [];
+  }
+
+  /** The directory is lost, and the mark with it. */
+  wipe(): void {
+    this.tables.clear();
+    this.#unsynced = [];
+    this.neverSigned = false;
+  }
+
+  *entries(range: KeyRange): Generator<readonly [Uint8Array, Uint8Array]> {
+    const found: [Uint8Array, Uint8Array][] = [];
+    for (const [tag, table] of this.tables) {
+      if (tag < (range.gte?.[0] ?? 0) || tag > (range.lt?.[0] ?? range.lte?.[0] ?? 255)) continue;
+      for (const [text, value] of table) {
+        const key = new Uint8Array(Buffer.from(text, 'latin1'));
+        if (contains(range, key)) found.push([key, value]);
+      }
+    }
+    found.sort(([a], [b]) => compareBytes(a, b));
+    if (range.reverse === true) found.reverse();
+    yield* found.slice(0, range.limit);
+  }
+
+  #tableOf(tag: number): Table {
+    let table = this.tables.get(tag);
+    if (table === undefined) this.tables.set(tag, (table = new Map()));
+    return table;
+  }
+}
+
+interface Writing {
+  readonly operations: readonly StoreOperation[];
+  readonly sync: boolean;
+}
+
+/** The disk as one process has it open. */
+export class SimulatedStore implements Store {
+  readonly #disk: SimulatedDisk;
+  readonly #scheduler: Scheduler;
+  readonly #process: Owner;
+  readonly #faults: DiskFaults;
+  readonly #writing: Writing[] = [];
+  #freeAtMs = 0;
+
+  constructor(disk: SimulatedDisk, scheduler: Scheduler, process: Owner, faults: DiskFaults) {
+    this.#disk = disk;
+    this.#scheduler = scheduler;
+    this.#process = process;
+    this.#faults = faults;
+  }
+
+  /** Batches under way, oldest first. */
+  get writing(): readonly Writing[] {
+    return this.#writing;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#disk.get(key);
+  }
+
+  batch(operations: readonly StoreOperation[], { sync }: { readonly sync: boolean }): Promise<void> {
+    const faults = this.#faults;
+    faults.onEffect('before-write');
+    if (this.#process.ended) return new Promise(() => undefined);
+    if (faults.mode === 'full') {
+      faults.onEffect('disk-full');
+      return Promise.reject(codedError('store-disk-full', 'no space left on the simulated disk'));
+    }
+    const { nowMs } = this.#scheduler;
+    this.#freeAtMs = Math.max(this.#freeAtMs, nowMs) + faults.writeMs(sync);
+    const writing: Writing = { operations, sync };
+    this.#writing.push(writing);
+    return new Promise((resolve) => {
+      this.#scheduler.after(this.#freeAtMs - nowMs, this.#process, () => {
+        this.#writing.shift();
+        this.#disk.apply(operations, sync);
+        faults.onEffect('after-write');
+        if (!this.#process.ended) resolve();
+      });
+    });
+  }
+
+  async *entries(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {
+    for (const entry of this.#disk.entries(range)) yield entry;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** The disk, read and written at once: for checks, which take no time. */
+export function instantStore(disk: SimulatedDisk): Store {
+  return {
+    get: (key) => disk.get(key),
+    batch: async (operations, { sync }) => disk.apply(operations, sync),
+    async *entries(range) {
+      for (const entry of disk.entries(range)) yield entry;
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+function contains({ gt, gte, lt, lte }: KeyRange, key: Uint8Array): boolean {
+  return (
+    (gte === undefined || compareBytes(key, gte) >= 0) &&
+    (gt === undefined || compareBytes(key, gt) > 0) &&
+    (lt === undefined || compareBytes(key, lt) < 0) &&
+    (lte === undefined || compareBytes(key, lte) <= 0)
+  );
+}

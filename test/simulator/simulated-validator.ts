@@ -1,0 +1,250 @@
+/**
+ * One validator of a simulation: the production validator over a simulated disk, clock, key and network. What outlives
+ * its process is here; what ends with it is a `Life`.
+ */
+import { sha256Hex } from '../../src/base/hash.ts';
+import { ok, type Result } from '../../src/base/result.ts';
+import type { CommittedBlock } from '../../src/consensus/engine.ts';
+import type { Consensus } from '../../src/node/consensus.ts';
+import { Admission } from '../../src/node/admit.ts';
+import { blockSource } from '../../src/node/block-source.ts';
+import { parseConfig } from '../../src/node/config.ts';
+import type { ValidatorCore } from '../../src/node/core.ts';
+import { EventVerifier } from '../../src/node/event-verifier.ts';
+import { checkEvidence } from '../../src/node/evidence-check.ts';
+import { openLedgerOn, type OpenLedger } from '../../src/node/open-ledger.ts';
+import type { Submissions } from '../../src/node/submissions.ts';
+import { startValidator } from '../../src/node/validator.ts';
+import type { LinkListener } from '../../src/node/validator-links.ts';
+import { runVerificationJob } from '../../src/node/verification-jobs.ts';
+import type { Verifier } from '../../src/node/verification-pool.ts';
+import { answerSyncRequest, BlockSyncClient } from '../../src/net/block-sync.ts';
+import { CATALOG } from '../../src/projections/catalog.ts';
+import { Projector } from '../../src/projections/projector.ts';
+import { silentLog } from '../node/silent-log.ts';
+import type { Scheduler } from './scheduler.ts';
+import { SimulatedClock } from './simulated-clock.ts';
+import { SimulatedDisk, SimulatedStore, type DiskFaults } from './simulated-disk.ts';
+import { signAsPeer, verifyAsPeer, type SigningBook, type SimulatedChain } from './simulated-keys.ts';
+import type { SimulatedNetwork } from './simulated-network.ts';
+import type { TimedProcess } from './virtual-globals.ts';
+
+/** What a validator is surrounded by. */
+export interface Surroundings {
+  readonly chain: SimulatedChain;
+  readonly scheduler: Scheduler;
+  readonly network: SimulatedNetwork;
+  readonly book: SigningBook;
+  /** How long a check on the verification pool takes, milliseconds. */
+  readonly pairingMs: (node: SimulatedValidator) => number;
+  readonly writeMs: (node: SimulatedValidator, sync: boolean) => number;
+  readonly onStarted: (life: Life) => void;
+  readonly onCommitted: (life: Life, blocks: readonly CommittedBlock[]) => void;
+  /** The process gave up. */
+  readonly onFatal: (life: Life, error: unknown) => void;
+  /** The process is to be stopped at this effect. */
+  readonly onDoomed: (life: Life) => void;
+}
+
+const CONFIG = parseConfig({
+  genesis: 'genesis.json',
+  dataDirectory: 'data',
+  limits: { mempoolEvents: 1_000, inboxMessages: 256 },
+  submission: { waitingEvents: 256 },
+});
+
+const MAX_REMEMBERED_EVENTS = 4_096;
+const MAX_MESSAGES_UNDER_CHECK_PER_PEER = 64;
+
+export class SimulatedValidator {
+  /** Of this simulated machine: twins share their index and differ in this. */
+  readonly id: number;
+  readonly index: number;
+  readonly peerId: string;
+  readonly disk = new SimulatedDisk();
+  readonly clock: SimulatedClock;
+  readonly diskFaults: { mode: DiskFaults['mode'] } = { mode: 'ok' };
+  /** Null while it is down. */
+  life: Life | null = null;
+  lives = 0;
+  readonly #surroundings: Surroundings;
+
+  constructor(id: number, index: number, surroundings: Surroundings) {
+    this.id = id;
+    this.index = index;
+    this.peerId = surroundings.chain.validators.member(index).peerId;
+    this.clock = new SimulatedClock(surroundings.scheduler);
+    this.#surroundings = surroundings;
+  }
+
+  start(): void {
+    this.lives++;
+    const life = new Life(this, this.#surroundings);
+    this.life = life;
+    this.#surroundings.scheduler.run(life, () => {
+      life.begin().catch((error: unknown) => {
+        if (!life.ended) this.#surroundings.onFatal(life, error);
+      });
+    });
+  }
+
+  /**
+   * The process ends here and now; nothing that it had under way goes on.
+   *
+   * @param finished how many of the batches under way still reach the disk
+   * @param lost with a power cut: how many of the last batches that were not synced are gone; null: the process alone ends
+   */
+  stop(finished: number, lost: number | null): void {
+    const { life } = this;
+    if (life === null) return;
+    life.ended = true;
+    this.life = null;
+    for (const { operations, sync } of life.store.writing.slice(0, finished)) this.disk.apply(operations, sync);
+    if (lost !== null) this.disk.powerCut(lost);
+    this.#surroundings.network.stopped(life);
+  }
+}
+
+/** One process, from its start to its end. */
+export class Life implements TimedProcess {
+  ended = false;
+  readonly node: SimulatedValidator;
+  readonly store: SimulatedStore;
+  /** Ids of the nodes to which its link is up. */
+  readonly up = new Set<number>();
+  listener: LinkListener | null = null;
+  ledger: OpenLedger | null = null;
+  consensus: (Consensus & { readonly submissions: Submissions }) | null = null;
+  projector: Projector | null = null;
+  /** Effects until the process is stopped; null: it is not. */
+  effectsLeft: number | null = null;
+  readonly #surroundings: Surroundings;
+
+  constructor(node: SimulatedValidator, surroundings: Surroundings) {
+    this.node = node;
+    this.#surroundings = surroundings;
+    const { diskFaults } = node;
+    this.store = new SimulatedStore(node.disk, surroundings.scheduler, this, {
+      get mode() {
+        return diskFaults.mode;
+      },
+      writeMs: (sync) => surroundings.writeMs(node, sync),
+      onEffect: () => void this.mayActOn('disk'),
+    });
+  }
+
+  get realMsPerMs(): number {
+    return this.node.clock.realMsPerMs;
+  }
+
+  /** Every effect on the world passes here: a process may end between any two of them. @returns whether it lives on */
+  mayActOn(_what: 'disk' | 'send' | 'commit'): boolean {
+    if (this.ended) return false;
+    if (this.effectsLeft !== null && this.effectsLeft-- <= 0) this.#surroundings.onDoomed(this);
+    return !this.ended;
+  }
+
+  /** As `start.ts` puts a node together. */
+  async begin(): Promise<void> {
+    const { chain, network, onFatal, onStarted } = this.#surroundings;
+    const core = await this.#core();
+    const { ledger } = core;
+    this.ledger = ledger;
+    const projector = await Projector.open({
+      store: ledger.store,
+      log: ledger.log,
+      projections: CATALOG,
+      onStopped: (_name, error) => onFatal(this, error),
+    });
+    this.projector = projector;
+    projector.offer([]);
+    const { disk, index } = this.node;
+    const seat = {
+      index,
+      blsSecretKey: chain.secretKeys[index]!,
+      neverSigned: {
+        isThere: async () => disk.neverSigned,
+        remove: async () => {
+          if (this.mayActOn('disk')) disk.neverSigned = false;
+        },
+      },
+    };
+    this.consensus = await startValidator(core, seat, network.linksOf(this), {
+      committed: (blocks) => this.#committed(blocks),
+      fatal: (error) => {
+        if (!this.ended) onFatal(this, error);
+      },
+    });
+    onStarted(this);
+  }
+
+  /** What the block-sync server of this node says. */
+  answerBlocks(request: Uint8Array): Result<Uint8Array> | undefined {
+    if (this.ledger === null || this.consensus === null) return undefined;
+    const { epoch } = this.#surroundings.chain.validators;
+    return answerSyncRequest(blockSource(this.ledger.log, epoch), request);
+  }
+
+  #committed(blocks: readonly CommittedBlock[]): void {
+    if (!this.mayActOn('commit')) return;
+    this.projector?.offer(
+      blocks.map(({ block, changes }) => ({ header: block.header, events: block.events, changes })),
+    );
+    this.#surroundings.onCommitted(this, blocks);
+  }
+
+  async #core(): Promise<ValidatorCore> {
+    const { book, chain, network } = this.#surroundings;
+    const { clock, index, peerId } = this.node;
+    const { chainId, genesis, genesisCertificate, scheme, validators } = chain;
+    const context = { chainId, validators, genesis: genesisCertificate };
+    const pool = this.#pool();
+    const events = new EventVerifier({
+      chainId,
+      verifySignature: verifyAsPeer,
+      checkEvidence: (event) => checkEvidence(event, validators, pool),
+      maxRemembered: MAX_REMEMBERED_EVENTS,
+    });
+    return {
+      config: CONFIG,
+      log: silentLog,
+      genesis,
+      scheme: {
+        ...scheme,
+        sign: (secretKey, preimage) => {
+          book.add(index, preimage);
+          return scheme.sign(secretKey, preimage);
+        },
+      },
+      context,
+      identity: { sign: (message) => signAsPeer(peerId, message) },
+      ledger: await openLedgerOn(this.store, genesis, sha256Hex(scheme.publicKeyOf(chain.secretKeys[index]!))),
+      addresses: { of: () => [] },
+      pool,
+      events,
+      admission: new Admission({
+        context,
+        verifier: pool,
+        events,
+        verifySignature: verifyAsPeer,
+        maxUnderCheckPerPeer: MAX_MESSAGES_UNDER_CHECK_PER_PEER,
+      }),
+      nowMs: () => clock.nowMs(),
+      sync: new BlockSyncClient(network.exchangeOf(this)),
+    };
+  }
+
+  /** The production checks in place, after the time that a pairing takes. */
+  #pool(): Verifier {
+    const { chain, pairingMs, scheduler } = this.#surroundings;
+    const context = { ...chain, genesis: chain.genesisCertificate };
+    return {
+      run: (job) =>
+        new Promise((resolve) => {
+          scheduler.after(pairingMs(this.node), this, () => {
+            resolve(ok(runVerificationJob(job, context, chain.scheme)));
+          });
+        }),
+    };
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * One seed, from the first start to the last check: episodes of storm and calm until enough rounds have passed. First
+ * safety under all faults, at every step; then, once a quorum of correct nodes is healed, progress.
+ */
+import { Random } from '../../src/base/random.ts';
+import type { SignatureScheme } from '../../src/qc/scheme.ts';
+import { adversary, ADVERSARIES } from './adversaries.ts';
+import { LivenessChecker } from './checkers/liveness.ts';
+import type { Violation } from './checkers/violation.ts';
+import { seedOf } from './dice.ts';
+import { episodeOf, type Action, type Episode, type FaultBudget } from './episode.ts';
+import { CALM } from './network-settings.ts';
+import type { Tally } from './tally.ts';
+import { withVirtualGlobals } from './virtual-globals.ts';
+import { World } from './world.ts';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly validators: number;
+  readonly commitDepth: 2 | 3;
+  /** Rounds to simulate, at least. */
+  readonly rounds: number;
+  readonly scheme?: SignatureScheme;
+  /** Is given every line of the trace. */
+  readonly onLine?: (line: string) => void;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  readonly rounds: number;
+  readonly height: number;
+  readonly virtualMs: number;
+  /** Of the whole trace. */
+  readonly digest: string;
+  readonly tally: Tally;
+  readonly violation: Violation | null;
+}
+
+/** Rounds between two replays of everything. */
+const REPLAY_EVERY_ROUNDS = 1_000;
+
+/** Enter it from a macrotask (`fromMacrotask`). */
+export function simulate(options: SimulationOptions): SimulationResult {
+  const simulation = new Simulation(options);
+  return withVirtualGlobals(simulation.world.scheduler, () => simulation.run());
+}
+
+class Simulation {
+  readonly world: World;
+  readonly #options: SimulationOptions;
+  readonly #budget: FaultBudget;
+  readonly #liveness: LivenessChecker;
+  #replayedRounds = 0;
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    const { seed, validators } = options;
+    const random = new Random(seedOf(seed, 0));
+    this.world = new World({ ...options, submitters: 1 + random.below(4) });
+    this.#liveness = new LivenessChecker(this.world);
+    this.#budget = this.#chooseFaulty(random, Math.floor((validators - 1) / 3));
+  }
+
+  run(): SimulationResult {
+    const { world } = this;
+    const { rounds, seed, validators } = this.#options;
+    world.startAll();
+    world.submitters.start();
+    for (let number = 0; world.violation === null && world.rounds < rounds; number++) {
+      this.#play(episodeOf(seed, number, validators, this.#budget));
+    }
+    this.#end();
+    return {
+      seed,
+      rounds: world.rounds,
+      height: world.checkers.chain.height,
+      virtualMs: world.scheduler.nowMs,
+      digest: world.trace.digest(),
+      tally: world.tally,
+      violation: world.violation,
+    };
+  }
+
+  /** At most f in all: some are adversaries from the beginning, some may lose their disk. */
+  #chooseFaulty(random: Random, f: number): FaultBudget {
+    const order = random.shuffled(this.world.nodes.map(({ id }) => id)).slice(0, f);
+    const traitors = order.slice(0, random.below(f + 1));
+    for (const id of traitors) {
+      const kind = random.pick(ADVERSARIES);
+      this.world.faulty.add(id);
+      this.world.interceptors.set(id, adversary(kind, seedOf(this.#options.seed, 2, id)));
+      this.world.tally.count(`adversary: ${kind}`);
+    }
+    return { badClocks: order, lostDisks: order.slice(traitors.length) };
+  }
+
+  #play({ actions, stormMs }: Episode): void {
+    const { world } = this;
+    const startMs = world.scheduler.nowMs;
+    for (const { action, atMs } of actions) {
+      world.runUntil(startMs + atMs);
+      if (world.violation !== null) return;
+      this.#perform(action);
+    }
+    world.runUntil(startMs + stormMs);
+    if (world.violation !== null) return;
+    this.#heal();
+    this.#liveness.check();
+    if (world.rounds >= this.#replayedRounds + REPLAY_EVERY_ROUNDS) this.#replay();
+  }
+
+  #perform(action: Action): void {
+    const { world } = this;
+    const { scheduler, tally } = world;
+    switch (action.kind) {
+      case 'network':
+        tally.count('network: changed');
+        return world.network.change(action.settings);
+      case 'load':
+        world.submitters.thinkMs = action.thinkMs;
+        return;
+      case 'clock': {
+        tally.count(Math.abs(action.skewMs) > 5_000 ? 'clock: set far off' : 'clock: set a little off');
+        return world.node(action.node).clock.set(action.skewMs, action.rate);
+      }
+      case 'disk': {
+        const { forMs, mode, node } = action;
+        tally.count(`disk: ${mode}`);
+        world.node(node).diskFaults.mode = mode;
+        scheduler.after(forMs, null, () => this.#mend(node));
+        return;
+      }
+      case 'crash': {
+        const { atEffect, downMs, how, node } = action;
+        const { life } = world.node(node);
+        if (life === null) return;
+        if (atEffect !== null) {
+          life.effectsLeft = atEffect;
+          scheduler.after(downMs + 50, null, () => this.#mend(node));
+          return;
+        }
+        tally.count(`crash: ${how}`);
+        world.crash(node, how);
+        scheduler.after(downMs, null, () => this.#mend(node));
+      }
+    }
+  }
+
+  /** Its disk works again, and it runs. */
+  #mend(id: number): void {
+    const node = this.world.node(id);
+    node.diskFaults.mode = 'ok';
+    if (node.life === null) this.world.start(id);
+  }
+
+  #heal(): void {
+    const { world } = this;
+    world.network.change(CALM);
+    world.submitters.thinkMs = 5;
+    for (const { id, clock, life } of world.nodes) {
+      clock.set(id % 3, 1);
+      if (life !== null) life.effectsLeft = null;
+      this.#mend(id);
+    }
+  }
+
+  #end(): void {
+    const { world } = this;
+    if (world.violation !== null) return;
+    world.submitters.thinkMs = Infinity;
+    this.#liveness.checkRest();
+    if (world.violation === null) this.#replay();
+  }
+
+  #replay(): void {
+    const { world } = this;
+    this.#replayedRounds = world.rounds;
+    for (const { life } of world.nodes) if (life !== null) world.checkers.replay(life);
+    world.tally.count('replays of everything');
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * A whole network in one process: validators, their machines, what is between them, those who submit, and the checkers
+ * that look at every step. It does what it is told (`episode.ts` says what a seed makes of it) and nothing by chance.
+ */
+import type { CommittedBlock } from '../../src/consensus/engine.ts';
+import { CodedError } from '../../src/base/result.ts';
+import type { SignatureScheme } from '../../src/qc/scheme.ts';
+import { Checkers } from './checkers.ts';
+import type { Violation } from './checkers/violation.ts';
+import { fractionOf } from './dice.ts';
+import { Lens, type SeenFrame } from './lens.ts';
+import { Scheduler } from './scheduler.ts';
+import { SigningBook, simulatedChain, type SimulatedChain } from './simulated-keys.ts';
+import { SimulatedNetwork } from './simulated-network.ts';
+import { SimulatedValidator, type Life, type Surroundings } from './simulated-validator.ts';
+import { Submitters } from './submitters.ts';
+import { Tally } from './tally.ts';
+import { Trace } from './trace.ts';
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly validators: number;
+  readonly commitDepth: 2 | 3;
+  readonly submitters: number;
+  readonly scheme?: SignatureScheme;
+  readonly onLine?: (line: string) => void;
+}
+
+/** What leaves a node in place of a frame that it sends; the frame itself where nobody is Byzantine. */
+export type Interceptor = (life: Life, to: SimulatedValidator, seen: SeenFrame) => readonly Uint8Array[];
+
+export class World {
+  readonly scheduler = new Scheduler();
+  readonly tally = new Tally();
+  readonly trace: Trace;
+  readonly chain: SimulatedChain;
+  readonly book: SigningBook;
+  readonly lens: Lens;
+  readonly network: SimulatedNetwork;
+  readonly nodes: readonly SimulatedValidator[];
+  readonly submitters: Submitters;
+  readonly checkers: Checkers;
+  /** By node: what a Byzantine one does with what it sends. */
+  readonly interceptors = new Map<number, Interceptor>();
+  /** Nodes that broke the rules on purpose or lost their disk: nothing is promised of them. */
+  readonly faulty = new Set<number>();
+  violation: Violation | null = null;
+  readonly #seed: number;
+
+  constructor({ seed, validators, commitDepth, submitters, scheme, onLine }: WorldOptions) {
+    this.#seed = seed;
+    this.trace = new Trace(onLine);
+    this.chain = simulatedChain(validators, commitDepth, scheme);
+    this.book = new SigningBook(validators);
+    this.lens = new Lens(this.chain.chainId);
+    const { book, chain, lens, scheduler, tally } = this;
+    this.checkers = new Checkers({
+      chain,
+      book,
+      isFaulty: (id) => this.faulty.has(id),
+      report: (violation) => {
+        this.violation ??= violation;
+      },
+    });
+    this.network = new SimulatedNetwork({ scheduler, seed, lens, tally, onSend: this.#leaving });
+    const surroundings: Surroundings = {
+      chain,
+      scheduler,
+      network: this.network,
+      book,
+      pairingMs: (node) => 0.3 + 1.5 * this.#chance(1, node.id),
+      writeMs: (node, sync) => this.#writeMs(node, sync),
+      onStarted: (life) => this.#note(`${life.node.id} is up`),
+      onCommitted: this.#committed,
+      onFatal: this.#fatal,
+      onDoomed: (life) => {
+        this.tally.count('crash: between two effects');
+        this.crash(life.node.id, 'process');
+      },
+    };
+    this.nodes = Array.from({ length: validators }, (_, index) => new SimulatedValidator(index, index, surroundings));
+    this.network.connectAll(this.nodes);
+    this.submitters = new Submitters(
+      {
+        scheduler,
+        seed,
+        chainId: chain.chainId,
+        nodes: () => this.nodes,
+        tally,
+        onAcknowledged: (life, event, height) => {
+          this.#note(`${life.node.id} acknowledges ${event.slice(0, 8)}`);
+          this.checkers.acknowledged(life, event, height);
+        },
+        onRefused: (life, event, code) => this.checkers.submissionRefused(life, event, code),
+      },
+      submitters,
+    );
+  }
+
+  /** Rounds that were certified or given up so far. */
+  get rounds(): number {
+    return this.checkers.rounds;
+  }
+
+  node(id: number): SimulatedValidator {
+    return this.nodes[id]!;
+  }
+
+  startAll(): void {
+    for (const node of this.nodes) if (node.life === null) this.start(node.id);
+  }
+
+  start(id: number): void {
+    this.#note(`${id} starts`);
+    this.node(id).start();
+  }
+
+  /** @param how the process alone ends, or its machine loses power, or its disk is lost as well */
+  crash(id: number, how: 'process' | 'power' | 'disk'): void {
+    const node = this.node(id);
+    if (node.life === null) return;
+    const { writing } = node.life.store;
+    const finished = Math.floor(this.#chance(2, id) * (writing.length + 1));
+    if (writing.length > finished) this.tally.count('disk: a write torn');
+    const unsynced = node.disk.unsyncedBatches;
+    const lost = how === 'process' ? null : Math.floor(this.#chance(3, id) * (unsynced + 1));
+    if (lost !== null && lost > 0) this.tally.count('disk: unsynced writes lost', lost);
+    node.stop(finished, lost);
+    if (how === 'disk') {
+      node.disk.wipe();
+      this.faulty.add(id);
+    }
+    this.checkers.stopped(id);
+    this.#note(`${id} crashes: ${how}`);
+  }
+
+  /** Runs until then, or a violation. */
+  runUntil(atMs: number, isDone: () => boolean = () => false): void {
+    while (this.violation === null && !isDone()) if (!this.scheduler.step(atMs)) break;
+    this.scheduler.nowMs = Math.max(this.scheduler.nowMs, isDone() || this.violation !== null ? 0 : atMs);
+  }
+
+  violate(violation: Violation): void {
+    this.violation ??= violation;
+  }
+
+  readonly #leaving: Interceptor = (life, to, seen) => {
+    const { node } = life;
+    const intercept = this.interceptors.get(node.id);
+    const frames = intercept === undefined ? [seen.frame] : intercept(life, to, seen);
+    if (intercept === undefined) this.checkers.sent(life, seen);
+    this.#note(`${node.id}>${to.id} ${seen.kind} ${seen.round} ${seen.frame.length}`);
+    return frames;
+  };
+
+  readonly #committed = (life: Life, blocks: readonly CommittedBlock[]): void => {
+    for (const { block } of blocks) {
+      this.#note(`${life.node.id} commits ${block.header.height} ${block.id} of ${block.events.length}`);
+      this.tally.count('blocks committed by a node');
+    }
+    this.checkers.committed(life, blocks);
+  };
+
+  readonly #fatal = (life: Life, error: unknown): void => {
+    const { id } = life.node;
+    const isFull = error instanceof CodedError && error.code === 'store-disk-full';
+    if (isFull) {
+      this.tally.count('crash: the disk was full');
+      this.crash(id, 'process');
+      return;
+    }
+    const message = error instanceof Error ? `${error.message} ${error.stack ?? ''}` : String(error);
+    this.violate({ checker: 'process', message: 'a process never gives up by itself', details: { id, message } });
+  };
+
+  #writeMs(node: SimulatedValidator, sync: boolean): number {
+    const slow = node.diskFaults.mode === 'slow' ? 200 : 1;
+    return slow * (sync ? 0.2 + 0.8 * this.#chance(4, node.id) : 0.05);
+  }
+
+  #chance(use: number, id: number): number {
+    return fractionOf(this.#seed, 900 + use, id, this.scheduler.steps);
+  }
+
+  #note(text: string): void {
+    this.trace.line(`${this.scheduler.nowMs.toFixed(3)} ${text}`);
+  }
+}

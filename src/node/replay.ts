@@ -22,13 +22,13 @@ import { loadBlsKey } from './bls-key.ts';
 import type { NodeConfig } from './config.ts';
 import { readGenesisFile } from './genesis-file.ts';
 import { ledgerDirectory } from './open-ledger.ts';
-import { verifyNative } from './signature-native.ts';
+import { SignatureThread } from './signature-thread.ts';
 import { VerificationPool } from './verification-pool.ts';
 
 export interface LedgerReplayOptions {
   readonly verifySignatures: boolean;
   readonly verifySeals: boolean;
-  /** Worker threads for seals; signatures use libuv's. */
+  /** Worker threads for seals and signatures. */
   readonly threads: number;
   readonly onProgress: (progress: LedgerReplayProgress) => void;
 }
@@ -51,8 +51,13 @@ export interface LedgerReplayReport {
   readonly seconds: number;
 }
 
-/** Checks under way while a block is executed: enough to keep every core busy, few enough to stay small. */
-const MAX_CHECKS_UNDER_WAY = 2048;
+/**
+ * Checks under way while a block is executed: enough to keep every core busy through a block of 2,000 events, few enough
+ * to stay small, as each holds its event.
+ */
+const MAX_CHECKS_UNDER_WAY = 4096;
+/** Batches that a signature thread has before it: executing a full block takes 100 ms, in which nothing is handed out. */
+const BATCHES_UNDER_WAY = 32;
 
 /**
  * The node that owns the directory must not run.
@@ -110,19 +115,25 @@ async function* checkedBlocks(
   context: EpochContext,
   { threads, verifySeals, verifySignatures }: LedgerReplayOptions,
 ): AsyncGenerator<SealedBlock, void> {
-  const pool = verifySeals ? new VerificationPool(context, threads) : undefined;
+  // A seal costs what ten signatures do, and a block of them far more: half of the threads keep up with the seals.
+  const seals = verifySeals ? new VerificationPool(context, Math.max(1, threads >> 1)) : undefined;
+  const signatures = Array.from(
+    { length: verifySignatures ? threads : 0 },
+    () => new SignatureThread(BATCHES_UNDER_WAY),
+  );
   const checks = new Checks();
   try {
     for (const sealed of blocksOf(log)) {
       const { events } = sealed.block;
-      if (pool !== undefined) checks.begin(1, checkSeal(sealed, pool));
-      if (verifySignatures) checks.begin(events.length, checkSignatures(sealed.block, context.chainId));
+      if (seals !== undefined) checks.begin(1, checkSeal(sealed, seals));
+      if (verifySignatures) checks.begin(events.length, checkSignatures(sealed.block, signatures));
       await checks.atMost(MAX_CHECKS_UNDER_WAY);
       yield sealed;
     }
     await checks.atMost(0);
   } finally {
-    await pool?.close();
+    await seals?.close();
+    await Promise.all(signatures.map((thread) => thread.close()));
   }
 }
 
@@ -169,14 +180,23 @@ function sealInvalid(height: number, because: string): Result<never> {
 }
 
 /** All of a block's signatures, side by side. */
-async function checkSignatures({ events, header }: Block, chainId: string): Promise<Result<unknown>> {
+async function checkSignatures(
+  { events, header: { chainId, height } }: Block,
+  threads: readonly SignatureThread[],
+): Promise<Result<unknown>> {
   const valid = await Promise.all(
-    events.map(({ identity, json, signature }) => verifyNative(identity, eventSigningBytes(chainId, json), signature)),
+    events.map(({ identity, json, signature }, index) =>
+      (threads[index % threads.length] as SignatureThread).verify(
+        identity,
+        eventSigningBytes(chainId, json),
+        signature,
+      ),
+    ),
   );
   const forged = events[valid.indexOf(false)];
   if (forged === undefined) return { ok: true, value: null };
   return refuse('replay-signature-invalid', 'the log holds an event that its node did not sign', {
-    height: header.height,
+    height,
     event: forged.id,
   });
 }

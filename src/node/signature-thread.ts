@@ -18,13 +18,14 @@ interface Waiting extends SignatureCheck {
 
 /** About 6 ms of ed25519. */
 const MAX_BATCH = 64;
-/** One that is worked on and one behind it, so that the thread does not wait for this one. */
-const MAX_BATCHES_UNDER_WAY = 2;
+/** One that is worked on and one behind it, so that the thread does not wait for one that turns to it often. */
+const DEFAULT_BATCHES_UNDER_WAY = 2;
 /** Keys are most of what it holds, and those lie outside of the heap. */
 const WORKER_HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 };
 
 export class SignatureThread {
   readonly #worker: Worker;
+  readonly #maxBatchesUnderWay: number;
   #waiting: Waiting[] = [];
   /** In the order in which they were handed out, which is that of the answers. */
   readonly #underWay: (readonly Waiting[])[] = [];
@@ -32,7 +33,9 @@ export class SignatureThread {
   #closed: Error | null = null;
   #drained: (() => void) | null = null;
 
-  constructor() {
+  /** @param maxBatchesUnderWay handed out at once, of 64 checks each: more of them for who turns to it seldom */
+  constructor(maxBatchesUnderWay = DEFAULT_BATCHES_UNDER_WAY) {
+    this.#maxBatchesUnderWay = maxBatchesUnderWay;
     this.#worker = new Worker(new URL('./signature-worker.ts', import.meta.url), {
       resourceLimits: WORKER_HEAP,
       env: workerEnvironment(),
@@ -75,7 +78,7 @@ export class SignatureThread {
   }
 
   #handOut(): void {
-    while (this.#waiting.length > 0 && this.#underWay.length < MAX_BATCHES_UNDER_WAY) {
+    while (this.#waiting.length > 0 && this.#underWay.length < this.#maxBatchesUnderWay) {
       const batch = this.#waiting.splice(0, MAX_BATCH);
       this.#underWay.push(batch);
       const packed = packChecks(batch);

@@ -53,7 +53,7 @@ const CONFIG = parseConfig({
   submission: { waitingEvents: 256 },
 });
 
-const MAX_REMEMBERED_EVENTS = 4_096;
+const MAX_REMEMBERED_EVENTS = 512;
 const MAX_MESSAGES_UNDER_CHECK_PER_PEER = 64;
 
 export class SimulatedValidator {

@@ -133,7 +133,8 @@ class Submitter {
   #answered(life: Life, event: OwnSignedEvent, attempt: number, answer: SubmissionAnswer): void {
     const { onAcknowledged, onRefused, scheduler } = this.#options;
     if (answer.kind === 'acknowledged') onAcknowledged(life, event.id, answer.height);
-    else onRefused(life, event.id, answer.refusal.code);
+    // An answer to an attempt that another one overtook may rightly say that later events are committed.
+    else if (this.#event === event) onRefused(life, event.id, answer.refusal.code);
     scheduler.after(this.#delay(), null, () => this.#arrived(event, attempt, answer));
   }
 

@@ -125,13 +125,25 @@ export function signedEventFromJson(chainId: string, value: unknown): Result<Sig
   return ok({ id: eventId(chainId, json), ...checked.value, json, signature, bytes });
 }
 
-/** What the node signs. @param json of `canonicalEventJson` */
-export function eventSigningBytes(chainId: string, json: Uint8Array): Uint8Array {
-  return concatBytes(utf8(`${EVENT_TAG}${chainId}\n`), json);
+function signingTag(chainId: string): Uint8Array {
+  return utf8(`${EVENT_TAG}${chainId}\n`);
 }
 
+/** What the node signs. @param json of `canonicalEventJson` */
+export function eventSigningBytes(chainId: string, json: Uint8Array): Uint8Array {
+  return concatBytes(signingTag(chainId), json);
+}
+
+/** Where signing bytes are put to be hashed: an array of their size costs more to make than to hash. */
+const hashed = new Uint8Array(1024);
+
 export function eventId(chainId: string, json: Uint8Array): Hash {
-  return sha256Hex(eventSigningBytes(chainId, json));
+  const tag = signingTag(chainId);
+  const length = tag.length + json.length;
+  const message = length <= hashed.length ? hashed.subarray(0, length) : new Uint8Array(length);
+  message.set(tag);
+  message.set(json, tag.length);
+  return sha256Hex(message);
 }
 
 export function encodeSignedEvent(json: Uint8Array, signature: Uint8Array): Uint8Array {

@@ -189,8 +189,8 @@ export class Struct<T extends object> implements Shape<T> {
   }
 
   /** The same with a first field `kind`. */
-  ofKind<K extends string>(kind: K): Struct<T & { readonly kind: K }> {
-    return new Struct(this.#fields, kind) as Struct<object> as Struct<T & { readonly kind: K }>;
+  ofKind<K extends string>(kind: K): Shape<T & { readonly kind: K }> {
+    return new Struct(this.#fields, kind) as Shape<T> as Shape<T & { readonly kind: K }>;
   }
 
   toWire(value: T): unknown[] {

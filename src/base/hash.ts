@@ -4,8 +4,8 @@
  * has the same exports, in its place.
  */
 import { hash } from 'node:crypto';
-import { assert } from './assert.ts';
-import { fromHex, toHex } from './bytes.ts';
+import { assert, AssertionError } from './assert.ts';
+import { fromHex } from './bytes.ts';
 
 declare const hashBrand: unique symbol;
 
@@ -32,13 +32,17 @@ export function sha256Hex(bytes: Uint8Array): Hash {
   return hash('sha256', bytes, 'hex') as Hash;
 }
 
+/** Where digests pass through on their way to text: a Buffer of its own would cost each of them more than its text. */
+const scratch = Buffer.alloc(32);
+
 export function hashFromBytes(bytes: Uint8Array): Hash {
-  assert(bytes.length === 32, 'a hash has 32 bytes', { length: bytes.length });
-  return toHex(bytes) as Hash;
+  assert(bytes.length === 32, 'a hash has 32 bytes');
+  scratch.set(bytes);
+  return scratch.toString('hex') as Hash;
 }
 
 export function hashToBytes(digest: Hash): Uint8Array {
   const bytes = fromHex(digest);
-  assert(bytes !== undefined && bytes.length === 32, 'a hash is 64 lowercase hex digits', { digest });
+  if (bytes?.length !== 32) throw new AssertionError('a hash is 64 lowercase hex digits', { digest });
   return bytes;
 }

@@ -5,7 +5,7 @@
  * validator set of that epoch alone. The two ballots have one order, so a pair has one encoding.
  */
 import { compareBytes, equalBytes } from '../base/bytes.ts';
-import { bytes, codec, fixedBytes, struct, uint, union, type Codec, type Shape } from '../base/codec.ts';
+import { bytes, codec, fixedBytes, struct, uint, union, type Codec, type Shape, type Struct } from '../base/codec.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import {
   proposalPreimage,
@@ -49,9 +49,12 @@ const MAX_IDENTITY_SIGNATURE_BYTES = 72;
 const blsSignature = fixedBytes(SIGNATURE_BYTES);
 const identitySignature = bytes(MAX_IDENTITY_SIGNATURE_BYTES);
 
-function conflictShape<T>(ballot: Shape<T>, signature: Shape<Uint8Array>): Shape<Omit<Conflict<string, T>, 'kind'>> {
+function conflictShape<K extends string, T>(
+  ballot: Shape<T>,
+  signature: Shape<Uint8Array>,
+): Struct<Omit<Conflict<K, T>, 'kind'>> {
   const signed = struct<Signed<T>>({ ballot, signature });
-  return struct<Omit<Conflict<string, T>, 'kind'>>({ epoch: uint(), offender: uint(), first: signed, second: signed });
+  return struct<Omit<Conflict<K, T>, 'kind'>>({ epoch: uint(), offender: uint(), first: signed, second: signed });
 }
 
 /** Fits into an event of 8 KiB with room to spare. */

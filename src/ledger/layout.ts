@@ -14,7 +14,7 @@
  *
  * A change of this table, or of an encoding under it, is a new layout version and a migration.
  */
-import { concatBytes, utf8 } from '../base/bytes.ts';
+import { concatBytes, storeKey, utf8 } from '../base/bytes.ts';
 import { hashToBytes, type Hash } from '../base/hash.ts';
 import type { KeyRange } from '../store/store.ts';
 
@@ -59,7 +59,7 @@ export function uncommittedKey(id: Hash): Uint8Array {
 }
 
 export function stateKey(key: string): Uint8Array {
-  return concatBytes(TAG.state, utf8(key));
+  return storeKey(TAG.state, key);
 }
 
 export function evidenceKeyOf(epoch: number, offender: number): Uint8Array {

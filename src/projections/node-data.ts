@@ -2,7 +2,7 @@
  * `node-data`: the nodes by what they can do, by version, by stake and by when they were last heard of. The records
  * themselves are in the state; here is one small row a node, which says where it is indexed, and the indexes.
  */
-import { concatBytes, utf8, textFromUtf8 } from '../base/bytes.ts';
+import { storeKey, utf8, textFromUtf8 } from '../base/bytes.ts';
 import { bool, codec, list, oneOf, struct, text, uint } from '../base/codec.ts';
 import { bigEndian, rangeOf } from '../ledger/layout.ts';
 import { MAX_VERSION_LENGTH, nodeEntryCodec, type NodeRecord } from '../ledger/record.ts';
@@ -39,15 +39,15 @@ const COUNT_KEY = utf8('#');
 const NOTHING = new Uint8Array(0);
 
 /** Row keys: a letter, what is indexed, and the peer id, apart by a zero byte, which no version and no peer id holds. */
-const nodeRowKey = (peerId: string) => utf8(`n\0${peerId}`);
+const nodeRowKey = (peerId: string) => storeKey('n\0', peerId);
 const withCapability = (capability: Capability) => `c\0${capability}\0`;
 const ofVersion = (version: string) => `v\0${version}\0`;
 const STAKED = 's\0';
 const HEARD = utf8('h\0');
 
 /** Joined nodes in the order of when they were last heard of. */
-function heardKey(lastHeard: number): Uint8Array {
-  return concatBytes(HEARD, bigEndian(lastHeard));
+function heardKey(lastHeard: number, peerId = ''): Uint8Array {
+  return storeKey(HEARD, bigEndian(lastHeard), peerId);
 }
 
 export const nodeData: Projection = {
@@ -146,14 +146,13 @@ function moveOps(peerId: string, before: NodeRow | undefined, after: NodeRow | u
   const operations: StoreOperation[] = [];
   const left = before === undefined ? [] : labelsOf(before);
   const entered = after === undefined ? [] : labelsOf(after);
-  for (const label of left) if (!entered.includes(label)) operations.push(deleted(utf8(label + peerId)));
-  for (const label of entered) if (!left.includes(label)) operations.push(put(utf8(label + peerId), NOTHING));
+  for (const label of left) if (!entered.includes(label)) operations.push(deleted(storeKey(label, peerId)));
+  for (const label of entered) if (!left.includes(label)) operations.push(put(storeKey(label, peerId), NOTHING));
   const heardBefore = heardOf(before);
   const heardAfter = heardOf(after);
   if (heardBefore !== heardAfter) {
-    const id = utf8(peerId);
-    if (heardBefore !== undefined) operations.push(deleted(concatBytes(heardKey(heardBefore), id)));
-    if (heardAfter !== undefined) operations.push(put(concatBytes(heardKey(heardAfter), id), NOTHING));
+    if (heardBefore !== undefined) operations.push(deleted(heardKey(heardBefore, peerId)));
+    if (heardAfter !== undefined) operations.push(put(heardKey(heardAfter, peerId), NOTHING));
   }
   if (after === undefined) {
     if (before !== undefined) operations.push(deleted(nodeRowKey(peerId)));

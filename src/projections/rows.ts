@@ -6,7 +6,7 @@
  *     P # name generation                   cursor: the last height that is in these rows
  *     P : name generation row key           a row
  */
-import { concatBytes, utf8 } from '../base/bytes.ts';
+import { concatBytes, storeKey, utf8 } from '../base/bytes.ts';
 import { codec, struct, uint } from '../base/codec.ts';
 import { unwrap } from '../base/result.ts';
 import { bigEndian, fromBigEndian, projectionKey, rangeOf } from '../ledger/layout.ts';
@@ -92,7 +92,7 @@ export class Rows implements ProjectionReader {
   }
 
   #keyOf(key: Uint8Array): Uint8Array {
-    return concatBytes(this.#prefix, key);
+    return storeKey(this.#prefix, key);
   }
 
   #within({ gt, gte, lt, lte, ...rest }: KeyRange): KeyRange {

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compareBytes, concatBytes, equalBytes, fromHex, textFromUtf8, toHex, utf8 } from '../../src/base/bytes.ts';
+import {
+  compareBytes,
+  concatBytes,
+  equalBytes,
+  fromHex,
+  storeKey,
+  textFromUtf8,
+  toHex,
+  utf8,
+} from '../../src/base/bytes.ts';
 
 const bytes = () => fc.uint8Array({ maxLength: 64 });
 
@@ -63,4 +72,18 @@ describe('UTF-8', () => {
   ])('%s is refused', (_name, hex) => {
     expect(() => textFromUtf8(fromHex(hex) as Uint8Array)).toThrow(TypeError);
   });
+});
+
+test('a store key is the bytes of its parts, whatever keys were made before it', () => {
+  const parts = fc.array(fc.oneof(bytes(), fc.string({ unit: 'binary', maxLength: 40 })), { maxLength: 4 });
+  const joined = (some: readonly (Uint8Array | string)[]) =>
+    concatBytes(...some.map((part) => (typeof part === 'string' ? new TextEncoder().encode(part) : part)));
+  const long = 'x'.repeat(10_000);
+  fc.assert(
+    fc.property(fc.array(parts, { maxLength: 200 }), (lists) => {
+      const keys = lists.map((list) => storeKey(...list));
+      for (const [index, list] of lists.entries()) expect(toHex(keys[index] as Uint8Array)).toBe(toHex(joined(list)));
+    }),
+  );
+  expect(storeKey(long, Uint8Array.of(1))).toHaveLength(10_001);
 });

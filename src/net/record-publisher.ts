@@ -20,7 +20,8 @@ export interface RecordPublisherOptions {
   readonly schedule?: (callback: () => void, delayMs: number) => () => void;
 }
 
-const DEFAULT_PER_SECOND = 5;
+/** A put costs each of those that it reaches some milliseconds, as streams and their negotiation are its own. */
+const DEFAULT_PER_SECOND = 2;
 const DEFAULT_RENEW_EVERY_MS = 12 * 3_600_000;
 const DEFAULT_MAX_WAITING = 100_000;
 

@@ -14,6 +14,7 @@ import { keccak_256 } from '@noble/hashes/sha3.js';
 import { base58btc } from 'multiformats/bases/base58';
 import { CID } from 'multiformats/cid';
 import { assert } from '../base/assert.ts';
+import { decodeBase58 } from '../base/base58.ts';
 import { concatBytes, toHex, utf8 } from '../base/bytes.ts';
 import { ok, refuse, type Refused, type Result } from '../base/result.ts';
 
@@ -63,13 +64,8 @@ export function parsePeerId(text: string): Result<Identity> {
 
 function parseBase58(text: string): Result<Identity> {
   if (text.length > MAX_PEER_ID_LENGTH) return invalid(text);
-  let bytes: Uint8Array;
-  try {
-    bytes = base58btc.baseDecode(text);
-  } catch {
-    return invalid(text);
-  }
-  return fromMultihash(bytes, text);
+  const bytes = decodeBase58(text);
+  return bytes === undefined ? invalid(text) : fromMultihash(bytes, text);
 }
 
 function parseCid(text: string): Result<Identity> {
@@ -100,7 +96,8 @@ function keyTypeOf(bytes: Uint8Array): KeyType | undefined {
 }
 
 function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
-  return prefix.every((byte, index) => bytes[index] === byte);
+  for (let i = 0; i < prefix.length; i++) if (bytes[i] !== prefix[i]) return false;
+  return true;
 }
 
 function invalid(text: string): Refused {

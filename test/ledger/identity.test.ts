@@ -38,6 +38,7 @@ describe('a peer id', () => {
     ['one letter less', good.slice(0, -1), 'peer-id-invalid'],
     ['one letter more', `${good}1`, 'peer-id-invalid'],
     ['a blank before it', ` ${good}`, 'peer-id-invalid'],
+    ['a letter past Latin-1 that a library takes for a zero', `1Ā${good.slice(1)}`, 'peer-id-invalid'],
     ['a hash of an RSA key', 'QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N', 'peer-id-unsupported'],
     ['a CID of a hash of a key', 'bafzbeie5745rpv2m6tjyuugywy4d5ewrqgqqhfnf445he3omzpjbx5xqxe', 'peer-id-unsupported'],
     ['a CID of something else', 'bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi', 'peer-id-invalid'],

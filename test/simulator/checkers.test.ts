@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { ZERO_HASH } from '../../src/base/hash.ts';
 import { encodeCommitProof } from '../../src/ledger/commit-proof.ts';
 import { makeBlock, type Block, type SealedBlock } from '../../src/ledger/block.ts';
+import { evidenceOps } from '../../src/ledger/block-log.ts';
 import { STATE_RANGE } from '../../src/ledger/layout.ts';
 import type { NodeRecord } from '../../src/ledger/record.ts';
 import { firstSafetyRecord, type SafetyRecord } from '../../src/hotstuff/safety-record.ts';
@@ -14,10 +15,12 @@ import { BallotChecker } from './checkers/ballots.ts';
 import { BoundsChecker } from './checkers/bounds.ts';
 import { CertificateChecker } from './checkers/certificates.ts';
 import { ChainChecker } from './checkers/chain.ts';
+import { checkEvidence } from './checkers/evidence.ts';
 import { LivenessChecker } from './checkers/liveness.ts';
 import { brokenInvariantOf } from './checkers/records.ts';
 import { describeViolation, type Violation } from './checkers/violation.ts';
 import { fromMacrotask } from './scheduler.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
 import { SigningBook, simulatedChain } from './simulated-keys.ts';
 import { withVirtualGlobals } from './virtual-globals.ts';
 import { World } from './world.ts';
@@ -275,6 +278,15 @@ test('records: times out of order, and more uptime than time', () => {
   expect(brokenInvariantOf(record)).toBeNull();
   expect(brokenInvariantOf({ ...record, lastHeard: 1 })).toMatch(/lastJoined <= lastHeard/);
   expect(brokenInvariantOf({ ...record, closedUptimeNs: 3_000_000_000n })).toMatch(/all sessions fit/);
+});
+
+test('evidence: against one who broke nothing', () => {
+  const disk = new SimulatedDisk();
+  disk.apply(evidenceOps(0, 2, new Uint8Array(8)), true);
+  checkEvidence({ id: 0, disk }, (validator) => validator === 2, report);
+  expect(found).toEqual([]);
+  checkEvidence({ id: 0, disk }, () => false, report);
+  expect(found).toEqual(['evidence is against who broke the rules']);
 });
 
 describe('in a world', () => {

@@ -7,6 +7,7 @@ import { blockKey, fromBigEndian, heightKey, SAFETY_KEY, uncommittedKey } from '
 import { AcknowledgementChecker } from './checkers/acknowledgements.ts';
 import { BallotChecker, type DurableView } from './checkers/ballots.ts';
 import { BoundsChecker } from './checkers/bounds.ts';
+import { checkEvidence } from './checkers/evidence.ts';
 import { CertificateChecker } from './checkers/certificates.ts';
 import { ChainChecker } from './checkers/chain.ts';
 import { checkAgainstReplay } from './checkers/replay.ts';
@@ -18,7 +19,7 @@ import type { Life, SimulatedValidator } from './simulated-validator.ts';
 export interface CheckersOptions {
   readonly chain: SimulatedChain;
   readonly book: SigningBook;
-  readonly isFaulty: (node: number) => boolean;
+  readonly isFaulty: (validator: number) => boolean;
   readonly report: Report;
 }
 
@@ -85,8 +86,9 @@ export class Checkers {
   replay(life: Life): void {
     const { ledger, node } = life;
     if (ledger === null) return;
-    const { chain, report } = this.#options;
+    const { chain, isFaulty, report } = this.#options;
     checkAgainstReplay({ id: node.id, disk: node.disk, log: ledger.log }, chain, report);
+    checkEvidence({ id: node.id, disk: node.disk }, isFaulty, report);
   }
 
   #checkCertificates(by: number, message: HotstuffMessage): void {

@@ -42,35 +42,36 @@ export interface FaultBudget {
   readonly lostDisks: readonly number[];
 }
 
-export function episodeOf(seed: number, number: number, validators: number, budget: FaultBudget): Episode {
+/** @param nodes machines: a validator that has a twin counts twice */
+export function episodeOf(seed: number, number: number, nodes: number, budget: FaultBudget): Episode {
   const random = new Random(seedOf(seed, 1, number));
   const stormMs = random.pick([300, 1_000, 3_000, 10_000]);
   const actions: TimedAction[] = [];
   const add = (atMs: number, action: Action) => actions.push({ atMs, action });
   const weathers = 1 + random.below(4);
   for (let i = 0; i < weathers; i++) {
-    add(i === 0 ? 0 : random.below(stormMs), { kind: 'network', settings: weather(random, validators) });
+    add(i === 0 ? 0 : random.below(stormMs), { kind: 'network', settings: weather(random, nodes) });
   }
   add(0, { kind: 'load', thinkMs: random.pick([1, 5, 20, 100, 1_000]) });
-  const crashes = random.pick([0, 0, 1, 2, validators]);
-  for (let i = 0; i < crashes; i++) add(random.below(stormMs), crash(random, validators, stormMs));
-  if (random.chance(0.1)) everybodyCrashes(random, validators, stormMs, add);
+  const crashes = random.pick([0, 0, 1, 2, nodes]);
+  for (let i = 0; i < crashes; i++) add(random.below(stormMs), crash(random, nodes, stormMs));
+  if (random.chance(0.1)) everybodyCrashes(random, nodes, stormMs, add);
   for (const node of budget.lostDisks) {
     const downMs = 1 + random.below(500);
     if (random.chance(0.1)) add(random.below(stormMs), { kind: 'crash', node, how: 'disk', atEffect: null, downMs });
   }
   if (random.chance(0.3)) {
     const mode = random.pick(['slow', 'full'] as const);
-    add(random.below(stormMs), { kind: 'disk', node: random.below(validators), mode, forMs: random.below(stormMs) });
+    add(random.below(stormMs), { kind: 'disk', node: random.below(nodes), mode, forMs: random.below(stormMs) });
   }
-  for (let node = 0; node < validators; node++) if (random.chance(0.2)) add(random.below(stormMs), clock(random, node));
+  for (let node = 0; node < nodes; node++) if (random.chance(0.2)) add(random.below(stormMs), clock(random, node));
   for (const node of budget.badClocks) if (random.chance(0.5)) add(random.below(stormMs), badClock(random, node));
   actions.sort((a, b) => a.atMs - b.atMs);
   return { number, stormMs, actions };
 }
 
-function weather(random: Random, validators: number): NetworkSettings {
-  const everybody = Array.from({ length: validators }, (_, id) => id);
+function weather(random: Random, nodes: number): NetworkSettings {
+  const everybody = Array.from({ length: nodes }, (_, id) => id);
   const most = random.pick([1, 5, 20, 80]);
   return {
     ...CALM,
@@ -128,10 +129,10 @@ function rule(random: Random, everybody: readonly number[]): KindRule {
   };
 }
 
-function crash(random: Random, validators: number, stormMs: number): Action {
+function crash(random: Random, nodes: number, stormMs: number): Action {
   return {
     kind: 'crash',
-    node: random.below(validators),
+    node: random.below(nodes),
     how: random.pick(['process', 'power']),
     atEffect: random.chance(0.7) ? random.below(60) : null,
     downMs: 1 + random.below(random.pick([20, 300, stormMs])),
@@ -140,12 +141,12 @@ function crash(random: Random, validators: number, stormMs: number): Action {
 
 function everybodyCrashes(
   random: Random,
-  validators: number,
+  nodes: number,
   stormMs: number,
   add: (atMs: number, action: Action) => void,
 ): void {
   const atMs = random.below(stormMs);
-  for (let node = 0; node < validators; node++) {
+  for (let node = 0; node < nodes; node++) {
     add(atMs, { kind: 'crash', node, how: 'power', atEffect: null, downMs: 1 + random.below(300) });
   }
 }

@@ -2,11 +2,13 @@
  * `npm run sim`: one seed, or new seeds for hours.
  *
  *     npm run sim -- --seed 7 --steps 2000 --validators 4 --commit-depth 2     one run; `--trace` prints its every line
+ *     npm run sim -- --seed 7 --steps 50 --bls                                 real signatures, at 2 ms a certificate
  *     npm run sim -- --hours 8 --seed 100000                                   seeds from there on, until one fails
  *
  * Exits with 1 when something did not hold, after the one command that shows it again.
  */
 import { parseArgs } from 'node:util';
+import { nativeScheme } from '../../src/qc/scheme-native.ts';
 import { describeViolation } from './checkers/violation.ts';
 import { Campaign } from './campaign.ts';
 import { fromMacrotask } from './scheduler.ts';
@@ -20,6 +22,7 @@ const { values } = parseArgs({
     'commit-depth': { type: 'string' },
     hours: { type: 'string' },
     trace: { type: 'boolean', default: false },
+    bls: { type: 'boolean', default: false },
   },
 });
 
@@ -43,8 +46,13 @@ process.exitCode = isGood ? 0 : 1;
 
 async function runOne(options: SimulationOptions): Promise<boolean> {
   const startMs = performance.now();
-  const withLines = values.trace ? { ...options, onLine: (line: string) => console.log(line) } : options;
-  const result = await fromMacrotask(() => simulate(withLines));
+  const result = await fromMacrotask(() =>
+    simulate({
+      ...options,
+      ...(values.bls ? { scheme: nativeScheme } : {}),
+      ...(values.trace ? { onLine: (line: string) => console.log(line) } : {}),
+    }),
+  );
   const seconds = (performance.now() - startMs) / 1000;
   print(result, seconds);
   return result.violation === null;

@@ -50,11 +50,21 @@ export interface SimulatedChain {
   readonly secretKeys: readonly Uint8Array[];
 }
 
+const chains = new Map<string, SimulatedChain>();
+
+/** Made once: a chain is a constant. */
 export function simulatedChain(
   validators: number,
   commitDepth: 2 | 3,
   scheme: SignatureScheme = fastScheme,
 ): SimulatedChain {
+  const name = `${scheme.name} ${validators} ${commitDepth}`;
+  const known = chains.get(name) ?? makeChain(validators, commitDepth, scheme);
+  chains.set(name, known);
+  return known;
+}
+
+function makeChain(validators: number, commitDepth: 2 | 3, scheme: SignatureScheme): SimulatedChain {
   const secrets = new Map<string, Uint8Array>();
   const registrations = Array.from({ length: validators }, (_, i) => {
     const peerId = peerOf(i);

@@ -21,12 +21,13 @@ import type { Verifier } from '../../src/node/verification-pool.ts';
 import { answerSyncRequest, BlockSyncClient } from '../../src/net/block-sync.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
 import { Projector } from '../../src/projections/projector.ts';
-import { silentLog } from '../node/silent-log.ts';
+import { countingLog } from './counting-log.ts';
 import type { Scheduler } from './scheduler.ts';
 import { SimulatedClock } from './simulated-clock.ts';
 import { SimulatedDisk, SimulatedStore, type DiskFaults } from './simulated-disk.ts';
 import { signAsPeer, verifyAsPeer, type SigningBook, type SimulatedChain } from './simulated-keys.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
+import type { Tally } from './tally.ts';
 import type { TimedProcess } from './virtual-globals.ts';
 
 /** What a validator is surrounded by. */
@@ -35,6 +36,7 @@ export interface Surroundings {
   readonly scheduler: Scheduler;
   readonly network: SimulatedNetwork;
   readonly book: SigningBook;
+  readonly tally: Tally;
   /** How long a check on the verification pool takes, milliseconds. */
   readonly pairingMs: (node: SimulatedValidator) => number;
   readonly writeMs: (node: SimulatedValidator, sync: boolean) => number;
@@ -194,7 +196,7 @@ export class Life implements TimedProcess {
   }
 
   async #core(): Promise<ValidatorCore> {
-    const { book, chain, network } = this.#surroundings;
+    const { book, chain, network, tally } = this.#surroundings;
     const { clock, index, peerId } = this.node;
     const { chainId, genesis, genesisCertificate, scheme, validators } = chain;
     const context = { chainId, validators, genesis: genesisCertificate };
@@ -207,7 +209,7 @@ export class Life implements TimedProcess {
     });
     return {
       config: CONFIG,
-      log: silentLog,
+      log: countingLog(tally),
       genesis,
       scheme: {
         ...scheme,

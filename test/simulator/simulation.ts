@@ -4,13 +4,14 @@
  */
 import { Random } from '../../src/base/random.ts';
 import type { SignatureScheme } from '../../src/qc/scheme.ts';
-import { adversary, ADVERSARIES } from './adversaries.ts';
+import { adversary, ADVERSARIES, type AdversaryKind } from './adversaries.ts';
 import { LivenessChecker } from './checkers/liveness.ts';
 import type { Violation } from './checkers/violation.ts';
 import { seedOf } from './dice.ts';
 import { episodeOf, type Action, type Episode, type FaultBudget } from './episode.ts';
 import { CALM } from './network-settings.ts';
 import type { Tally } from './tally.ts';
+import { keepTwinsTalking } from './twins.ts';
 import { withVirtualGlobals } from './virtual-globals.ts';
 import { World } from './world.ts';
 
@@ -56,18 +57,26 @@ class Simulation {
     this.#options = options;
     const { seed, validators } = options;
     const random = new Random(seedOf(seed, 0));
-    this.world = new World({ ...options, submitters: 1 + random.below(4) });
+    const cast = castOf(random, validators);
+    this.#budget = cast;
+    this.world = new World({ ...options, twins: cast.twins, submitters: 1 + random.below(4) });
     this.#liveness = new LivenessChecker(this.world);
-    this.#budget = this.#chooseFaulty(random, Math.floor((validators - 1) / 3));
+    for (const [id, kind] of cast.adversaries) {
+      this.world.faulty.add(id);
+      this.world.interceptors.set(id, adversary(kind, seedOf(seed, 2, id)));
+      this.world.tally.count(`adversary: ${kind}`);
+    }
+    this.world.tally.count('adversary: twins', cast.twins.length);
   }
 
   run(): SimulationResult {
     const { world } = this;
-    const { rounds, seed, validators } = this.#options;
+    const { rounds, seed } = this.#options;
     world.startAll();
     world.submitters.start();
+    keepTwinsTalking(world);
     for (let number = 0; world.violation === null && world.rounds < rounds; number++) {
-      this.#play(episodeOf(seed, number, validators, this.#budget));
+      this.#play(episodeOf(seed, number, world.nodes.length, this.#budget));
     }
     this.#end();
     return {
@@ -79,19 +88,6 @@ class Simulation {
       tally: world.tally,
       violation: world.violation,
     };
-  }
-
-  /** At most f in all: some are adversaries from the beginning, some may lose their disk. */
-  #chooseFaulty(random: Random, f: number): FaultBudget {
-    const order = random.shuffled(this.world.nodes.map(({ id }) => id)).slice(0, f);
-    const traitors = order.slice(0, random.below(f + 1));
-    for (const id of traitors) {
-      const kind = random.pick(ADVERSARIES);
-      this.world.faulty.add(id);
-      this.world.interceptors.set(id, adversary(kind, seedOf(this.#options.seed, 2, id)));
-      this.world.tally.count(`adversary: ${kind}`);
-    }
-    return { badClocks: order, lostDisks: order.slice(traitors.length) };
   }
 
   #play({ actions, stormMs }: Episode): void {
@@ -178,4 +174,25 @@ class Simulation {
     for (const { life } of world.nodes) if (life !== null) world.checkers.replay(life);
     world.tally.count('replays of everything');
   }
+}
+
+/** Who is faulty, and how. */
+interface Cast extends FaultBudget {
+  readonly twins: readonly number[];
+  readonly adversaries: ReadonlyMap<number, AdversaryKind>;
+}
+
+/** At most f in all: twins and adversaries from the beginning, the others only when they lose their disk. */
+function castOf(random: Random, validators: number): Cast {
+  const f = Math.floor((validators - 1) / 3);
+  const order = random.shuffled(Array.from({ length: validators }, (_, index) => index)).slice(0, f);
+  const traitors = order.slice(0, random.below(f + 1));
+  const twins = traitors.filter(() => random.chance(0.4));
+  const adversaries = traitors.filter((index) => !twins.includes(index));
+  return {
+    badClocks: order,
+    lostDisks: order.slice(traitors.length),
+    twins,
+    adversaries: new Map(adversaries.map((index) => [index, random.pick(ADVERSARIES)])),
+  };
 }

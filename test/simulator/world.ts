@@ -16,12 +16,15 @@ import { SimulatedValidator, type Life, type Surroundings } from './simulated-va
 import { Submitters } from './submitters.ts';
 import { Tally } from './tally.ts';
 import { Trace } from './trace.ts';
+import { untold } from './twins.ts';
 
 export interface WorldOptions {
   readonly seed: number;
   readonly validators: number;
   readonly commitDepth: 2 | 3;
   readonly submitters: number;
+  /** Validators of which there are two, with one key: each is correct, both together are not. */
+  readonly twins?: readonly number[];
   readonly scheme?: SignatureScheme;
   readonly onLine?: (line: string) => void;
 }
@@ -44,11 +47,14 @@ export class World {
   readonly interceptors = new Map<number, Interceptor>();
   /** Nodes that broke the rules on purpose or lost their disk: nothing is promised of them. */
   readonly faulty = new Set<number>();
+  /** By index in the set: there are two of each. */
+  readonly twins: ReadonlySet<number>;
   violation: Violation | null = null;
   readonly #seed: number;
 
-  constructor({ seed, validators, commitDepth, submitters, scheme, onLine }: WorldOptions) {
+  constructor({ seed, validators, commitDepth, submitters, twins = [], scheme, onLine }: WorldOptions) {
     this.#seed = seed;
+    this.twins = new Set(twins);
     this.trace = new Trace(onLine);
     this.chain = simulatedChain(validators, commitDepth, scheme);
     this.book = new SigningBook(validators);
@@ -57,7 +63,7 @@ export class World {
     this.checkers = new Checkers({
       chain,
       book,
-      isFaulty: (id) => this.faulty.has(id),
+      isFaulty: (index) => this.faulty.has(index),
       report: (violation) => {
         this.violation ??= violation;
       },
@@ -68,6 +74,7 @@ export class World {
       scheduler,
       network: this.network,
       book,
+      tally,
       pairingMs: (node) => 0.3 + 1.5 * this.#chance(1, node.id),
       writeMs: (node, sync) => this.#writeMs(node, sync),
       onStarted: (life) => this.#note(`${life.node.id} is up`),
@@ -78,7 +85,9 @@ export class World {
         this.crash(life.node.id, 'process');
       },
     };
-    this.nodes = Array.from({ length: validators }, (_, index) => new SimulatedValidator(index, index, surroundings));
+    const indexes = [...Array.from({ length: validators }, (_, index) => index), ...twins];
+    this.nodes = indexes.map((index, id) => new SimulatedValidator(id, index, surroundings));
+    for (const { id, index } of this.nodes) if (this.twins.has(index)) this.faulty.add(id);
     this.network.connectAll(this.nodes);
     this.submitters = new Submitters(
       {
@@ -147,11 +156,15 @@ export class World {
   readonly #leaving: Interceptor = (life, to, seen) => {
     const { node } = life;
     const intercept = this.interceptors.get(node.id);
-    const frames = intercept === undefined ? [seen.frame] : intercept(life, to, seen);
-    if (intercept === undefined) this.checkers.sent(life, seen);
+    const frames = intercept === undefined ? [this.#heard(to, seen)] : intercept(life, to, seen);
+    if (intercept === undefined && !this.twins.has(node.index)) this.checkers.sent(life, seen);
     this.#note(`${node.id}>${to.id} ${seen.kind} ${seen.round} ${seen.frame.length}`);
     return frames;
   };
+
+  #heard(to: SimulatedValidator, seen: SeenFrame): Uint8Array {
+    return this.twins.has(to.index) ? untold(seen) : seen.frame;
+  }
 
   readonly #committed = (life: Life, blocks: readonly CommittedBlock[]): void => {
     for (const { block } of blocks) {

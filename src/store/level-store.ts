@@ -67,7 +67,13 @@ export class LevelStore implements Store {
 
   async batch(operations: readonly StoreOperation[], options: { readonly sync: boolean }): Promise<void> {
     try {
-      await this.#level.batch(operations.map(levelOperation), { sync: options.sync });
+      // Operation by operation: 0.4 us of the main thread each, where an array of them takes 1.
+      const batch = this.#level.batch();
+      for (const operation of operations) {
+        if (operation.kind === 'put') batch.put(operation.key, operation.value);
+        else batch.del(operation.key);
+      }
+      await batch.write({ sync: options.sync });
     } catch (error) {
       throw writingError(error);
     }
@@ -103,12 +109,6 @@ async function checkWhole(directory: string): Promise<void> {
 /** A Buffer is a Uint8Array, but not one that compares, slices or prints like one. */
 function plain(value: Uint8Array): Uint8Array {
   return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-}
-
-function levelOperation(operation: StoreOperation) {
-  return operation.kind === 'put'
-    ? ({ type: 'put', key: operation.key, value: operation.value } as const)
-    : ({ type: 'del', key: operation.key } as const);
 }
 
 function openingError(directory: string, error: unknown): CodedError {

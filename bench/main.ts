@@ -24,6 +24,7 @@ const EVENT_BYTES = 300;
 /** `smoke` shows in seconds that everything runs; its figures say nothing. */
 const SIZES = {
   full: {
+    warmUp: { commits: 300, events: 4_000 },
     commits: 300,
     nodes: 10_000,
     loads: [
@@ -36,6 +37,7 @@ const SIZES = {
     followed: { records: 100_000, blocks: 20, eventsPerBlock: 1_000 },
   },
   smoke: {
+    warmUp: { commits: 10, events: 64 },
     commits: 10,
     nodes: 400,
     loads: [
@@ -79,7 +81,7 @@ const floors = await measureFloors(parent);
 add(parts.floorsPart(floors));
 let skeleton: SkeletonResult | null = null;
 if (wanted('skeleton')) {
-  skeleton = await runSkeleton(size.commits, EVENT_BYTES, parent);
+  skeleton = await runSkeleton({ warmUp: size.warmUp.commits, commits: size.commits, eventBytes: EVENT_BYTES }, parent);
   add(parts.skeletonPart(skeleton, floors));
 }
 if (wanted('validators')) {

@@ -22,10 +22,16 @@ export interface SkeletonResult {
 }
 
 const VALIDATORS = 4;
-const WARM_UP_COMMITS = 30;
+
+export interface SkeletonOptions {
+  /** Commits before those that are measured. */
+  readonly warmUp: number;
+  readonly commits: number;
+  readonly eventBytes: number;
+}
 
 /** @param directory on the disk that the validators use */
-export async function runSkeleton(commits: number, eventBytes: number, directory: string): Promise<SkeletonResult> {
+export async function runSkeleton(options: SkeletonOptions, directory: string): Promise<SkeletonResult> {
   const folder = mkdtempSync(join(directory, 'skeleton-'));
   const processes = Array.from({ length: VALIDATORS }, () => fork(new URL('./process.ts', import.meta.url)));
   const died = Promise.race(
@@ -35,7 +41,7 @@ export async function runSkeleton(commits: number, eventBytes: number, directory
     }),
   );
   try {
-    return await Promise.race([measure(processes, commits, eventBytes, folder), died]);
+    return await Promise.race([measure(processes, options, folder), died]);
   } finally {
     for (const child of processes) child.kill('SIGKILL');
     rmSync(folder, { recursive: true });
@@ -44,8 +50,7 @@ export async function runSkeleton(commits: number, eventBytes: number, directory
 
 async function measure(
   processes: readonly ChildProcess[],
-  commits: number,
-  eventBytes: number,
+  { commits, eventBytes, warmUp }: SkeletonOptions,
   folder: string,
 ): Promise<SkeletonResult> {
   const submitter = processes[0]!;
@@ -54,10 +59,10 @@ async function measure(
   });
   const ports = listening.map(({ port }) => port);
   await askAll(processes, 'joined', () => ({ kind: 'join', ports }));
-  await ask(submitter, 'latencies', { kind: 'submit', commits: WARM_UP_COMMITS, eventBytes });
-  const before = await usageAt(processes, WARM_UP_COMMITS);
+  await ask(submitter, 'latencies', { kind: 'submit', commits: warmUp, eventBytes });
+  const before = await usageAt(processes, warmUp);
   const { ms } = await ask(submitter, 'latencies', { kind: 'submit', commits, eventBytes });
-  const after = await usageAt(processes, WARM_UP_COMMITS + commits);
+  const after = await usageAt(processes, warmUp + commits);
   return { commits, latency: summarize(ms), cpuPerCommitMs: (after - before) / commits };
 }
 
@@ -94,7 +99,12 @@ async function ask<K extends Report['kind']>(
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { commits: { type: 'string', default: '300' }, 'event-bytes': { type: 'string', default: '300' } },
+    options: {
+      'warm-up': { type: 'string', default: '300' },
+      commits: { type: 'string', default: '300' },
+      'event-bytes': { type: 'string', default: '300' },
+    },
   });
-  console.log(await runSkeleton(Number(values.commits), Number(values['event-bytes']), tmpdir()));
+  const [warmUp, commits, eventBytes] = [values['warm-up'], values.commits, values['event-bytes']].map(Number);
+  console.log(await runSkeleton({ warmUp: warmUp!, commits: commits!, eventBytes: eventBytes! }, tmpdir()));
 }

@@ -10,6 +10,8 @@ export interface ValidatorsOptions {
   readonly parent: string;
   /** Nodes in the state, four fifths of them with ed25519 keys. */
   readonly nodes: number;
+  /** Done before and not measured: a node runs for months, and the compiler takes its first seconds. */
+  readonly warmUp: { readonly commits: number; readonly events: number };
   /** One at a time. */
   readonly commits: number;
   readonly loads: readonly LoadOptions[];
@@ -31,7 +33,6 @@ export interface ValidatorsResult {
   readonly memoryMb: { readonly started: number; readonly loaded: number };
 }
 
-const WARM_UP_COMMITS = 30;
 const BATCHES_IN_FLIGHT = 16;
 /** The nodes are older than their first events. */
 const GENESIS_AGE_SECONDS = 3600;
@@ -59,21 +60,20 @@ export async function measureValidators(options: ValidatorsOptions): Promise<Val
 async function measureLoads(
   network: ValidatorNetwork,
   populations: Readonly<Record<LoadOptions['keyType'], Population>>,
-  { commits, loads }: ValidatorsOptions,
+  { commits, loads, warmUp }: ValidatorsOptions,
 ): Promise<Pick<ValidatorsResult, 'commit' | 'loads'>> {
   const { chainId } = network.testnet;
   const generator = await LoadGenerator.open(network);
   try {
     const one = { inFlight: 1, batch: 1 };
-    await generator.run(populations.ed25519.sign(WARM_UP_COMMITS, chainId), one);
+    await generator.run(populations.ed25519.sign(warmUp.commits, chainId), one);
     const { cpuMs, latenciesMs } = await generator.run(populations.ed25519.sign(commits, chainId), one);
     const commit = { latency: summarize(latenciesMs), cpuMs: cpuMs.validators / commits };
     const results: (LoadResult & LoadOptions)[] = [];
     for (const load of loads) {
       const { events, inFlight, keyType } = load;
       const shape = { inFlight, batch: Math.ceil(inFlight / BATCHES_IN_FLIGHT) };
-      // Unmeasured first, as the compiler has not seen all of it.
-      await generator.run(populations[keyType].sign(inFlight, chainId), shape);
+      await generator.run(populations[keyType].sign(warmUp.events, chainId), shape);
       results.push({ ...(await generator.run(populations[keyType].sign(events, chainId), shape)), ...load });
     }
     return { commit, loads: results };

@@ -1,29 +1,83 @@
-/** Validators that break the rules, as what becomes of the frames that they would send. */
+/** Validators that break the rules, as what becomes of what they would send. They live here and never in `src/`. */
 import { fractionOf } from './dice.ts';
-import type { Interceptor } from './world.ts';
+import { Forger } from './forger.ts';
+import type { SeenFrame } from './lens.ts';
+import type { SigningBook, SimulatedChain } from './simulated-keys.ts';
+import type { SimulatedValidator } from './simulated-validator.ts';
 
-export const ADVERSARIES = ['silent leader', 'vote withholder', 'mutator', 'two-faced', 'mute'] as const;
+export const ADVERSARIES = [
+  'silent leader',
+  'vote withholder',
+  'mute',
+  'two-faced',
+  'mutator',
+  'flooder',
+  'replayer',
+  'equivocator',
+  'forger',
+  'lying server',
+] as const;
 
 export type AdversaryKind = (typeof ADVERSARIES)[number];
 
-/** @param seed of this adversary */
-export function adversary(kind: AdversaryKind, seed: number): Interceptor {
-  let sent = 0;
-  return (_life, to, { frame, kind: frameKind, round }) => {
-    sent++;
+export interface Adversary {
+  /** What leaves in place of this frame. */
+  frames(to: SimulatedValidator, seen: SeenFrame): readonly Uint8Array[];
+  /** What it answers in place of these blocks. */
+  answer(bytes: Uint8Array): Uint8Array;
+}
+
+/** What an adversary may use: its own key, and chance. */
+export interface AdversaryTools {
+  readonly chain: SimulatedChain;
+  readonly book: SigningBook;
+  readonly index: number;
+  readonly seed: number;
+}
+
+/** Frames that a replayer keeps. */
+const REMEMBERED_FRAMES = 64;
+
+export function adversary(kind: AdversaryKind, tools: AdversaryTools): Adversary {
+  const { seed } = tools;
+  const forger = new Forger(tools);
+  const remembered: Uint8Array[] = [];
+  let count = 0;
+  const send = (to: SimulatedValidator, seen: SeenFrame): readonly Uint8Array[] => {
+    const { frame } = seen;
+    count++;
     switch (kind) {
       case 'silent leader':
-        return frameKind === 'proposal' ? [] : [frame];
+        return seen.kind === 'proposal' ? [] : [frame];
       case 'vote withholder':
-        return frameKind === 'vote' ? [] : [frame];
-      case 'two-faced':
-        // Half of the others hear of it, by turns.
-        return (to.id + round) % 2 === 0 ? [frame] : [];
+        return seen.kind === 'vote' ? [] : [frame];
       case 'mute':
         return [];
+      case 'two-faced':
+        // Half of the others hear of it, by turns.
+        return (to.id + seen.round) % 2 === 0 ? [frame] : [];
       case 'mutator':
-        return fractionOf(seed, sent, 0) < 0.5 ? [frame] : [mutated(frame, seed, sent)];
+        return fractionOf(seed, count, 0) < 0.5 ? [frame] : [mutated(frame, seed, count)];
+      case 'flooder':
+        return fractionOf(seed, count, 0) < 0.8 ? [frame] : Array.from({ length: 100 }, () => frame);
+      case 'replayer':
+        remembered[Math.floor(fractionOf(seed, count, 1) * REMEMBERED_FRAMES)] = frame;
+        return [frame, remembered[Math.floor(fractionOf(seed, count, 2) * REMEMBERED_FRAMES)] ?? frame];
+      case 'equivocator':
+        return forger.equivocate(to, seen);
+      case 'forger':
+        return fractionOf(seed, count, 0) < 0.3 ? [frame] : forger.forge(seen, fractionOf(seed, count, 3));
+      case 'lying server':
+        return [frame];
     }
+  };
+  return {
+    frames: send,
+    answer: (bytes) => {
+      count++;
+      if (kind !== 'lying server' && kind !== 'mutator') return bytes;
+      return mutated(bytes, seed, count);
+    },
   };
 }
 

@@ -2,7 +2,7 @@
  * Links between nodes, and exchanges. A link is up or down, as a stream is; what it carries is delayed, lost, doubled
  * and reordered as the settings say, each time by a die of its own (`dice.ts`).
  */
-import { codedError, type Result } from '../../src/base/result.ts';
+import { codedError, ok, type Result } from '../../src/base/result.ts';
 import type { OpenLinks } from '../../src/node/validator-links.ts';
 import type { AskForBlocks } from '../../src/net/block-sync.ts';
 import { fractionOf } from './dice.ts';
@@ -19,6 +19,8 @@ export interface NetworkOptions {
   readonly tally: Tally;
   /** A frame is about to leave this node's machine. @returns the frames that leave in its place */
   readonly onSend: (life: Life, to: SimulatedValidator, seen: SeenFrame) => readonly Uint8Array[];
+  /** What an answer of this server to a request for blocks becomes. */
+  readonly onAnswer: (server: SimulatedValidator, answer: Uint8Array) => Uint8Array;
 }
 
 const REDIAL_MS = 60;
@@ -81,8 +83,9 @@ export class SimulatedNetwork {
         this.#later(deadlineMs, life, fail);
         const there = { from: life.node.id, to: server.id, kind: 'fetch', round: 0 } as const;
         this.#carry(there, null, () => {
-          const answer = server.life?.answerBlocks(request);
-          if (answer === undefined) return;
+          const served = server.life?.answerBlocks(request);
+          if (served === undefined) return;
+          const answer = served.ok ? ok(this.#options.onAnswer(server, served.value)) : served;
           const back = { ...there, from: server.id, to: life.node.id };
           this.#carry(back, life, () => resolve(answer));
         });

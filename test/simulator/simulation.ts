@@ -63,7 +63,8 @@ class Simulation {
     this.#liveness = new LivenessChecker(this.world);
     for (const [id, kind] of cast.adversaries) {
       this.world.faulty.add(id);
-      this.world.interceptors.set(id, adversary(kind, seedOf(seed, 2, id)));
+      const { book, chain } = this.world;
+      this.world.adversaries.set(id, adversary(kind, { book, chain, index: id, seed: seedOf(seed, 2, id) }));
       this.world.tally.count(`adversary: ${kind}`);
     }
     this.world.tally.count('adversary: twins', cast.twins.length);

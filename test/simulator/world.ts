@@ -5,6 +5,7 @@
 import type { CommittedBlock } from '../../src/consensus/engine.ts';
 import { CodedError } from '../../src/base/result.ts';
 import type { SignatureScheme } from '../../src/qc/scheme.ts';
+import type { Adversary } from './adversaries.ts';
 import { Checkers } from './checkers.ts';
 import type { Violation } from './checkers/violation.ts';
 import { fractionOf } from './dice.ts';
@@ -29,9 +30,6 @@ export interface WorldOptions {
   readonly onLine?: (line: string) => void;
 }
 
-/** What leaves a node in place of a frame that it sends; the frame itself where nobody is Byzantine. */
-export type Interceptor = (life: Life, to: SimulatedValidator, seen: SeenFrame) => readonly Uint8Array[];
-
 export class World {
   readonly scheduler = new Scheduler();
   readonly tally = new Tally();
@@ -43,8 +41,8 @@ export class World {
   readonly nodes: readonly SimulatedValidator[];
   readonly submitters: Submitters;
   readonly checkers: Checkers;
-  /** By node: what a Byzantine one does with what it sends. */
-  readonly interceptors = new Map<number, Interceptor>();
+  /** By node. */
+  readonly adversaries = new Map<number, Adversary>();
   /** Nodes that broke the rules on purpose or lost their disk: nothing is promised of them. */
   readonly faulty = new Set<number>();
   /** By index in the set: there are two of each. */
@@ -68,7 +66,14 @@ export class World {
         this.violation ??= violation;
       },
     });
-    this.network = new SimulatedNetwork({ scheduler, seed, lens, tally, onSend: this.#leaving });
+    this.network = new SimulatedNetwork({
+      scheduler,
+      seed,
+      lens,
+      tally,
+      onSend: this.#leaving,
+      onAnswer: this.#answering,
+    });
     const surroundings: Surroundings = {
       chain,
       scheduler,
@@ -153,14 +158,17 @@ export class World {
     this.violation ??= violation;
   }
 
-  readonly #leaving: Interceptor = (life, to, seen) => {
+  readonly #leaving = (life: Life, to: SimulatedValidator, seen: SeenFrame): readonly Uint8Array[] => {
     const { node } = life;
-    const intercept = this.interceptors.get(node.id);
-    const frames = intercept === undefined ? [this.#heard(to, seen)] : intercept(life, to, seen);
-    if (intercept === undefined && !this.twins.has(node.index)) this.checkers.sent(life, seen);
     this.#note(`${node.id}>${to.id} ${seen.kind} ${seen.round} ${seen.frame.length}`);
-    return frames;
+    const byzantine = this.adversaries.get(node.id);
+    if (byzantine !== undefined) return byzantine.frames(to, seen);
+    if (!this.twins.has(node.index)) this.checkers.sent(life, seen);
+    return [this.#heard(to, seen)];
   };
+
+  readonly #answering = (server: SimulatedValidator, answer: Uint8Array): Uint8Array =>
+    this.adversaries.get(server.id)?.answer(answer) ?? answer;
 
   #heard(to: SimulatedValidator, seen: SeenFrame): Uint8Array {
     return this.twins.has(to.index) ? untold(seen) : seen.frame;

@@ -55,6 +55,11 @@ export class EventVerifier {
     return check;
   }
 
+  /** These are committed: nobody proposes them again, and their memory is wanted for those to come. */
+  forget(events: readonly SignedEvent[]): void {
+    for (const { bytes } of events) this.#remembered.delete(sha256Hex(bytes));
+  }
+
   /** All of them, or the first refusal. */
   async verifyAll(events: readonly SignedEvent[]): Promise<Result<readonly VerifiedEvent[]>> {
     const verified: VerifiedEvent[] = [];

@@ -4,7 +4,6 @@
  * Order matters: a duplicate is answered as the committed event was before its time is judged, so that a sender whose
  * acknowledgement was lost can always ask again. Acknowledged means committed and durable on this validator.
  */
-import { assert } from '../base/assert.ts';
 import { ok, refuse, type Refusal, type Refused, type Result } from '../base/result.ts';
 import type { Hash } from '../base/hash.ts';
 import type { CommittedBlock } from '../consensus/engine.ts';
@@ -171,10 +170,7 @@ export class Submissions {
 
   #lastOf(peerId: string): NodeEntry | undefined {
     const bytes = this.#options.durableState.get(nodeKey(peerId));
-    if (bytes === undefined) return undefined;
-    const entry = nodeEntryCodec.decode(bytes);
-    assert(entry.ok, 'the state holds entries that decode', { peerId });
-    return entry.value;
+    return bytes === undefined ? undefined : nodeEntryCodec.decodeOwn(bytes);
   }
 
   #committedLater(event: VerifiedEvent): Promise<Result<Acknowledged>> {

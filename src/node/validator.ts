@@ -171,6 +171,7 @@ class Validator implements Consensus {
     const last = blocks.at(-1);
     assert(last !== undefined, 'a commit has blocks');
     this.#core.ledger.machine.settled(last.block.header.height);
+    for (const { block } of blocks) this.#core.events.forget(block.events);
     this.submissions.committed(blocks);
     this.#outlets.committed(blocks);
   }

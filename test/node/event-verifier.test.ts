@@ -64,6 +64,17 @@ describe('an event verifier', () => {
     expect(unwrap(verifier.decode(CHAIN_ID, forged))).not.toBe(verified);
   });
 
+  test('forgets what is committed, and only that', async () => {
+    const verifier = verifierWith();
+    const [committed, waiting] = [testNode(CHAIN_ID).sign(JOINED), testNode(CHAIN_ID).sign(JOINED)];
+    for (const event of [committed, waiting]) await verifier.verify(event);
+    verifier.forget([committed]);
+    await verifier.verify(waiting);
+    expect(verifier.checks).toBe(2);
+    await verifier.verify(committed);
+    expect(verifier.checks).toBe(3);
+  });
+
   test("refuses an event that was signed by another peer's key", async () => {
     const verifier = verifierWith();
     const [a, b] = [testNode(CHAIN_ID), testNode(CHAIN_ID)];

@@ -4,7 +4,7 @@
  */
 import { equalBytes, textFromUtf8 } from '../base/bytes.ts';
 import { sha256Hex } from '../base/hash.ts';
-import { CodedError, refuse, unwrap, type Result } from '../base/result.ts';
+import { CodedError, ok, refuse, unwrap, type Result } from '../base/result.ts';
 import type { Block, SealedBlock } from '../ledger/block.ts';
 import { BlockLog } from '../ledger/block-log.ts';
 import { decodeCommitProof } from '../ledger/commit-proof.ts';
@@ -16,6 +16,7 @@ import { CATALOG } from '../projections/catalog.ts';
 import { blocksOf, rebuildProjections, type RebuiltProjection } from '../projections/rebuild.ts';
 import { genesisCertificate, type EpochContext } from '../qc/certificate.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
+import type { SignatureScheme } from '../qc/scheme.ts';
 import { makeValidatorSet } from '../qc/validator-set.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { loadBlsKey } from './bls-key.ts';
@@ -23,7 +24,8 @@ import type { NodeConfig } from './config.ts';
 import { readGenesisFile } from './genesis-file.ts';
 import { ledgerDirectory } from './open-ledger.ts';
 import { SignatureThread } from './signature-thread.ts';
-import { VerificationPool } from './verification-pool.ts';
+import { runVerificationJob } from './verification-jobs.ts';
+import { VerificationPool, type Verifier } from './verification-pool.ts';
 
 export interface LedgerReplayOptions {
   readonly verifySignatures: boolean;
@@ -56,6 +58,8 @@ export interface LedgerReplayReport {
  * to stay small, as each holds its event.
  */
 const MAX_CHECKS_UNDER_WAY = 4096;
+/** To check this many here takes as long as it takes a thread to start. */
+const FEW_SEALS = 256;
 /** Batches that a signature thread has before it: executing a full block takes 100 ms, in which nothing is handed out. */
 const BATCHES_UNDER_WAY = 32;
 
@@ -84,7 +88,7 @@ export async function replayLedger(config: NodeConfig, options: LedgerReplayOpti
       log,
       replay,
       projections: CATALOG,
-      blocks: checkedBlocks(log, context, options),
+      blocks: checkedBlocks(log, context, scheme, options),
       onProgress: (progress) => {
         events = progress.events;
         options.onProgress(progress);
@@ -113,10 +117,13 @@ export async function replayLedger(config: NodeConfig, options: LedgerReplayOpti
 async function* checkedBlocks(
   log: BlockLog,
   context: EpochContext,
+  scheme: SignatureScheme,
   { threads, verifySeals, verifySignatures }: LedgerReplayOptions,
 ): AsyncGenerator<SealedBlock, void> {
   // A seal costs what ten signatures do, and a block of them far more: half of the threads keep up with the seals.
-  const seals = verifySeals ? new VerificationPool(context, Math.max(1, threads >> 1)) : undefined;
+  const pool =
+    verifySeals && log.head().height > FEW_SEALS ? new VerificationPool(context, Math.max(1, threads >> 1)) : undefined;
+  const seals: Verifier = pool ?? { run: (job) => Promise.resolve(ok(runVerificationJob(job, context, scheme))) };
   const signatures = Array.from(
     { length: verifySignatures ? threads : 0 },
     () => new SignatureThread(BATCHES_UNDER_WAY),
@@ -125,14 +132,14 @@ async function* checkedBlocks(
   try {
     for (const sealed of blocksOf(log)) {
       const { events } = sealed.block;
-      if (seals !== undefined) checks.begin(1, checkSeal(sealed, seals));
+      if (verifySeals) checks.begin(1, checkSeal(sealed, seals));
       if (verifySignatures) checks.begin(events.length, checkSignatures(sealed.block, signatures));
       await checks.atMost(MAX_CHECKS_UNDER_WAY);
       yield sealed;
     }
     await checks.atMost(0);
   } finally {
-    await seals?.close();
+    await pool?.close();
     await Promise.all(signatures.map((thread) => thread.close()));
   }
 }
@@ -165,11 +172,14 @@ class Checks {
   }
 }
 
-async function checkSeal({ block, seal }: SealedBlock, pool: VerificationPool): Promise<Result<unknown>> {
+async function checkSeal({ block, seal }: SealedBlock, seals: Verifier): Promise<Result<unknown>> {
   const proof = decodeCommitProof(seal.bytes);
   const { height } = block.header;
   if (!proof.ok) return sealInvalid(height, proof.refusal.code);
-  const answer = await pool.run({ kind: 'seal', proof: proof.value, block }, 'consensus');
+  const answer = await seals.run(
+    { kind: 'seal', proof: proof.value, block: { id: block.id, header: block.header } },
+    'consensus',
+  );
   if (!answer.ok) return answer;
   const { value: outcome } = answer;
   return outcome.kind === 'checked' && !outcome.result.ok ? sealInvalid(height, outcome.result.refusal.code) : answer;
@@ -194,7 +204,7 @@ async function checkSignatures(
     ),
   );
   const forged = events[valid.indexOf(false)];
-  if (forged === undefined) return { ok: true, value: null };
+  if (forged === undefined) return ok(null);
   return refuse('replay-signature-invalid', 'the log holds an event that its node did not sign', {
     height,
     event: forged.id,

@@ -34,6 +34,8 @@ interface Damage {
   readonly block?: (sealed: SealedBlock, chain: SealedChain) => SealedBlock;
   readonly afterwards?: readonly StoreOperation[];
   readonly unsignedJoin?: boolean;
+  /** Blocks without events after those with joins. */
+  readonly emptyBlocks?: number;
 }
 
 /** A data directory with three joins, as an observer keeps it. */
@@ -45,8 +47,9 @@ async function ledger(damage: Damage = {}): Promise<{ config: NodeConfig; direct
   const { config } = await loadConfig({ file: 'config.json', environment: {}, flags: {}, directory });
   const store = await LevelStore.open(ledgerDirectory(join(directory, 'data')), { create: true });
   await BlockLog.create(store, { chainId: chain.chainId, validatorKey: null }, chain.state);
-  for (const node of [0, 1, 2]) {
-    const { sealed, changes } = chain.commit([signedJoin(chain, node)]);
+  const batches = [0, 1, 2].map((node) => [signedJoin(chain, node)]);
+  for (const events of [...batches, ...Array.from({ length: damage.emptyBlocks ?? 0 }, () => [])]) {
+    const { sealed, changes } = chain.commit(events);
     await store.batch(committedBlockOps(damage.block?.(sealed, chain) ?? sealed, changes), { sync: false });
   }
   if (damage.unsignedJoin) {
@@ -92,6 +95,22 @@ describe('replaying a ledger', () => {
       details: { height: 2 },
     });
     await expect(replayLedger(config, { ...EVERYTHING, verifySeals: false })).resolves.toMatchObject({ height: 3 });
+  });
+
+  test('finds such a seal in a long log, whose seals are checked on threads', async () => {
+    let before: SealedBlock | undefined;
+    const { config } = await ledger({
+      emptyBlocks: 260,
+      block: (sealed) => {
+        const { seal } = (sealed.block.header.height === 200 ? before : undefined) ?? sealed;
+        before = sealed;
+        return { ...sealed, seal };
+      },
+    });
+    await expect(replayLedger(config, EVERYTHING)).rejects.toMatchObject({
+      code: 'replay-seal-invalid',
+      details: { height: 200 },
+    });
   });
 
   test('stops at an event that its node did not sign', async () => {

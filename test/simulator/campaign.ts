@@ -40,6 +40,7 @@ export class Campaign {
   /** Rounds by number of validators and depth. */
   readonly #rounds = new Map<string, number>();
   readonly #startMs = performance.now();
+  readonly #startCpu = process.cpuUsage();
   #seed: number;
   #shownMs = 0;
 
@@ -74,8 +75,11 @@ export class Campaign {
     const seconds = (this.#shownMs - this.#startMs) / 1000;
     const rounds = this.#allRounds();
     const seeds = this.#seed - this.#options.firstSeed + 1;
+    const { system, user } = process.cpuUsage(this.#startCpu);
+    const cpuSeconds = (user + system) / 1_000_000;
     this.#options.print(
-      `${Math.round(seconds)} s: ${seeds} seeds, ${rounds} rounds, ${Math.round(rounds / seconds)} rounds/s`,
+      `${Math.round(seconds)} s: ${seeds} seeds, ${rounds} rounds, ${Math.round(rounds / seconds)} a second, ` +
+        `${Math.round(rounds / cpuSeconds)} a second of processor time`,
     );
   }
 

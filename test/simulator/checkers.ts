@@ -4,6 +4,7 @@ import type { CommittedBlock } from '../../src/consensus/engine.ts';
 import { decodeSafetyRecord, type SafetyRecord } from '../../src/hotstuff/safety-record.ts';
 import type { HotstuffMessage } from '../../src/hotstuff/messages.ts';
 import { blockKey, fromBigEndian, heightKey, SAFETY_KEY, uncommittedKey } from '../../src/ledger/layout.ts';
+import type { QueueLimits } from './cast.ts';
 import { AcknowledgementChecker } from './checkers/acknowledgements.ts';
 import { BallotChecker, type DurableView } from './checkers/ballots.ts';
 import { BoundsChecker } from './checkers/bounds.ts';
@@ -19,6 +20,7 @@ import type { Life, SimulatedValidator } from './simulated-validator.ts';
 export interface CheckersOptions {
   readonly chain: SimulatedChain;
   readonly book: SigningBook;
+  readonly limits: QueueLimits;
   readonly isFaulty: (validator: number) => boolean;
   readonly report: Report;
 }
@@ -40,16 +42,13 @@ export class Checkers {
   readonly #lastSent = new Map<number, SeenFrame>();
 
   constructor(options: CheckersOptions) {
-    const { book, chain, report } = options;
+    const { book, chain, limits, report } = options;
     this.#options = options;
     this.certificates = new CertificateChecker(chain, book, report);
     this.chain = new ChainChecker(chain, this.certificates, report);
     this.acknowledgements = new AcknowledgementChecker((event) => this.chain.heightOf(event), report);
     this.#ballots = new BallotChecker(report);
-    this.#bounds = new BoundsChecker(
-      { mempoolEvents: 1_000, uncommittedBlocks: MAX_UNCOMMITTED_BLOCKS, waitingSubmissions: 256 },
-      report,
-    );
+    this.#bounds = new BoundsChecker({ ...limits, uncommittedBlocks: MAX_UNCOMMITTED_BLOCKS }, report);
   }
 
   /** A correct node's frame leaves its machine. */

@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { optionsOf } from './campaign.ts';
+import { readScenario, scriptOf, writeScenario } from './scenario.ts';
 import { fromMacrotask } from './scheduler.ts';
 import { simulate } from './simulation.ts';
 
@@ -22,4 +26,14 @@ describe('a run is a function of its seed, and everything holds', () => {
 test('another seed is another run', async () => {
   const run = (seed: number) => fromMacrotask(() => simulate({ seed, validators: 4, commitDepth: 2, rounds: 20 }));
   expect((await run(1)).digest).not.toBe((await run(2)).digest);
+});
+
+test('what a seed made of it, written down and read again, plays the same', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'hotledger-scenario-')), 'run.json');
+  const first = await fromMacrotask(() => simulate({ seed: 5, validators: 4, commitDepth: 2, rounds: 60 }));
+  writeScenario(path, first.scenario);
+  const scenario = readScenario(path);
+  rmSync(path);
+  const second = await fromMacrotask(() => simulate({ ...scenario, rounds: Infinity, script: scriptOf(scenario) }));
+  expect(second.digest).toBe(first.digest);
 });

@@ -3,6 +3,7 @@
  * number, and of nothing that went before, so that it can be written down, cut short and run again.
  */
 import { Random } from '../../src/base/random.ts';
+import type { Cast } from './cast.ts';
 import { seedOf } from './dice.ts';
 import { FRAME_KINDS, type FrameKind } from './lens.ts';
 import { CALM, type Cut, type KindRule, type NetworkSettings } from './network-settings.ts';
@@ -34,16 +35,13 @@ export interface Episode {
   readonly actions: readonly TimedAction[];
 }
 
-/** Who may do what no correct machine does. */
-export interface FaultBudget {
-  /** At most f: their clocks may be hours off. */
-  readonly badClocks: readonly number[];
-  /** Their disks may be lost: they count among the f for good. */
-  readonly lostDisks: readonly number[];
-}
-
 /** @param nodes machines: a validator that has a twin counts twice */
-export function episodeOf(seed: number, number: number, nodes: number, budget: FaultBudget): Episode {
+export function episodeOf(
+  seed: number,
+  number: number,
+  nodes: number,
+  cast: Pick<Cast, 'badClocks' | 'lostDisks'>,
+): Episode {
   const random = new Random(seedOf(seed, 1, number));
   const stormMs = random.pick([300, 1_000, 3_000, 10_000]);
   const actions: TimedAction[] = [];
@@ -56,7 +54,7 @@ export function episodeOf(seed: number, number: number, nodes: number, budget: F
   const crashes = random.pick([0, 0, 1, 2, nodes]);
   for (let i = 0; i < crashes; i++) add(random.below(stormMs), crash(random, nodes, stormMs));
   if (random.chance(0.1)) everybodyCrashes(random, nodes, stormMs, add);
-  for (const node of budget.lostDisks) {
+  for (const node of cast.lostDisks) {
     const downMs = 1 + random.below(500);
     if (random.chance(0.1)) add(random.below(stormMs), { kind: 'crash', node, how: 'disk', atEffect: null, downMs });
   }
@@ -65,7 +63,7 @@ export function episodeOf(seed: number, number: number, nodes: number, budget: F
     add(random.below(stormMs), { kind: 'disk', node: random.below(nodes), mode, forMs: random.below(stormMs) });
   }
   for (let node = 0; node < nodes; node++) if (random.chance(0.2)) add(random.below(stormMs), clock(random, node));
-  for (const node of budget.badClocks) if (random.chance(0.5)) add(random.below(stormMs), badClock(random, node));
+  for (const node of cast.badClocks) if (random.chance(0.5)) add(random.below(stormMs), badClock(random, node));
   actions.sort((a, b) => a.atMs - b.atMs);
   return { number, stormMs, actions };
 }

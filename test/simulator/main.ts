@@ -3,6 +3,8 @@
  *
  *     npm run sim -- --seed 7 --steps 2000 --validators 4 --commit-depth 2     one run; `--trace` prints its every line
  *     npm run sim -- --seed 7 --steps 50 --bls                                 real signatures, at 2 ms a certificate
+ *     npm run sim -- --seed 7 --write run.json                                 writes down what was played
+ *     npm run sim -- --scenario run.json                                       plays what was written down
  *     npm run sim -- --hours 8 --seed 100000                                   seeds from there on, until one fails
  *
  * Exits with 1 when something did not hold, after the one command that shows it again.
@@ -11,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { nativeScheme } from '../../src/qc/scheme-native.ts';
 import { describeViolation } from './checkers/violation.ts';
 import { Campaign } from './campaign.ts';
+import { readScenario, scriptOf, writeScenario } from './scenario.ts';
 import { fromMacrotask } from './scheduler.ts';
 import { simulate, type SimulationOptions, type SimulationResult } from './simulation.ts';
 
@@ -23,6 +26,8 @@ const { values } = parseArgs({
     hours: { type: 'string' },
     trace: { type: 'boolean', default: false },
     bls: { type: 'boolean', default: false },
+    scenario: { type: 'string' },
+    write: { type: 'string' },
   },
 });
 
@@ -44,7 +49,10 @@ const isGood =
       }).run();
 process.exitCode = isGood ? 0 : 1;
 
-async function runOne(options: SimulationOptions): Promise<boolean> {
+async function runOne(given: SimulationOptions): Promise<boolean> {
+  const scenario = values.scenario === undefined ? null : readScenario(values.scenario);
+  const options: SimulationOptions =
+    scenario === null ? given : { ...scenario, rounds: Infinity, script: scriptOf(scenario) };
   const startMs = performance.now();
   const result = await fromMacrotask(() =>
     simulate({
@@ -54,14 +62,18 @@ async function runOne(options: SimulationOptions): Promise<boolean> {
     }),
   );
   const seconds = (performance.now() - startMs) / 1000;
+  if (values.write !== undefined) writeScenario(values.write, result.scenario);
   print(result, seconds);
   return result.violation === null;
 }
 
-function print({ digest, height, rounds: done, tally, violation, virtualMs }: SimulationResult, seconds: number): void {
+function print(
+  { digest, height, rounds: done, seed: played, tally, violation, virtualMs }: SimulationResult,
+  seconds: number,
+): void {
   for (const line of tally.lines()) console.log(line);
   console.log(
-    `seed ${seed}: ${done} rounds, height ${height}, ${(virtualMs / 1000).toFixed(1)} s of virtual time, ` +
+    `seed ${played}: ${done} rounds, height ${height}, ${(virtualMs / 1000).toFixed(1)} s of virtual time, ` +
       `${seconds.toFixed(1)} s (${Math.round(done / seconds)} rounds/s), trace ${digest}`,
   );
   if (violation !== null) console.log(describeViolation(violation));

@@ -21,6 +21,7 @@ import type { Verifier } from '../../src/node/verification-pool.ts';
 import { answerSyncRequest, BlockSyncClient } from '../../src/net/block-sync.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
 import { Projector } from '../../src/projections/projector.ts';
+import type { QueueLimits } from './cast.ts';
 import { countingLog } from './counting-log.ts';
 import type { Scheduler } from './scheduler.ts';
 import { SimulatedClock } from './simulated-clock.ts';
@@ -37,6 +38,7 @@ export interface Surroundings {
   readonly network: SimulatedNetwork;
   readonly book: SigningBook;
   readonly tally: Tally;
+  readonly limits: QueueLimits;
   /** How long a check on the verification pool takes, milliseconds. */
   readonly pairingMs: (node: SimulatedValidator) => number;
   readonly writeMs: (node: SimulatedValidator, sync: boolean) => number;
@@ -47,13 +49,6 @@ export interface Surroundings {
   /** The process is to be stopped at this effect. */
   readonly onDoomed: (life: Life) => void;
 }
-
-const CONFIG = parseConfig({
-  genesis: 'genesis.json',
-  dataDirectory: 'data',
-  limits: { mempoolEvents: 1_000, inboxMessages: 256 },
-  submission: { waitingEvents: 256 },
-});
 
 const MAX_REMEMBERED_EVENTS = 512;
 const MAX_MESSAGES_UNDER_CHECK_PER_PEER = 64;
@@ -196,7 +191,7 @@ export class Life implements TimedProcess {
   }
 
   async #core(): Promise<ValidatorCore> {
-    const { book, chain, network, tally } = this.#surroundings;
+    const { book, chain, limits, network, tally } = this.#surroundings;
     const { clock, index, peerId } = this.node;
     const { chainId, genesis, genesisCertificate, scheme, validators } = chain;
     const context = { chainId, validators, genesis: genesisCertificate };
@@ -208,7 +203,12 @@ export class Life implements TimedProcess {
       maxRemembered: MAX_REMEMBERED_EVENTS,
     });
     return {
-      config: CONFIG,
+      config: parseConfig({
+        genesis: 'genesis.json',
+        dataDirectory: 'data',
+        limits: { mempoolEvents: limits.mempoolEvents, inboxMessages: limits.inboxMessages },
+        submission: { waitingEvents: limits.waitingSubmissions },
+      }),
       log: countingLog(tally),
       genesis,
       scheme: {

@@ -2,14 +2,14 @@
  * One seed, from the first start to the last check: episodes of storm and calm until enough rounds have passed. First
  * safety under all faults, at every step; then, once a quorum of correct nodes is healed, progress.
  */
-import { Random } from '../../src/base/random.ts';
 import type { SignatureScheme } from '../../src/qc/scheme.ts';
-import { adversary, ADVERSARIES, type AdversaryKind } from './adversaries.ts';
+import { adversary } from './adversaries.ts';
 import { LivenessChecker } from './checkers/liveness.ts';
 import type { Violation } from './checkers/violation.ts';
 import { seedOf } from './dice.ts';
-import { episodeOf, type Action, type Episode, type FaultBudget } from './episode.ts';
+import type { Action, Episode } from './episode.ts';
 import { CALM } from './network-settings.ts';
+import { scriptOfSeed, type Scenario, type Script } from './scenario.ts';
 import type { Tally } from './tally.ts';
 import { keepTwinsTalking } from './twins.ts';
 import { withVirtualGlobals } from './virtual-globals.ts';
@@ -19,8 +19,10 @@ export interface SimulationOptions {
   readonly seed: number;
   readonly validators: number;
   readonly commitDepth: 2 | 3;
-  /** Rounds to simulate, at least. */
+  /** Rounds to simulate, at least, if there is so much in the script. */
   readonly rounds: number;
+  /** Absent: what the seed makes of it. */
+  readonly script?: Script;
   readonly scheme?: SignatureScheme;
   /** Is given every line of the trace. */
   readonly onLine?: (line: string) => void;
@@ -35,6 +37,8 @@ export interface SimulationResult {
   readonly digest: string;
   readonly tally: Tally;
   readonly violation: Violation | null;
+  /** What was played, to play it again. */
+  readonly scenario: Scenario;
 }
 
 /** Rounds between two replays of everything. */
@@ -49,35 +53,38 @@ export function simulate(options: SimulationOptions): SimulationResult {
 class Simulation {
   readonly world: World;
   readonly #options: SimulationOptions;
-  readonly #budget: FaultBudget;
+  readonly #script: Script;
+  readonly #played: Episode[] = [];
   readonly #liveness: LivenessChecker;
   #replayedRounds = 0;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
     const { seed, validators } = options;
-    const random = new Random(seedOf(seed, 0));
-    const cast = castOf(random, validators);
-    this.#budget = cast;
-    this.world = new World({ ...options, twins: cast.twins, submitters: 1 + random.below(4) });
+    this.#script = options.script ?? scriptOfSeed(seed, validators);
+    const { adversaries, limits, submitters, twins } = this.#script.cast;
+    this.world = new World({ ...options, limits, submitters, twins });
     this.#liveness = new LivenessChecker(this.world);
-    for (const [id, kind] of cast.adversaries) {
-      this.world.faulty.add(id);
+    for (const { index, kind } of adversaries) {
+      this.world.faulty.add(index);
       const { book, chain } = this.world;
-      this.world.adversaries.set(id, adversary(kind, { book, chain, index: id, seed: seedOf(seed, 2, id) }));
+      this.world.adversaries.set(index, adversary(kind, { book, chain, index, seed: seedOf(seed, 2, index) }));
       this.world.tally.count(`adversary: ${kind}`);
     }
-    this.world.tally.count('adversary: twins', cast.twins.length);
+    this.world.tally.count('adversary: twins', twins.length);
   }
 
   run(): SimulationResult {
     const { world } = this;
-    const { rounds, seed } = this.#options;
+    const { commitDepth, rounds, seed, validators } = this.#options;
     world.startAll();
     world.submitters.start();
     keepTwinsTalking(world);
-    for (let number = 0; world.violation === null && world.rounds < rounds; number++) {
-      this.#play(episodeOf(seed, number, world.nodes.length, this.#budget));
+    while (world.violation === null && world.rounds < rounds) {
+      const episode = this.#script.episode(this.#played.length);
+      if (episode === undefined) break;
+      this.#played.push(episode);
+      this.#play(episode);
     }
     this.#end();
     return {
@@ -88,6 +95,7 @@ class Simulation {
       digest: world.trace.digest(),
       tally: world.tally,
       violation: world.violation,
+      scenario: { seed, validators, commitDepth, cast: this.#script.cast, episodes: this.#played },
     };
   }
 
@@ -175,25 +183,4 @@ class Simulation {
     for (const { life } of world.nodes) if (life !== null) world.checkers.replay(life);
     world.tally.count('replays of everything');
   }
-}
-
-/** Who is faulty, and how. */
-interface Cast extends FaultBudget {
-  readonly twins: readonly number[];
-  readonly adversaries: ReadonlyMap<number, AdversaryKind>;
-}
-
-/** At most f in all: twins and adversaries from the beginning, the others only when they lose their disk. */
-function castOf(random: Random, validators: number): Cast {
-  const f = Math.floor((validators - 1) / 3);
-  const order = random.shuffled(Array.from({ length: validators }, (_, index) => index)).slice(0, f);
-  const traitors = order.slice(0, random.below(f + 1));
-  const twins = traitors.filter(() => random.chance(0.4));
-  const adversaries = traitors.filter((index) => !twins.includes(index));
-  return {
-    badClocks: order,
-    lostDisks: order.slice(traitors.length),
-    twins,
-    adversaries: new Map(adversaries.map((index) => [index, random.pick(ADVERSARIES)])),
-  };
 }

@@ -6,6 +6,7 @@ import type { CommittedBlock } from '../../src/consensus/engine.ts';
 import { CodedError } from '../../src/base/result.ts';
 import type { SignatureScheme } from '../../src/qc/scheme.ts';
 import type { Adversary } from './adversaries.ts';
+import { AMPLE, type QueueLimits } from './cast.ts';
 import { Checkers } from './checkers.ts';
 import type { Violation } from './checkers/violation.ts';
 import { fractionOf } from './dice.ts';
@@ -24,6 +25,7 @@ export interface WorldOptions {
   readonly validators: number;
   readonly commitDepth: 2 | 3;
   readonly submitters: number;
+  readonly limits?: QueueLimits;
   /** Validators of which there are two, with one key: each is correct, both together are not. */
   readonly twins?: readonly number[];
   readonly scheme?: SignatureScheme;
@@ -50,7 +52,8 @@ export class World {
   violation: Violation | null = null;
   readonly #seed: number;
 
-  constructor({ seed, validators, commitDepth, submitters, twins = [], scheme, onLine }: WorldOptions) {
+  constructor(options: WorldOptions) {
+    const { commitDepth, limits = AMPLE, onLine, scheme, seed, submitters, twins = [], validators } = options;
     this.#seed = seed;
     this.twins = new Set(twins);
     this.trace = new Trace(onLine);
@@ -61,6 +64,7 @@ export class World {
     this.checkers = new Checkers({
       chain,
       book,
+      limits,
       isFaulty: (index) => this.faulty.has(index),
       report: (violation) => {
         this.violation ??= violation;
@@ -80,6 +84,7 @@ export class World {
       network: this.network,
       book,
       tally,
+      limits,
       pairingMs: (node) => 0.3 + 1.5 * this.#chance(1, node.id),
       writeMs: (node, sync) => this.#writeMs(node, sync),
       onStarted: (life) => this.#note(`${life.node.id} is up`),

@@ -19,7 +19,7 @@ export class BoundsChecker {
 
   check(by: number, status: EngineStatus, waitingSubmissions: number): void {
     const { mempoolEvents, uncommittedBlocks } = status;
-    const found: QueueBounds = { mempoolEvents, uncommittedBlocks, waitingSubmissions };
+    const found = { mempoolEvents, uncommittedBlocks, waitingSubmissions };
     for (const [name, size] of Object.entries(found) as [keyof QueueBounds, number][]) {
       if (size <= this.#bounds[name]) continue;
       this.#report({

@@ -1,0 +1,42 @@
+/**
+ * A run written down: everything that a seed would decide about who takes part and what happens to them. It plays the
+ * same as the seed that it came from, it can be edited and cut short, and it is what a failing run shrinks to.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { castOf, type Cast } from './cast.ts';
+import { episodeOf, type Episode } from './episode.ts';
+
+export interface Scenario {
+  /** Of what is left to chance: delays, losses, events. */
+  readonly seed: number;
+  readonly validators: number;
+  readonly commitDepth: 2 | 3;
+  readonly cast: Cast;
+  readonly episodes: readonly Episode[];
+}
+
+/** Where a simulation takes what happens next from. */
+export interface Script {
+  readonly cast: Cast;
+  /** Undefined when there is nothing more. */
+  episode(number: number): Episode | undefined;
+}
+
+/** Without end. */
+export function scriptOfSeed(seed: number, validators: number): Script {
+  const cast = castOf(seed, validators);
+  const nodes = validators + cast.twins.length;
+  return { cast, episode: (number) => episodeOf(seed, number, nodes, cast) };
+}
+
+export function scriptOf({ cast, episodes }: Scenario): Script {
+  return { cast, episode: (number) => episodes[number] };
+}
+
+export function writeScenario(path: string, scenario: Scenario): void {
+  writeFileSync(path, `${JSON.stringify(scenario, null, 2)}\n`);
+}
+
+export function readScenario(path: string): Scenario {
+  return JSON.parse(readFileSync(path, 'utf8')) as Scenario;
+}

@@ -16,6 +16,7 @@ import type { AddressBook } from './address-book.ts';
 import { stateKeyOf } from './dht-service.ts';
 import { generateIdentityKey } from './keys.ts';
 import type { ReadReport } from './read-report.ts';
+import { rememberingScheme } from './remembering-scheme.ts';
 import { peerSource, VerifiedReader, type ReadSource, type VerifiedReadOptions } from './verified-reader.ts';
 
 /** `read`: the read protocol only. `dht`: the DHT first, whose record peers then prove again at their heads. */
@@ -40,11 +41,14 @@ const CONNECT_DEADLINE_MS = 3_000;
 const LOOK_AGAIN_MS = 10;
 /** Peers that are enough to have answered a look-up in the DHT: the reader proves what they say again at the head. */
 const DHT_ANSWERS = 3;
+const MAX_REMEMBERED_SIGNATURES = 1024;
 
 /** @throws CodedError what `trustGenesis` refuses */
 export async function openLightReader(options: LightReaderOptions): Promise<LightReader> {
   const { genesis } = options;
-  const { scheme } = await loadDefaultScheme();
+  const { scheme: loaded } = await loadDefaultScheme();
+  // Answers of one head share its certificate and statements, and what a look-up found is checked again when it is used.
+  const scheme = rememberingScheme(loaded, MAX_REMEMBERED_SIGNATURES);
   const trusted = unwrap(trustGenesis(genesis, scheme));
   const check = recordCheck(trusted, scheme);
   // A key for this one visit: a reader is nobody in particular.

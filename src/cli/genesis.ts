@@ -4,21 +4,16 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { codedError, unwrap } from '../base/result.ts';
 import { chainIdOf, formatGenesis, type Genesis, type GenesisValidator } from '../ledger/genesis.ts';
-import { MAX_LIVENESS_WINDOW_SECONDS, MIN_LIVENESS_WINDOW_SECONDS, NEWEST_EVENT_SCHEMA } from '../ledger/parameters.ts';
 import { genesisValidatorOf } from '../node/genesis-file.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
 import { makeValidatorSet } from '../qc/validator-set.ts';
-import { readOlderRecords, withOlderRecordOptions, type OlderRecordOptions } from './older-records.ts';
-import { wholeNumber } from './options.ts';
+import { startOfChain, withChainOptions, type ChainOptions } from './chain-options.ts';
 import { printFacts, printJson } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
-interface Options extends OlderRecordOptions {
+interface Options extends ChainOptions {
   readonly name: string;
   readonly out: string;
-  readonly import?: string;
-  readonly commitDepth: number;
-  readonly livenessWindow: number;
   readonly json?: true;
 }
 
@@ -36,16 +31,8 @@ export function genesisCommand(terminal: Terminal): Command {
     )
     .argument('<registration...>', 'registration files, as "hotledger init --validator" makes them')
     .requiredOption('--name <name>', 'readable part of the chain id: 1 to 31 characters a-z, 0-9, -')
-    .requiredOption('--out <file>', 'file to write')
-    .option('--import <file>', 'start from an export of the older network; look at it with "hotledger import" first')
-    .option('--commit-depth <2|3>', "2, or 3 for the original paper's rule", wholeNumber(2, 3), 2)
-    .option(
-      '--liveness-window <seconds>',
-      'a node counts as active while it was heard from within this time',
-      wholeNumber(MIN_LIVENESS_WINDOW_SECONDS, MAX_LIVENESS_WINDOW_SECONDS),
-      3600,
-    );
-  return withOlderRecordOptions(command)
+    .requiredOption('--out <file>', 'file to write');
+  return withChainOptions(command)
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
     .action((files: string[], options: Options) => makeGenesis(files, options, terminal));
@@ -57,16 +44,8 @@ async function makeGenesis(files: readonly string[], options: Options, terminal:
   validators.sort((a, b) => (a.peerId < b.peerId ? -1 : 1));
   unwrap(makeValidatorSet(0, validators, scheme));
   const peerIds = validators.map(({ peerId }) => peerId);
-  const imported =
-    options.import === undefined ? undefined : await readOlderRecords(options.import, options, peerIds, terminal);
-  const genesis: Genesis = {
-    name: options.name,
-    timestamp: Math.max(Math.floor(Date.now() / 1000), imported?.latestTimeSeconds ?? 0),
-    commitDepth: options.commitDepth as 2 | 3,
-    parameters: { livenessWindowSeconds: options.livenessWindow, eventSchema: NEWEST_EVENT_SCHEMA },
-    validators,
-    records: imported?.records ?? [],
-  };
+  const start = await startOfChain(options, peerIds, terminal);
+  const genesis: Genesis = { name: options.name, validators, ...start };
   const out = resolve(terminal.directory, options.out);
   await writeFile(out, formatGenesis(genesis), { flag: 'wx' });
   const chainId = chainIdOf(genesis);

@@ -1,25 +1,21 @@
 /** `hotledger testnet`: every directory of a new network at once. */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { MAX_LIVENESS_WINDOW_SECONDS, MIN_LIVENESS_WINDOW_SECONDS, NEWEST_EVENT_SCHEMA } from '../ledger/parameters.ts';
 import { makeTestnet, type Testnet } from '../node/testnet.ts';
 import { MAX_VALIDATORS } from '../qc/bitmap.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
-import { readOlderRecords, withOlderRecordOptions, type OlderRecordOptions } from './older-records.ts';
+import { startOfChain, withChainOptions, type ChainOptions } from './chain-options.ts';
 import { gathered, wholeNumber } from './options.ts';
 import { printJson } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
-interface Options extends OlderRecordOptions {
+interface Options extends ChainOptions {
   readonly validators: number;
   readonly observers: number;
   readonly out: string;
   readonly name: string;
   readonly hosts?: readonly string[];
   readonly port: number;
-  readonly import?: string;
-  readonly commitDepth: number;
-  readonly livenessWindow: number;
   readonly json?: true;
 }
 
@@ -54,16 +50,8 @@ export function testnetCommand(terminal: Terminal): Command {
       'TCP port; on loopback the first of consecutive ones, 0 lets the system choose',
       wholeNumber(0, 65_535),
       4001,
-    )
-    .option('--import <file>', 'start from an export of the older network; look at it with "hotledger import" first')
-    .option('--commit-depth <2|3>', "2, or 3 for the original paper's rule", wholeNumber(2, 3), 2)
-    .option(
-      '--liveness-window <seconds>',
-      'a node counts as active while it was heard from within this time',
-      wholeNumber(MIN_LIVENESS_WINDOW_SECONDS, MAX_LIVENESS_WINDOW_SECONDS),
-      3600,
     );
-  return withOlderRecordOptions(command)
+  return withChainOptions(command)
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
     .action((options: Options) => testnet(options, terminal));
@@ -72,8 +60,6 @@ export function testnetCommand(terminal: Terminal): Command {
 async function testnet(options: Options, terminal: Terminal): Promise<void> {
   const { scheme, warning } = await loadDefaultScheme();
   if (warning !== null) terminal.err(`hotledger: warning: ${warning}`);
-  const imported =
-    options.import === undefined ? undefined : await readOlderRecords(options.import, options, [], terminal);
   const made = await makeTestnet(
     {
       directory: resolve(terminal.directory, options.out),
@@ -82,11 +68,8 @@ async function testnet(options: Options, terminal: Terminal): Promise<void> {
       observers: options.observers,
       hosts: options.hosts,
       port: options.port,
-      commitDepth: options.commitDepth as 2 | 3,
-      parameters: { livenessWindowSeconds: options.livenessWindow, eventSchema: NEWEST_EVENT_SCHEMA },
-      records: imported?.records ?? [],
-      timestamp: Math.max(Math.floor(Date.now() / 1000), imported?.latestTimeSeconds ?? 0),
       settings: {},
+      ...(await startOfChain(options, [], terminal)),
     },
     scheme,
   );

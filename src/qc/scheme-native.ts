@@ -7,6 +7,7 @@ import { checkSecretKey } from './keys.ts';
 import {
   messagesAreDistinct,
   publicKeyMalformed,
+  decodes,
   reasonOf,
   SIGNATURE_BYTES,
   signatureMalformed,
@@ -81,21 +82,7 @@ export const nativeScheme: SignatureScheme = {
       return blst.aggregateVerify(messages, keys, decodeSignature(signature));
     }),
 
-  checkPublicKey(publicKey) {
-    try {
-      decodedKeys.decode(publicKey);
-      return ok(undefined);
-    } catch (error) {
-      return publicKeyMalformed(reasonOf(error));
-    }
-  },
+  checkPublicKey: (publicKey) => decodes(() => decodedKeys.decode(publicKey), publicKeyMalformed),
 
-  checkSignature(signature) {
-    try {
-      decodeSignature(signature);
-      return ok(undefined);
-    } catch (error) {
-      return signatureMalformed(reasonOf(error));
-    }
-  },
+  checkSignature: (signature) => decodes(() => decodeSignature(signature), signatureMalformed),
 };

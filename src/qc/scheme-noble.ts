@@ -12,6 +12,7 @@ import {
   DOMAIN_SEPARATION_TAG,
   messagesAreDistinct,
   publicKeyMalformed,
+  decodes,
   reasonOf,
   SIGNATURE_BYTES,
   signatureMalformed,
@@ -104,21 +105,7 @@ export const nobleScheme: SignatureScheme = {
       return bls.verifyBatch(decodeSignature(signature), items);
     }),
 
-  checkPublicKey(publicKey) {
-    try {
-      decodedKeys.decode(publicKey);
-      return ok(undefined);
-    } catch (error) {
-      return publicKeyMalformed(reasonOf(error));
-    }
-  },
+  checkPublicKey: (publicKey) => decodes(() => decodedKeys.decode(publicKey), publicKeyMalformed),
 
-  checkSignature(signature) {
-    try {
-      decodeSignature(signature);
-      return ok(undefined);
-    } catch (error) {
-      return signatureMalformed(reasonOf(error));
-    }
-  },
+  checkSignature: (signature) => decodes(() => decodeSignature(signature), signatureMalformed),
 };

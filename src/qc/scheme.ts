@@ -6,7 +6,7 @@
  * to these functions out of a `ValidatorSet`, which demands one.
  */
 import { toHex } from '../base/bytes.ts';
-import { refuse, type Refused, type Result } from '../base/result.ts';
+import { ok, refuse, type Refused, type Result } from '../base/result.ts';
 
 /** The ciphersuite's tag. The native library has it built in; kinds of messages differ by their first byte instead. */
 export const DOMAIN_SEPARATION_TAG = 'BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_';
@@ -61,6 +61,16 @@ export function signatureMalformed(reason: string, index = 0): Refused {
 /** What a library says of bytes that it does not decode. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** What `check*` answers. @param decode throws at what is no such point */
+export function decodes(decode: () => unknown, malformed: (reason: string) => Refused): Result<void> {
+  try {
+    decode();
+    return ok(undefined);
+  } catch (error) {
+    return malformed(reasonOf(error));
+  }
 }
 
 /** For `verifyAggregateOfDistinct`: at least one group, and no message twice. */

@@ -15,7 +15,7 @@ import { checkSuccession } from './block-rules.ts';
 import { CommittedState, type ProvenValue } from './committed-state.ts';
 import type { StateTree, TreeVersion } from './state-tree.ts';
 import { Overlay, type CommittedChange, type StateChange, type StateReader } from './state.ts';
-import { applyEvent, TRANSIENT_REFUSALS, type BlockContext } from './transition.ts';
+import { applyEvent, checkApplies, TRANSIENT_REFUSALS, type BlockContext } from './transition.ts';
 import type { VerifiedEvent } from './verified-event.ts';
 
 /** A proposer adds events only to this depth above the committed head; a voter executes what others propose. */
@@ -227,8 +227,8 @@ export class LedgerMachine {
    */
   finalRefusal(event: VerifiedEvent, context: BlockContext): Refusal | null {
     const { height, timestamp } = this.#head;
-    if (applyEvent(this.#head, event, { ...context, height: height + 1, timestamp }).ok) return null;
-    const judged = applyEvent(this.#head, event, { ...context, height: height + 1 });
+    if (checkApplies(this.#head, event, { ...context, height: height + 1, timestamp }).ok) return null;
+    const judged = checkApplies(this.#head, event, { ...context, height: height + 1 });
     return judged.ok || TRANSIENT_REFUSALS.has(judged.refusal.code) ? null : judged.refusal;
   }
 

@@ -43,13 +43,7 @@ export function applyEvent(
   context: BlockContext,
 ): Result<readonly StateChange[]> {
   const { event } = verified;
-  const entry = readEntry(state, event.peerId);
-  const order = checkSequence(entry, verified);
-  if (!order.ok) return order;
-  const time = checkTime(event, context.timestamp);
-  if (!time.ok) return time;
-  const windowSeconds = parametersAt(state, context.height).livenessWindowSeconds;
-  const next = nextEntry(entry, event, { now: context.timestamp, windowSeconds });
+  const next = signersNext(state, verified, context);
   if (!next.ok) return next;
   const overlay = new Overlay(state);
   const written = writeEntry(overlay, { ...next.value, lastSeq: event.seq, lastEventId: verified.id });
@@ -59,6 +53,33 @@ export function applyEvent(
   const changes = overlay.changes();
   checkReach(event.peerId, decidedAbout.value, changes);
   return ok(changes);
+}
+
+/**
+ * Whether an event may be applied, at less than half the cost: what a node's own event would write is not made, so that
+ * `record-too-large` is left to `applyEvent`. Refusals: its other ones.
+ */
+export function checkApplies(state: StateReader, verified: VerifiedEvent, context: BlockContext): Result<unknown> {
+  switch (verified.event.type) {
+    case 'proposed':
+    case 'approved':
+    case 'evidenceRecorded':
+      return applyEvent(state, verified, context);
+    default:
+      return signersNext(state, verified, context);
+  }
+}
+
+/** The signer's own entry after its event, but for its sequence. */
+function signersNext(state: StateReader, verified: VerifiedEvent, context: BlockContext): Result<NodeEntry> {
+  const { event } = verified;
+  const entry = readEntry(state, event.peerId);
+  const order = checkSequence(entry, verified);
+  if (!order.ok) return order;
+  const time = checkTime(event, context.timestamp);
+  if (!time.ok) return time;
+  const windowSeconds = parametersAt(state, context.height).livenessWindowSeconds;
+  return nextEntry(entry, event, { now: context.timestamp, windowSeconds });
 }
 
 function checkSequence(entry: NodeEntry | undefined, { event, id }: VerifiedEvent): Result<void> {
@@ -86,7 +107,6 @@ interface Moment {
   readonly windowSeconds: number;
 }
 
-/** The signer's own entry after its event, but for its sequence. */
 function nextEntry(entry: NodeEntry | undefined, event: LedgerEvent, moment: Moment): Result<NodeEntry> {
   const { now, windowSeconds } = moment;
   const record = entry?.kind === 'record' ? entry : undefined;

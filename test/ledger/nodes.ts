@@ -11,7 +11,7 @@ import { peerIdFromPublicKey, type KeyType } from '../../src/ledger/identity.ts'
 import { DEFAULT_PARAMETERS, encodeParameters, type ChainParameters } from '../../src/ledger/parameters.ts';
 import type { NodeEntry, NodeRecord } from '../../src/ledger/record.ts';
 import { PARAMETERS_KEY, type StateChange, type StateReader } from '../../src/ledger/state.ts';
-import { applyEvent } from '../../src/ledger/transition.ts';
+import { applyEvent, checkApplies } from '../../src/ledger/transition.ts';
 import { verifiedEvent, type VerifiedEvent } from '../../src/ledger/verified-event.ts';
 import type { SignatureScheme } from '../../src/qc/scheme.ts';
 import { makeValidatorSet, type ValidatorSet } from '../../src/qc/validator-set.ts';
@@ -108,9 +108,17 @@ export class TestChain implements StateReader {
 
   applyVerified(event: VerifiedEvent): Result<readonly StateChange[]> {
     const result = applyEvent(this, event, this.context);
+    this.#judgeTheSame(event, codeOf(result));
     if (!result.ok) return result;
     this.commit(result.value);
     return result;
+  }
+
+  /** Whatever a test applies, the cheap judgement of it is that of the transition. */
+  #judgeTheSame(event: VerifiedEvent, code: string): void {
+    const judged = codeOf(checkApplies(this, event, this.context));
+    const expected = code === 'record-too-large' ? 'applied' : code;
+    if (judged !== expected) throw new Error(`judged ${judged}, and applied with the result ${code}`);
   }
 
   commit(changes: readonly StateChange[]): void {

@@ -24,6 +24,9 @@ export interface Cast {
   readonly badClocks: readonly number[];
 }
 
+/** Those from whom something new is to be expected every time. */
+const INVENTIVE: readonly AdversaryKind[] = ['equivocator', 'forger', 'mutator'];
+
 export const AMPLE: QueueLimits = { mempoolEvents: 1_000, inboxMessages: 256, waitingSubmissions: 256 };
 
 /** At most f are faulty in all: twins and adversaries from the beginning, others only when they lose their disk. */
@@ -31,11 +34,11 @@ export function castOf(seed: number, validators: number): Cast {
   const random = new Random(seedOf(seed, 0));
   const f = Math.floor((validators - 1) / 3);
   const order = random.shuffled(Array.from({ length: validators }, (_, index) => index)).slice(0, f);
-  const traitors = order.slice(0, random.below(f + 1));
+  const traitors = random.chance(0.25) ? [] : order.slice(0, 1 + random.below(f));
   const twins = traitors.filter(() => random.chance(0.2));
   const adversaries = traitors
     .filter((index) => !twins.includes(index))
-    .map((index) => ({ index, kind: random.pick(ADVERSARIES) }));
+    .map((index) => ({ index, kind: random.pick(random.chance(0.5) ? ADVERSARIES : INVENTIVE) }));
   const limits = {
     mempoolEvents: random.pick([4, 32, 1_000]),
     inboxMessages: random.pick([24, 256]),

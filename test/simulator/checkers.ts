@@ -69,8 +69,23 @@ export class Checkers {
     if (consensus !== null) this.#bounds.check(node.id, consensus.status(), consensus.submissions.waiting);
   }
 
-  acknowledged({ ledger, node }: Life, event: Hash, height: number | null): void {
-    this.acknowledgements.acknowledge(node.id, event, height, ledger?.log.head().height ?? -1);
+  /** What its log holds at a start: of its last blocks it may have told nobody when its process ended. */
+  started(life: Life): void {
+    this.#headOf(life);
+  }
+
+  acknowledged(life: Life, event: Hash, height: number | null): void {
+    this.acknowledgements.acknowledge(life.node.id, event, height, this.#headOf(life));
+  }
+
+  /** @returns the height of its log, whose blocks are known afterwards */
+  #headOf({ ledger, node }: Life): number {
+    if (ledger === null) return -1;
+    const { log } = ledger;
+    const { blockId, height } = log.head();
+    const sealed = this.chain.idAt(height) === blockId ? undefined : log.sealedBlockAt(height);
+    if (sealed !== undefined) this.chain.committed({ id: node.id, blockAt: (at) => log.sealedBlockAt(at) }, sealed);
+    return height;
   }
 
   submissionRefused({ node }: Life, event: Hash, code: string): void {

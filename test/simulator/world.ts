@@ -87,7 +87,10 @@ export class World {
       limits,
       pairingMs: (node) => 0.3 + 1.5 * this.#chance(1, node.id),
       writeMs: (node, sync) => this.#writeMs(node, sync),
-      onStarted: (life) => this.#note(`${life.node.id} is up`),
+      onStarted: (life) => {
+        this.#note(`${life.node.id} is up`);
+        this.checkers.started(life);
+      },
       onCommitted: this.#committed,
       onFatal: this.#fatal,
       onDoomed: (life) => {

@@ -23,7 +23,7 @@ export class BallotChecker {
   readonly #report: Report;
   /** By validator, kind and round: the one ballot. */
   readonly #ballots = new Map<string, string>();
-  /** By validator: the last round that it gave up, and the block that it had voted for in it, if it had. */
+  /** By validator: the last round that it gave up, and the last block that it had voted for by then. */
   readonly #gaveUp = new Map<number, { readonly round: number; readonly votedFor: Hash | null }>();
   readonly #last = new Map<number, SafetyRecord>();
 
@@ -70,8 +70,8 @@ export class BallotChecker {
     if (!this.#once(by, 'vote', round, latin1(message.signature) + blockId)) return;
     if (!disk.holdsBlock(blockId)) this.#violated('a block is durable before its vote is sent', { by, round });
     const gaveUp = this.#gaveUp.get(by);
-    // A vote that was on disk when the process ended may leave after the timeout of its round.
-    if (gaveUp !== undefined && round <= gaveUp.round && (round < gaveUp.round || gaveUp.votedFor !== blockId)) {
+    // A vote that was on disk when the process ended may leave beside a later timeout.
+    if (gaveUp !== undefined && round <= gaveUp.round && gaveUp.votedFor !== blockId) {
       this.#violated('no vote follows a timeout in its round', { by, round, gaveUp: gaveUp.round });
     }
   }
@@ -83,8 +83,7 @@ export class BallotChecker {
       return this.#violated('a timeout is durable before it is sent', { by, round });
     }
     if (round > (this.#gaveUp.get(by)?.round ?? 0)) {
-      const { lastVote } = record;
-      this.#gaveUp.set(by, { round, votedFor: lastVote?.round === round ? lastVote.blockId : null });
+      this.#gaveUp.set(by, { round, votedFor: record.lastVote?.blockId ?? null });
     }
     this.#once(by, 'timeout', round, latin1(message.signature) + highRound);
   }

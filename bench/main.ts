@@ -33,7 +33,7 @@ const SIZES = {
       { keyType: 'secp256k1', inFlight: 1024, events: 4_000 },
     ],
     reads: 2_000,
-    replayed: 30_000,
+    replayed: 60_000,
     followed: { records: 100_000, blocks: 20, eventsPerBlock: 1_000 },
   },
   smoke: {

@@ -4,6 +4,7 @@ import { SealedBuffer, MAX_BLOCKS_AHEAD } from '../../src/consensus/sealed-buffe
 import type { VerifiedSealedBlock } from '../../src/consensus/engine.ts';
 import { machineAtGenesis } from '../../src/ledger/genesis-state.ts';
 import { joinOf } from '../hotstuff/chain.ts';
+import { admitSealed } from '../hotstuff/admitting.ts';
 import { Driver } from '../hotstuff/driver.ts';
 
 const POLL_MS = 5000;
@@ -21,7 +22,7 @@ function chainOfFive() {
   const blocks = driver
     .node(0)
     .disk.sealed.slice(1)
-    .map((bytes) => driver.sealedBlock(bytes));
+    .map((bytes) => admitSealed(driver.chain, bytes));
   return { driver, height, stateRoot, blocks };
 }
 

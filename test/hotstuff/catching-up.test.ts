@@ -4,6 +4,7 @@ import { decodeStoredBlock } from '../../src/hotstuff/stored-block.ts';
 import { unwrap } from '../../src/base/result.ts';
 import { decodeSealedBlock } from '../../src/ledger/block.ts';
 import { joinOf } from './chain.ts';
+import { admitSealed } from './admitting.ts';
 import { Driver } from './driver.ts';
 import { signedCertificate } from './signing.ts';
 
@@ -119,7 +120,7 @@ describe('a laggard', () => {
     const sealed = driver
       .node(0)
       .disk.sealed.slice(1)
-      .map((bytes) => driver.sealedBlock(bytes));
+      .map((bytes) => admitSealed(driver.chain, bytes));
     for (const block of [...sealed].reverse()) driver.step(3, { kind: 'sealed', blocks: [block] });
     driver.step(3, { kind: 'sealed', blocks: sealed });
     const { height, stateRoot } = driver.engine(0).status();
@@ -137,7 +138,7 @@ describe('a laggard', () => {
     const sealed = driver
       .node(0)
       .disk.sealed.slice(1, 8)
-      .map((bytes) => driver.sealedBlock(bytes));
+      .map((bytes) => admitSealed(driver.chain, bytes));
     const [asked] = driver.step(3, { kind: 'sealed', blocks: sealed });
     expect(driver.engine(3).status().height).toBe(7); // above what the lower one names
     expect(asked).toMatchObject({ kind: 'fetch', what: { kind: 'sealed', fromHeight: 8 } });

@@ -4,33 +4,20 @@
  * Everything is a function of the calls that a test makes: no seed, no chance.
  */
 import { assert } from '../../src/base/assert.ts';
-import type { Hash } from '../../src/base/hash.ts';
-import { unwrap } from '../../src/base/result.ts';
-import type { Effect, Input, ValidatorIndex, VerifiedSealedBlock } from '../../src/consensus/engine.ts';
-import { DEFAULT_MEMPOOL_LIMITS } from '../../src/consensus/mempool.ts';
-import { admitOwn, candidateOf, type Duties } from '../../src/hotstuff/admission.ts';
-import { HotstuffEngine } from '../../src/hotstuff/engine.ts';
+import type { Refusal } from '../../src/base/result.ts';
+import type { Effect, Input, ValidatorIndex } from '../../src/consensus/engine.ts';
+import { admitOwn, candidateOf } from '../../src/hotstuff/admission.ts';
+import type { HotstuffEngine } from '../../src/hotstuff/engine.ts';
 import type { AdmittedMessage, HotstuffMessage } from '../../src/hotstuff/messages.ts';
 import type { Pacing } from '../../src/hotstuff/replica.ts';
-import { decodeSafetyRecord, encodeSafetyRecord, firstSafetyRecord } from '../../src/hotstuff/safety-record.ts';
-import { decodeStoredBlock } from '../../src/hotstuff/stored-block.ts';
-import {
-  decodeMessage,
-  decodeStoredBlocks,
-  encodeMessage,
-  MAX_BLOCKS_PER_ANSWER,
-  withSignature,
-} from '../../src/hotstuff/wire.ts';
-import { decodeSealedBlock, encodeSealedBlock, type SealedBlock } from '../../src/ledger/block.ts';
-import { decodeCommitProof, verifyCommitProof } from '../../src/ledger/commit-proof.ts';
-import { LedgerMachine } from '../../src/ledger/machine.ts';
-import { StateTree } from '../../src/ledger/state-tree.ts';
-import type { StateChange } from '../../src/ledger/state.ts';
-import { verifiedEvent, type VerifiedEvent } from '../../src/ledger/verified-event.ts';
-import { certificateVerifiedBefore, verifyCertificate, type EpochContext } from '../../src/qc/certificate.ts';
+import { decodeMessage, encodeMessage, withSignature } from '../../src/hotstuff/wire.ts';
+import type { LedgerMachine } from '../../src/ledger/machine.ts';
+import type { VerifiedEvent } from '../../src/ledger/verified-event.ts';
 import { runCollectJob, type CollectJob, type CollectOutcome } from '../../src/qc/collect.ts';
-import { timeoutCertificateVerifiedBefore, verifyTimeoutCertificate } from '../../src/qc/timeout-certificate.ts';
+import { admitBlocks, admitSealed, fulfil } from './admitting.ts';
 import { identitySignature, START, testChain, type TestChain } from './chain.ts';
+import { engineOn } from './start-engine.ts';
+import { TestDisk } from './test-disk.ts';
 import { Watch } from './watch.ts';
 
 type HotstuffInput = Input<AdmittedMessage, CollectOutcome>;
@@ -55,40 +42,6 @@ export interface DriverOptions {
   readonly latencyMs?: number;
   /** Of every pairing, milliseconds. */
   readonly pairingMs?: number;
-}
-
-/** What survives a crash. */
-export class TestDisk {
-  safety: Uint8Array | null;
-  readonly uncommitted = new Map<Hash, Uint8Array>();
-  /** Sealed blocks by height. */
-  readonly sealed: Uint8Array[] = [];
-  readonly state = new Map<string, Uint8Array>();
-  readonly evidence: Uint8Array[] = [];
-
-  constructor(chain: TestChain) {
-    this.safety = encodeSafetyRecord(firstSafetyRecord(chain.genesisCertificate));
-    this.commit(chain.genesis.sealed, chain.genesis.changes);
-  }
-
-  commit(sealed: SealedBlock, changes: readonly StateChange[]): void {
-    assert(sealed.block.header.height === this.sealed.length, 'blocks are committed in height order', {});
-    this.sealed.push(encodeSealedBlock(sealed));
-    this.uncommitted.delete(sealed.block.id);
-    for (const { key, value } of changes) {
-      if (value === undefined) this.state.delete(key);
-      else this.state.set(key, value);
-    }
-  }
-
-  copyOf(other: TestDisk): void {
-    this.safety = other.safety;
-    for (const map of ['uncommitted', 'state'] as const) {
-      (this[map] as Map<string, Uint8Array>).clear();
-      for (const [key, value] of other[map]) (this[map] as Map<string, Uint8Array>).set(key, value);
-    }
-    this.sealed.splice(0, this.sealed.length, ...other.sealed);
-  }
 }
 
 export interface TestNode {
@@ -120,7 +73,6 @@ export class Driver {
   /** Readable lines of what happened, for scenarios. */
   readonly trace: string[] = [];
   nowMs = START * 1000;
-  readonly #context: EpochContext & { genesis: TestChain['genesisCertificate'] };
   readonly #pacing: Pacing;
   readonly #latencyMs: number;
   readonly #pairingMs: number;
@@ -131,8 +83,6 @@ export class Driver {
 
   constructor(options: DriverOptions) {
     this.chain = options.chain ?? testChain(options.n, options.depth ?? 2);
-    const { chainId, validators, genesisCertificate } = this.chain;
-    this.#context = { chainId, validators, genesis: genesisCertificate };
     this.#pacing = options.pacing ?? TEST_PACING;
     this.#latencyMs = options.latencyMs ?? 1;
     this.#pairingMs = options.pairingMs ?? 2;
@@ -185,11 +135,11 @@ export class Driver {
   }
 
   /** From its disk. It and all that are up connect to each other. */
-  start(index: ValidatorIndex, silence: Parameters<typeof makeEngine>[4] = null): void {
+  start(index: ValidatorIndex, silence: Refusal | null = null): void {
     const node = this.node(index);
     assert(node.engine === null, 'a node starts once', { index });
     node.life++;
-    const { engine, machine } = makeEngine(this.chain, this.#context, node.disk, index, silence, this.#pacing);
+    const { engine, machine } = engineOn(this.chain, node.disk, { self: index, pacing: this.#pacing, silence });
     node.engine = engine;
     node.machine = machine;
     this.step(index, { kind: 'started' });
@@ -284,7 +234,7 @@ export class Driver {
 
   #newNode(index: ValidatorIndex): TestNode {
     const disk = new TestDisk(this.chain);
-    const { machine } = makeEngine(this.chain, this.#context, disk, index, null, this.#pacing);
+    const { machine } = engineOn(this.chain, disk, { self: index, pacing: this.#pacing, silence: null });
     return { index, disk, engine: null, machine, clockOffsetMs: 0, life: 0, effects: [] };
   }
 
@@ -361,34 +311,10 @@ export class Driver {
     const { duties } = candidate.value;
     const pairings = (duties.certificate === null ? 0 : 1) + (duties.timeoutCertificate === null ? 0 : 1);
     this.#later(pairings * this.#pairingMs, to, () => {
-      const failure = this.#unfulfilled(duties);
-      if (failure !== null) return this.#note(`${to} refuses what came from ${from}: ${failure}`);
-      const { certificate, timeoutCertificate, events } = duties;
-      const admitted = candidate.value.admit({
-        certificate: certificate === null ? null : certificateVerifiedBefore(certificate),
-        timeoutCertificate: timeoutCertificate === null ? null : timeoutCertificateVerifiedBefore(timeoutCertificate),
-        events: [events.map((event) => verifiedEvent(event, 'signature-checked'))],
-      });
-      this.step(to, { kind: 'received', from, message: admitted });
+      const admitted = fulfil(this.chain, candidate.value);
+      if (!admitted.ok) return this.#note(`${to} refuses what came from ${from}: ${admitted.refusal.code}`);
+      this.step(to, { kind: 'received', from, message: admitted.value });
     });
-  }
-
-  #unfulfilled({ signatures, certificate, timeoutCertificate }: Duties): string | null {
-    const { scheme, validators } = this.chain;
-    for (const { signWith, signer, preimage, signature } of signatures) {
-      const { peerId, blsPublicKey } = validators.member(signer);
-      const valid =
-        signWith === 'bls'
-          ? scheme.verify(blsPublicKey, preimage, signature)
-          : identitySignature(peerId, preimage).every((byte, i) => byte === signature[i]);
-      if (!valid) return 'signature-invalid';
-    }
-    const checks = [
-      certificate === null ? null : verifyCertificate(certificate, this.#context, scheme),
-      timeoutCertificate === null ? null : verifyTimeoutCertificate(timeoutCertificate, this.#context, scheme),
-    ];
-    for (const check of checks) if (check?.ok === false) return check.refusal.code;
-    return null;
   }
 
   #verify(node: TestNode, job: number, work: CollectJob): void {
@@ -416,49 +342,19 @@ export class Driver {
     this.#later(this.#latencyMs, node.index, () => {
       const { disk, engine } = this.node(server);
       if (this.#isLost({ ...passage, from: server, to: node.index })) return;
-      const answer = engine === null ? null : this.#serve(disk, what);
+      const answer = engine === null ? null : disk.serve(this.chain, what);
       this.#later(this.#latencyMs, node.index, () => {
         if (answer === null) {
           const refusal = { code: 'block-not-held', message: 'not held', details: {} };
           this.step(node.index, { kind: 'fetchFailed', request, refusal });
         } else if (what.kind === 'blocks') {
-          const message = this.#admitBlocks(node, server, answer);
+          const message = admitBlocks(this.chain, answer, server, this.engine(node.index).admissionView());
           this.step(node.index, { kind: 'fetched', request, message });
         } else {
-          this.step(node.index, { kind: 'sealed', blocks: answer.map((bytes) => this.sealedBlock(bytes)) });
+          this.step(node.index, { kind: 'sealed', blocks: answer.map((bytes) => admitSealed(this.chain, bytes)) });
         }
       });
     });
-  }
-
-  #serve(disk: TestDisk, what: Extract<HotstuffEffect, { kind: 'fetch' }>['what']): readonly Uint8Array[] | null {
-    if (what.kind === 'sealed') {
-      const found = disk.sealed.slice(what.fromHeight, what.fromHeight + 32);
-      return found.length === 0 ? null : found;
-    }
-    const found: Uint8Array[] = [];
-    let bytes = disk.uncommitted.get(what.ids[0] as Hash);
-    for (; bytes !== undefined && found.length < MAX_BLOCKS_PER_ANSWER;) {
-      found.push(bytes);
-      bytes = disk.uncommitted.get(unwrap(decodeStoredBlock(this.chain.chainId, bytes)).block.header.parentId);
-    }
-    return found.length === 0 ? null : found;
-  }
-
-  #admitBlocks(node: TestNode, server: ValidatorIndex, stored: readonly Uint8Array[]): AdmittedMessage {
-    const blocks = unwrap(decodeStoredBlocks(this.chain.chainId, stored));
-    const view = this.engine(node.index).admissionView();
-    const candidate = unwrap(candidateOf({ kind: 'blocks', blocks }, server, view));
-    const events = blocks.map(({ block }) => block.events.map((event) => verifiedEvent(event, 'own-log')));
-    return candidate.admit({ certificate: null, timeoutCertificate: null, events });
-  }
-
-  /** As admission makes it of bytes from another. */
-  sealedBlock(bytes: Uint8Array): VerifiedSealedBlock {
-    const sealed = unwrap(decodeSealedBlock(this.chain.chainId, bytes));
-    unwrap(verifyCommitProof(unwrap(decodeCommitProof(sealed.seal.bytes)), sealed.block, this.chain));
-    const events = sealed.block.events.map((event) => verifiedEvent(event, 'own-log'));
-    return { ...sealed, events } as unknown as VerifiedSealedBlock;
   }
 
   #isLost(passage: Passage): boolean {
@@ -526,49 +422,6 @@ export class Driver {
   }
 }
 
-function makeEngine(
-  chain: TestChain,
-  context: EpochContext & { genesis: TestChain['genesisCertificate'] },
-  disk: TestDisk,
-  self: ValidatorIndex,
-  silence: ConstructorParameters<typeof HotstuffEngine>[0]['silence'],
-  pacing: Pacing,
-): { engine: HotstuffEngine; machine: LedgerMachine } {
-  const head = unwrap(decodeSealedBlock(chain.chainId, disk.sealed.at(-1) as Uint8Array));
-  const { height, stateRoot, timestamp } = head.block.header;
-  const tree = new StateTree();
-  const version = tree.update(
-    tree.empty,
-    [...disk.state].map(([key, value]) => ({ key, value })),
-  );
-  tree.retire(tree.empty);
-  const machine = new LedgerMachine({
-    chainId: chain.chainId,
-    backing: { get: (key) => disk.state.get(key) },
-    tree,
-    version,
-    head: { height, blockId: head.block.id, stateRoot, timestamp },
-  });
-  const uncommitted = [...disk.uncommitted.values()].map((bytes) => {
-    const { block, justify } = unwrap(decodeStoredBlock(chain.chainId, bytes));
-    const events = block.events.map((event) => verifiedEvent(event, 'own-log'));
-    return { block, events, justify: certificateVerifiedBefore(justify) };
-  });
-  const engine = new HotstuffEngine({
-    context,
-    self,
-    commitDepth: chain.depth,
-    machine,
-    head,
-    record: disk.safety === null ? null : unwrap(decodeSafetyRecord(disk.safety)),
-    uncommitted,
-    silence,
-    pacing,
-    mempool: DEFAULT_MEMPOOL_LIMITS,
-  });
-  return { engine, machine };
-}
-
 export function roundOf(message: HotstuffMessage): number {
   switch (message.kind) {
     case 'proposal':
@@ -587,7 +440,7 @@ export function roundOf(message: HotstuffMessage): number {
 }
 
 /** For the trace; null for what only fills it. */
-function describeMessage(message: HotstuffMessage): string | null {
+export function describeMessage(message: HotstuffMessage): string | null {
   switch (message.kind) {
     case 'proposal': {
       const { block, justify, timeoutCertificate } = message;

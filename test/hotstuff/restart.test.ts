@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/result.ts';
 import { decodeSafetyRecord } from '../../src/hotstuff/safety-record.ts';
 import { changeOf, joinOf } from './chain.ts';
-import { Driver, TestDisk } from './driver.ts';
+import { Driver } from './driver.ts';
+import { TestDisk } from './test-disk.ts';
 
 function now(driver: Driver): number {
   return Math.floor(driver.nowMs / 1000);

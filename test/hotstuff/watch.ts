@@ -13,7 +13,7 @@ import { encodeMessage } from '../../src/hotstuff/wire.ts';
 import type { SealedBlock } from '../../src/ledger/block.ts';
 import { decodeCommitProof, verifyCommitProof } from '../../src/ledger/commit-proof.ts';
 import type { TestChain } from './chain.ts';
-import type { TestDisk } from './driver.ts';
+import type { TestDisk } from './test-disk.ts';
 
 export class Watch {
   readonly #chain: TestChain;

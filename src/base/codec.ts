@@ -3,12 +3,14 @@
  *
  * MessagePack alone has many encodings of one value (wide integers, extensions, map order), and msgpackr's decoder
  * accepts them all. So a value has a `Shape`, which bounds every size and knows no floats and no maps; bytes from
- * outside are decoded, checked against the shape, encoded again and compared. One value, one encoding, or a refusal.
+ * outside are seen to be plain (`plain-messagepack.ts`), decoded, checked against the shape, encoded again and compared.
+ * One value, one encoding, or a refusal.
  */
 import { Packr } from 'msgpackr';
 import { AssertionError } from './assert.ts';
 import { equalBytes } from './bytes.ts';
 import { hashFromBytes, hashToBytes, type Hash } from './hash.ts';
+import { whyNotPlain } from './plain-messagepack.ts';
 import { ok, refuse, type Result } from './result.ts';
 
 /** How a value of type T travels. `fromWire` throws `ShapeError`; only `Codec.decode` catches it. */
@@ -49,6 +51,8 @@ export function codec<T>(shape: Shape<T>, maxBytes: number): Codec<T> {
       if (bytes.length > maxBytes) {
         return refuse('too-large', 'the encoding is larger than allowed', { bytes: bytes.length, maxBytes });
       }
+      const reason = whyNotPlain(bytes);
+      if (reason !== undefined) return refuse('undecodable', 'the bytes do not decode', { reason });
       let value: T;
       try {
         // A view of its own: msgpackr hangs a DataView on the array that it reads, and would keep it there.
@@ -73,11 +77,8 @@ export function codec<T>(shape: Shape<T>, maxBytes: number): Codec<T> {
   };
 }
 
-/** msgpackr throws plain errors on truncated input and a RangeError when nesting exhausts the stack: both are hostile input. */
 function reasonOf(error: unknown): string {
-  if (error instanceof ShapeError) return error.message;
-  if (error instanceof RangeError) return 'nested too deeply or out of bounds';
-  return 'not MessagePack';
+  return error instanceof ShapeError ? error.message : 'not MessagePack';
 }
 
 /** A whole number in [0, max]. */

@@ -288,7 +288,7 @@ function readWorkerTimeout(fields: Fields): Result<bigint | null> {
   const value = fields['workerTimeout'];
   if (value === undefined || value === null) return ok(null);
   const ns = typeof value === 'string' ? parseRfc3339(value) : undefined;
-  if (ns === undefined) return malformed('workerTimeout', 'RFC 3339');
+  if (ns === undefined || ns >= 1n << 63n) return malformed('workerTimeout', 'RFC 3339, before the year 2262');
   return ok(ns <= 0n ? null : ns);
 }
 

@@ -109,6 +109,8 @@ describe('one record', () => {
     ['an endless address', { multiaddrs: [`/dns4/${'a'.repeat(300)}`] }, 'address-too-long'],
     ['a flag that is text', { isWebScraper: 'yes' }, 'record-malformed'],
     ['a timeout that is no time', { workerTimeout: 'soon' }, 'record-malformed'],
+    ['a timeout beyond what nanoseconds reach', { workerTimeout: '2262-04-12T00:00:00Z' }, 'record-malformed'],
+    ['a timeout in the year 9999', { workerTimeout: '9999-12-31T00:00:00Z' }, 'record-malformed'],
     ['uptime with a fraction', { uptime: 1.5 }, 'record-malformed'],
     [
       'addresses that fill more than a record',

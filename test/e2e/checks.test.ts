@@ -89,7 +89,7 @@ describe('the check of history finds', () => {
   }
 
   function told({ event, id }: SignedEvent, height: number | null): Acknowledgement {
-    return { id, peerId: event.peerId, seq: event.seq, height, by: 'validator-1' };
+    return { id, peerId: event.peerId, seq: event.seq, height, by: 'validator-1', atMs: 0 };
   }
 
   test('nothing where every acknowledged event is in its block, once', () => {

@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { NodeProcess } from '../../src/cli/devnet/node-process.ts';
+import { codedError } from '../../src/base/result.ts';
 import { chainIdOf, type Genesis } from '../../src/ledger/genesis.ts';
 import { DEFAULT_PARAMETERS, type ChainParameters } from '../../src/ledger/parameters.ts';
 import type { PeerTarget } from '../../src/net/host.ts';
@@ -33,6 +34,12 @@ export interface NetworkOptions {
   readonly parameters?: ChainParameters;
   readonly commitDepth?: 2 | 3;
   readonly settings?: Partial<ConfigFile>;
+  /** Where each node is on a network other than loopback, in the order of the names; none: all on loopback. */
+  readonly hosts?: readonly string[];
+  /** On those hosts. */
+  readonly port?: number;
+  /** A command that starts a node elsewhere or otherwise, and becomes it: `['ip', 'netns', 'exec', ...]`. */
+  readonly through?: (name: string) => readonly string[];
 }
 
 export interface CommandResult {
@@ -48,11 +55,13 @@ export class TestNetwork {
   readonly testnet: Testnet;
   readonly genesis: Genesis;
   readonly #running = new Map<string, NodeProcess>();
+  readonly #through: (name: string) => readonly string[];
 
-  private constructor(directory: string, testnet: Testnet, genesis: Genesis) {
+  private constructor(directory: string, testnet: Testnet, genesis: Genesis, through: NetworkOptions['through']) {
     this.directory = directory;
     this.testnet = testnet;
     this.genesis = genesis;
+    this.#through = through ?? (() => []);
   }
 
   /** Makes the directories of a network, and starts nothing. */
@@ -66,8 +75,8 @@ export class TestNetwork {
         name: 'e2e',
         validators: options.validators ?? 4,
         observers: options.observers ?? 1,
-        hosts: undefined,
-        port: 0,
+        hosts: options.hosts,
+        port: options.port ?? 0,
         commitDepth: options.commitDepth ?? 2,
         parameters: options.parameters ?? DEFAULT_PARAMETERS,
         records: [],
@@ -76,7 +85,7 @@ export class TestNetwork {
       },
       scheme,
     );
-    const network = new TestNetwork(directory, testnet, await readGenesisFile(testnet.genesisFile));
+    const network = new TestNetwork(directory, testnet, await readGenesisFile(testnet.genesisFile), options.through);
     onTestFinished(async ({ task }) => {
       if (task.result?.state === 'fail') network.#showLogs();
       await network.#remove();
@@ -113,7 +122,7 @@ export class TestNetwork {
   async startNodes(names: readonly string[], flags: readonly string[] = []): Promise<void> {
     await Promise.all(
       names.map(async (name) => {
-        const process = new NodeProcess(this.node(name), flags);
+        const process = new NodeProcess(this.node(name), flags, this.#through(name));
         this.#running.set(name, process);
         await process.ready(READY_DEADLINE_MS);
       }),
@@ -142,7 +151,6 @@ export class TestNetwork {
     await Promise.all(processes.map(({ ended }) => ended));
   }
 
-  /** Asks these to stop. @throws when one does not end by itself, in time, with 0 */
   /** `SIGSTOP` leaves a process with its connections open and silent, until `SIGCONT`. */
   signal(name: string, signal: 'SIGSTOP' | 'SIGCONT'): void {
     const { pid } = this.process(name);
@@ -150,6 +158,7 @@ export class TestNetwork {
     process.kill(pid, signal);
   }
 
+  /** Asks these to stop. @throws when one does not end by itself, in time, with 0 */
   async stop(...names: string[]): Promise<void> {
     const ends = await Promise.all(names.map((name) => this.process(name).stop()));
     for (const [index, end] of ends.entries()) {
@@ -166,7 +175,7 @@ export class TestNetwork {
   target(name: string): PeerTarget {
     const { dataDirectory, peerId } = this.node(name);
     const file = readAddressFile(join(dataDirectory, 'addresses.json'));
-    if (file === undefined) throw new Error(`${name} does not listen`);
+    if (file === undefined) throw codedError('node-not-running', `${name} does not listen`);
     return { peerId, multiaddrs: file.addresses };
   }
 

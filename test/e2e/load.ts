@@ -22,6 +22,17 @@ const ANSWER_DEADLINE_MS = 3_000;
 const RETRY_MS = 100;
 const NOT_SETTLED = new Set(['busy', 'no-quorum', 'not-committed-yet', 'stopping']);
 
+/** An event of the load, as its node meant it. */
+export interface Submission {
+  readonly id: Hash;
+  readonly peerId: string;
+  readonly seq: number;
+  /** What its record says once the event is in it. */
+  readonly version: string | null;
+  /** When it was sent first, unix milliseconds. */
+  readonly sentMs: number;
+}
+
 export interface Acknowledgement {
   readonly id: Hash;
   readonly peerId: string;
@@ -30,6 +41,8 @@ export interface Acknowledgement {
   readonly height: number | null;
   /** Name of the validator that answered. */
   readonly by: string;
+  /** When the answer was here, unix milliseconds. */
+  readonly atMs: number;
 }
 
 const CAPABILITIES = {
@@ -93,10 +106,10 @@ export class Submitters {
 
   /** Repeats the event until it is answered for good. @throws CodedError what it is refused with */
   async acknowledged(to: string, event: OwnSignedEvent): Promise<Acknowledgement> {
-    const { id, event: of } = event;
+    const { event: of } = event;
     return eventually(`${to} acknowledges ${of.type} of ${of.peerId}`, async () => {
       const answer = await this.submit(to, event);
-      if (answer.kind === 'acknowledged') return { id, peerId: of.peerId, seq: of.seq, height: answer.height, by: to };
+      if (answer.kind === 'acknowledged') return acknowledgement(to, event, answer.height);
       if (!NOT_SETTLED.has(answer.refusal.code)) throw new CodedError(answer.refusal);
       return undefined;
     });
@@ -119,8 +132,14 @@ export class Submitters {
   }
 }
 
+function acknowledgement(by: string, { event, id }: OwnSignedEvent, height: number | null): Acknowledgement {
+  return { id, peerId: event.peerId, seq: event.seq, height, by, atMs: Date.now() };
+}
+
 export class Load {
   readonly authors: readonly Author[];
+  /** In the order in which they were sent first. */
+  readonly submissions: Submission[] = [];
   readonly acknowledged: Acknowledgement[] = [];
   /** Refusals that end an event; an honest load has none. */
   readonly refused: Refusal[] = [];
@@ -173,6 +192,7 @@ export class Load {
     let turn = index;
     while (!this.#stopping) {
       const event = author.next();
+      this.#remember(event);
       // An event that was sent is repeated to the end, whatever happens meanwhile.
       for (let settled = false; !settled; turn++) {
         await this.#paused?.promise;
@@ -182,6 +202,12 @@ export class Load {
         else await delay(RETRY_MS);
       }
     }
+  }
+
+  #remember({ id, event }: OwnSignedEvent): void {
+    const { peerId, seq } = event;
+    const version = 'version' in event ? event.version : null;
+    this.submissions.push({ id, peerId, seq, version, sentMs: Date.now() });
   }
 
   /** @returns whether the event is settled */
@@ -196,9 +222,9 @@ export class Load {
     return Promise.race([answered, delay(ANSWER_DEADLINE_MS, false, { ref: false })]);
   }
 
-  #answered(to: string, { event, id }: OwnSignedEvent, answer: SubmissionAnswer): boolean {
+  #answered(to: string, event: OwnSignedEvent, answer: SubmissionAnswer): boolean {
     if (answer.kind === 'acknowledged') {
-      this.acknowledged.push({ id, peerId: event.peerId, seq: event.seq, height: answer.height, by: to });
+      this.acknowledged.push(acknowledgement(to, event, answer.height));
       return true;
     }
     if (NOT_SETTLED.has(answer.refusal.code)) return false;

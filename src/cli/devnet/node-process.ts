@@ -30,23 +30,24 @@ export class NodeProcess {
   end: ProcessEnd | undefined;
   readonly ended: Promise<ProcessEnd>;
 
-  /** @param flags further flags of `hotledger start` */
-  constructor(node: TestnetNode, flags: readonly string[] = []) {
+  /**
+   * @param flags further flags of `hotledger start`
+   * @param through a command that takes the node's command line and becomes it: `['ip', 'netns', 'exec', 'other']`
+   */
+  constructor(node: TestnetNode, flags: readonly string[] = [], through: readonly string[] = []) {
     this.node = node;
     this.control = new ControlClient(join(node.dataDirectory, 'control.sock'));
     this.logFile = join(node.directory, 'node.log');
     const log = openSync(this.logFile, 'a', 0o600);
     // A group of its own: Ctrl-C reaches this program only, which stops its nodes in order. The open input is the
     // leash: it ends with this program, however that dies, and the node stops.
-    this.#child = spawn(
-      process.execPath,
-      [...NODE_FLAGS, LAUNCHER, 'start', '--config', node.configFile, '--until-input-ends', ...flags],
-      {
-        stdio: ['pipe', log, log],
-        detached: true,
-        env: { ...NODE_ENVIRONMENT, ...process.env },
-      },
-    );
+    const start = [LAUNCHER, 'start', '--config', node.configFile, '--until-input-ends', ...flags];
+    const [command = process.execPath, ...args] = [...through, process.execPath, ...NODE_FLAGS, ...start];
+    this.#child = spawn(command, args, {
+      stdio: ['pipe', log, log],
+      detached: true,
+      env: { ...NODE_ENVIRONMENT, ...process.env },
+    });
     closeSync(log);
     this.#child.stdin?.on('error', () => {
       // The node has gone; `ended` tells how.

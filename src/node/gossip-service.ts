@@ -17,13 +17,15 @@ const NOT_THE_SENDERS_FAULT = new Set(['verification-busy', 'epoch-mismatch', 'b
 
 /** The time that the others leave to a block's proposer: it may be followed by nobody, or silent. */
 const ANNOUNCE_FOR_OTHERS_AFTER_MS = 200;
+/** An older block was caught up with, and is no news. */
+const NEWS_FOR_SECONDS = 60;
 
 export function gossipRules(): GossipRules {
   return { messageId: peekBlockId };
 }
 
 export interface GossipServiceOptions {
-  readonly core: Pick<NodeCore, 'admission' | 'context' | 'identity' | 'ledger' | 'log' | 'seat'>;
+  readonly core: Pick<NodeCore, 'admission' | 'context' | 'identity' | 'ledger' | 'log' | 'nowMs' | 'seat'>;
   readonly host: Host;
   /** Verified blocks, for the engine. */
   readonly onBlock: (block: VerifiedSealedBlock) => void;
@@ -72,11 +74,12 @@ export class GossipService {
   }
 
   committed(blocks: readonly CommittedBlock[]): void {
-    const { identity, seat } = this.#options.core;
+    const { identity, nowMs, seat } = this.#options.core;
     if (seat === null || !this.#isFollowed()) return;
     const isOwn = ({ block }: CommittedBlock): boolean => block.header.proposer === identity.peerId;
     for (const block of blocks.filter(isOwn)) this.#announce(block);
-    const others = blocks.filter((block) => !isOwn(block));
+    const newsSinceSeconds = nowMs() / 1000 - NEWS_FOR_SECONDS;
+    const others = blocks.filter((each) => !isOwn(each) && each.block.header.timestamp >= newsSinceSeconds);
     if (others.length > 0) this.#announceLater(others);
   }
 

@@ -59,6 +59,7 @@ let gossip: FakeGossip;
 let blocks: VerifiedSealedBlock[];
 let falseOnes: number;
 let subscribers: readonly string[];
+let nowMs: number;
 
 beforeEach(async () => {
   chain = new SealedChain();
@@ -66,6 +67,7 @@ beforeEach(async () => {
   blocks = [];
   falseOnes = 0;
   subscribers = ['12D3KooWFollower'];
+  nowMs = 0;
 });
 
 afterEach(() => {
@@ -98,6 +100,7 @@ function serviceOf(self: number | null = null): GossipService {
       identity: { peerId } as never,
       ledger: following.ledger,
       log: silentLog,
+      nowMs: () => nowMs,
       seat: self === null ? null : ({ index: self } as never),
     },
     host: { gossip: gossip as unknown as GossipSub } as Host,
@@ -235,6 +238,16 @@ describe('a committed block', () => {
     expect(gossip.published).toEqual([]);
     vi.runAllTimers();
     expect(gossip.published).toEqual([encodeSealedBlock(committed.sealed)]);
+  });
+
+  test('is announced by its proposer only when it is old: the others catch up with it', async () => {
+    const committed = await commit();
+    nowMs = 1000 * (committed.block.header.timestamp + 61);
+    serviceOf((proposerOf(committed) + 1) % 4).committed([committed]);
+    vi.runAllTimers();
+    expect(gossip.published).toEqual([]);
+    serviceOf(proposerOf(committed)).committed([committed]);
+    expect(gossip.published).toHaveLength(1);
   });
 
   test('is announced by nobody once the node stops', async () => {

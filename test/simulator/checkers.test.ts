@@ -256,12 +256,19 @@ test('acknowledgements: of what is not committed, not durable, or elsewhere', ()
 });
 
 test('bounds: a queue that is longer than its bound', () => {
-  const checker = new BoundsChecker({ mempoolEvents: 1, uncommittedBlocks: 2, waitingSubmissions: 3 }, report);
-  const status = { mempoolEvents: 1, uncommittedBlocks: 2 } as never;
-  checker.check(0, status, 3);
+  const bounds = {
+    mempoolEvents: 1,
+    uncommittedBlocks: 2,
+    waitingSubmissions: 3,
+    verificationJobs: 4,
+    exchanges: 5,
+    writes: 6,
+  };
+  const checker = new BoundsChecker(bounds, report);
+  checker.check(0, bounds);
   expect(found).toEqual([]);
-  checker.check(0, status, 4);
-  expect(found).toEqual(['every queue stays within its bound']);
+  for (const name of Object.keys(bounds) as (keyof typeof bounds)[]) checker.check(0, { ...bounds, [name]: 7 });
+  expect(found).toEqual(Object.keys(bounds).map(() => 'every queue stays within its bound'));
 });
 
 test('records: times out of order, and more uptime than time', () => {

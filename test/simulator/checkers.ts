@@ -27,6 +27,12 @@ export interface CheckersOptions {
 
 /** Forks beside the chain are bounded at 64; the chain itself by how long nothing commits. */
 const MAX_UNCOMMITTED_BLOCKS = 512;
+/** 64 messages of each peer are admitted at a time, with up to three checks each. */
+const MAX_JOBS_PER_PEER = 192;
+/** One an id that is wanted, and one for sealed blocks. */
+const MAX_EXCHANGES = 64;
+/** The loop's and the projector's. */
+const MAX_WRITES = 2;
 
 export class Checkers {
   readonly chain: ChainChecker;
@@ -48,7 +54,17 @@ export class Checkers {
     this.chain = new ChainChecker(chain, this.certificates, report);
     this.acknowledgements = new AcknowledgementChecker((event) => this.chain.heightOf(event), report);
     this.#ballots = new BallotChecker(report);
-    this.#bounds = new BoundsChecker({ ...limits, uncommittedBlocks: MAX_UNCOMMITTED_BLOCKS }, report);
+    this.#bounds = new BoundsChecker(
+      {
+        mempoolEvents: limits.mempoolEvents,
+        waitingSubmissions: limits.waitingSubmissions,
+        uncommittedBlocks: MAX_UNCOMMITTED_BLOCKS,
+        verificationJobs: MAX_JOBS_PER_PEER * chain.validators.n,
+        exchanges: MAX_EXCHANGES,
+        writes: MAX_WRITES,
+      },
+      report,
+    );
   }
 
   /** A correct node's frame leaves its machine. */
@@ -63,10 +79,18 @@ export class Checkers {
   }
 
   committed(life: Life, blocks: readonly CommittedBlock[]): void {
-    const { consensus, ledger, node } = life;
+    const { consensus, ledger, node, store, underWay } = life;
     const by = { id: node.id, blockAt: (height: number) => ledger?.log.sealedBlockAt(height) };
     for (const { sealed } of blocks) this.chain.committed(by, sealed);
-    if (consensus !== null) this.#bounds.check(node.id, consensus.status(), consensus.submissions.waiting);
+    if (consensus === null) return;
+    const { mempoolEvents, uncommittedBlocks } = consensus.status();
+    this.#bounds.check(node.id, {
+      ...underWay,
+      mempoolEvents,
+      uncommittedBlocks,
+      waitingSubmissions: consensus.submissions.waiting,
+      writes: store.writing.length,
+    });
   }
 
   /** What its log holds at a start: of its last blocks it may have told nobody when its process ended. */

@@ -56,7 +56,8 @@ export function episodeOf(
   if (random.chance(0.1)) everybodyCrashes(random, nodes, stormMs, add);
   for (const node of cast.lostDisks) {
     const downMs = 1 + random.below(500);
-    if (random.chance(0.1)) add(random.below(stormMs), { kind: 'crash', node, how: 'disk', atEffect: null, downMs });
+    // Seldom: all that it lost is fetched again, which takes longer the longer the run.
+    if (random.chance(0.04)) add(random.below(stormMs), { kind: 'crash', node, how: 'disk', atEffect: null, downMs });
   }
   if (random.chance(0.3)) {
     const mode = random.pick(['slow', 'full'] as const);

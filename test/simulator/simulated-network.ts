@@ -75,21 +75,27 @@ export class SimulatedNetwork {
 
   /** A request for blocks to another node, and its answer. */
   exchangeOf(life: Life): AskForBlocks {
-    return (target, request, { deadlineMs }) =>
-      new Promise<Result<Uint8Array>>((resolve, reject) => {
-        const server = this.#nodes.find((node) => node.peerId === target.peerId && life.up.has(node.id));
-        const fail = () => reject(codedError('deadline-passed', 'no answer came in time', { deadlineMs }));
-        if (server === undefined) return void this.#later(1, life, fail);
-        this.#later(deadlineMs, life, fail);
-        const there = { from: life.node.id, to: server.id, kind: 'fetch', round: 0 } as const;
-        this.#carry(there, null, () => {
-          const served = server.life?.answerBlocks(request);
-          if (served === undefined) return;
-          const answer = served.ok ? ok(this.#options.onAnswer(server, served.value)) : served;
-          const back = { ...there, from: server.id, to: life.node.id };
-          this.#carry(back, life, () => resolve(answer));
-        });
+    return (target, request, options) => {
+      life.underWay.exchanges++;
+      return this.#exchange(life, target, request, options).finally(() => life.underWay.exchanges--);
+    };
+  }
+
+  #exchange(life: Life, ...[target, request, { deadlineMs }]: Parameters<AskForBlocks>): ReturnType<AskForBlocks> {
+    return new Promise<Result<Uint8Array>>((resolve, reject) => {
+      const server = this.#nodes.find((node) => node.peerId === target.peerId && life.up.has(node.id));
+      const fail = () => reject(codedError('deadline-passed', 'no answer came in time', { deadlineMs }));
+      if (server === undefined) return void this.#later(1, life, fail);
+      this.#later(deadlineMs, life, fail);
+      const there = { from: life.node.id, to: server.id, kind: 'fetch', round: 0 } as const;
+      this.#carry(there, null, () => {
+        const served = server.life?.answerBlocks(request);
+        if (served === undefined) return;
+        const answer = served.ok ? ok(this.#options.onAnswer(server, served.value)) : served;
+        const back = { ...there, from: server.id, to: life.node.id };
+        this.#carry(back, life, () => resolve(answer));
       });
+    });
   }
 
   /** Brings something over, or not. @param receiver whose work its arrival is */

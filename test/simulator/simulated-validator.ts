@@ -113,6 +113,8 @@ export class Life implements TimedProcess {
   ledger: OpenLedger | null = null;
   consensus: (Consensus & { readonly submissions: Submissions }) | null = null;
   projector: Projector | null = null;
+  /** Checks on the verification pool, and exchanges with other nodes, that are under way. */
+  readonly underWay = { verificationJobs: 0, exchanges: 0 };
   /** Effects until the process is stopped; null: it is not. */
   effectsLeft: number | null = null;
   readonly #surroundings: Surroundings;
@@ -243,7 +245,9 @@ export class Life implements TimedProcess {
     return {
       run: (job) =>
         new Promise((resolve) => {
+          this.underWay.verificationJobs++;
           scheduler.after(pairingMs(this.node), this, () => {
+            this.underWay.verificationJobs--;
             resolve(ok(runVerificationJob(job, context, chain.scheme)));
           });
         }),

@@ -158,8 +158,19 @@ export class World {
 
   /** Runs until then, or a violation. */
   runUntil(atMs: number, isDone: () => boolean = () => false): void {
-    while (this.violation === null && !isDone()) if (!this.scheduler.step(atMs)) break;
+    while (this.violation === null && !isDone()) if (!this.#step(atMs)) break;
     this.scheduler.nowMs = Math.max(this.scheduler.nowMs, isDone() || this.violation !== null ? 0 : atMs);
+  }
+
+  /** What a process throws where nobody catches it would end it. */
+  #step(untilMs: number): boolean {
+    try {
+      return this.scheduler.step(untilMs);
+    } catch (error) {
+      const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.violate({ checker: 'process', message: 'a process throws nothing', details: { message } });
+      return false;
+    }
   }
 
   violate(violation: Violation): void {

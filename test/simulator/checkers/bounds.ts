@@ -1,32 +1,33 @@
-/** Every queue that a validator shows stays within its bound, whatever is thrown at it. */
-import type { EngineStatus } from '../../../src/consensus/engine.ts';
+/** Whatever is thrown at a validator, its queues and what it has under way stay within their bounds. */
 import type { Report } from './violation.ts';
 
-export interface QueueBounds {
+export interface Queues {
   readonly mempoolEvents: number;
   readonly uncommittedBlocks: number;
   readonly waitingSubmissions: number;
+  /** Checks that it waits for. */
+  readonly verificationJobs: number;
+  /** Requests to other nodes that it waits for. */
+  readonly exchanges: number;
+  /** Batches on their way to the disk. */
+  readonly writes: number;
 }
 
 export class BoundsChecker {
-  readonly #bounds: QueueBounds;
+  readonly #bounds: Queues;
   readonly #report: Report;
 
-  constructor(bounds: QueueBounds, report: Report) {
+  constructor(bounds: Queues, report: Report) {
     this.#bounds = bounds;
     this.#report = report;
   }
 
-  check(by: number, status: EngineStatus, waitingSubmissions: number): void {
-    const { mempoolEvents, uncommittedBlocks } = status;
-    const found = { mempoolEvents, uncommittedBlocks, waitingSubmissions };
-    for (const [name, size] of Object.entries(found) as [keyof QueueBounds, number][]) {
-      if (size <= this.#bounds[name]) continue;
-      this.#report({
-        checker: 'bounds',
-        message: 'every queue stays within its bound',
-        details: { by, name, size, bound: this.#bounds[name] },
-      });
+  check(by: number, found: Queues): void {
+    for (const [name, bound] of Object.entries(this.#bounds) as [keyof Queues, number][]) {
+      const size = found[name];
+      if (size <= bound) continue;
+      const details = { by, name, size, bound };
+      this.#report({ checker: 'bounds', message: 'every queue stays within its bound', details });
     }
   }
 }

@@ -11,6 +11,8 @@ import type { Report } from './violation.ts';
 
 const NAME = 'certificates';
 
+type Chain = Pick<SimulatedChain, 'chainId' | 'state' | 'validators'>;
+
 export class CertificateChecker {
   readonly #binding: { readonly chainId: string; readonly epoch: number };
   readonly #quorum: number;
@@ -22,7 +24,7 @@ export class CertificateChecker {
   /** The one vote that is certified in a round, encoded. */
   readonly #certified = new Map<number, string>();
 
-  constructor({ chainId, state, validators }: SimulatedChain, book: SigningBook, report: Report) {
+  constructor({ chainId, state, validators }: Chain, book: SigningBook, report: Report) {
     this.#binding = { chainId, epoch: validators.epoch };
     this.#quorum = validators.n - Math.floor((validators.n - 1) / 3);
     this.#genesisBlockId = state.block.id;

@@ -47,7 +47,14 @@ const REPLAY_EVERY_ROUNDS = 1_000;
 /** Enter it from a macrotask (`fromMacrotask`). */
 export function simulate(options: SimulationOptions): SimulationResult {
   const simulation = new Simulation(options);
-  return withVirtualGlobals(simulation.world.scheduler, () => simulation.run());
+  const { world } = simulation;
+  const onRejection = (error: unknown) => world.threw(error);
+  process.on('unhandledRejection', onRejection);
+  try {
+    return withVirtualGlobals(world.scheduler, () => simulation.run());
+  } finally {
+    process.off('unhandledRejection', onRejection);
+  }
 }
 
 class Simulation {

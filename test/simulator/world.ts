@@ -158,19 +158,24 @@ export class World {
 
   /** Runs until then, or a violation. */
   runUntil(atMs: number, isDone: () => boolean = () => false): void {
-    while (this.violation === null && !isDone()) if (!this.#step(atMs)) break;
-    this.scheduler.nowMs = Math.max(this.scheduler.nowMs, isDone() || this.violation !== null ? 0 : atMs);
+    let done = isDone();
+    while (this.violation === null && !done && this.#step(atMs)) done = isDone();
+    if (this.violation === null && !done) this.scheduler.nowMs = Math.max(this.scheduler.nowMs, atMs);
   }
 
-  /** What a process throws where nobody catches it would end it. */
   #step(untilMs: number): boolean {
     try {
       return this.scheduler.step(untilMs);
     } catch (error) {
-      const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.violate({ checker: 'process', message: 'a process throws nothing', details: { message } });
+      this.threw(error);
       return false;
     }
+  }
+
+  /** What a process throws, or rejects, where nobody catches it would end it. */
+  threw(error: unknown): void {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.violate({ checker: 'process', message: 'a process throws nothing', details: { message } });
   }
 
   violate(violation: Violation): void {
@@ -209,7 +214,7 @@ export class World {
       this.crash(id, 'process');
       return;
     }
-    const message = error instanceof Error ? `${error.message} ${error.stack ?? ''}` : String(error);
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.violate({ checker: 'process', message: 'a process never gives up by itself', details: { id, message } });
   };
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=8 --heap-growing-percent=100
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 node --max-semi-space-size=8 --heap-growing-percent=100
 // Plain JavaScript on purpose: it has to run, and say what is wrong, on a Node that cannot run the program itself.
 import { existsSync } from 'node:fs';
 import module from 'node:module';

@@ -47,7 +47,7 @@ export interface History {
   readonly readings: readonly Reading[];
   /** Validators, by name. */
   readonly validators: readonly string[];
-  /** At most f of them, whose clocks were wrong at some time. */
+  /** Those whose clocks were wrong at some time; more than f may be, if they were too far ahead to count, or behind. */
   readonly wrongClocks: readonly string[];
 }
 

@@ -79,7 +79,7 @@ export class Reads {
     const { host, reader } = await this.#reader();
     while (!this.#stopping) {
       const source = new Remembered(this.#network, host, this.#random.pick(this.#network.names('validator')));
-      const options = { maxAgeMs: this.#random.pick([undefined, MAX_AGE_MS]), timeoutMs: READ_DEADLINE_MS };
+      const options = { maxAgeMs: this.#random.chance(0.5) ? MAX_AGE_MS : undefined, timeoutMs: READ_DEADLINE_MS };
       const peerId = this.#random.pick(this.#peerIds);
       await this.#timed('of one', peerId, null, () => reader.read(peerId, [source], options));
       await delay(PAUSE_MS);

@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { needs } from '../needs.ts';
-import { ballotFaults, seenBallots } from '../e2e/ballots.ts';
 import { eventually, TestNetwork } from '../e2e/harness.ts';
-import { chainOf, historyFaults } from '../e2e/history.ts';
 import { Load } from '../e2e/load.ts';
+import { Reads } from '../e2e/reads.ts';
+import { more, resumes, verdict, type Course } from './verdict.ts';
 
 const run = promisify(execFile);
 const SIZE = '24m';
@@ -37,7 +37,9 @@ test.runIf(needs('the right to mount a file system', await canMount()))(
     onTestFinished(() => run('umount', ['--lazy', dataDirectory]).then(() => undefined));
     await network.startNodes(validators);
     const load = new Load(network, 4);
-    await eventually('events commit', () => load.acknowledged.length >= 10 || undefined);
+    const reads = new Reads(network, { seed: 1, peerIds: load.authors.map(({ key }) => key.peerId) });
+    const course: Course = { network, load, reads };
+    await more(load, 10);
 
     const { bavail, bsize } = await statfs(dataDirectory);
     await writeFile(join(dataDirectory, 'ballast'), new Uint8Array(bavail * bsize)).catch(() => undefined);
@@ -45,22 +47,15 @@ test.runIf(needs('the right to mount a file system', await canMount()))(
     expect(end.code).toBe(1);
     expect(network.log(full)).toMatch(/"code":"store-disk-full"/);
     load.targets = others;
-    const { length } = load.acknowledged;
-    await eventually('the others go on', () => load.acknowledged.length >= length + 10 || undefined);
+    await more(load, 10);
     const refused = await network.run('start', '--config', network.node(full).configFile);
     expect(refused).toMatchObject({ exit: 1, err: expect.stringContaining('store-disk-full') as string });
 
     await rm(join(dataDirectory, 'ballast'));
     await network.startNodes([full]);
-    await eventually('it votes again', async () => {
-      const { lastVotedRound, silentBecause } = await network.status(full);
-      const { round } = await network.status(others[0] ?? '');
-      return (silentBecause === null && lastVotedRound >= round - validators.length) || undefined;
-    });
-    await load.finish();
-    expect(load.refused).toEqual([]);
-    await network.level(validators, load.highestAcknowledged());
-    expect(historyFaults(await chainOf(network, full), load.acknowledged)).toEqual([]);
-    expect(ballotFaults(seenBallots(network))).toEqual([]);
+    load.targets = validators;
+    await resumes(course, 'the disk has space again');
+    await more(load, 10);
+    await verdict(course);
   },
 );

@@ -30,7 +30,7 @@ export type SyncRequest =
   | { readonly kind: 'sealed'; readonly fromHeight: number; readonly maxBlocks: number }
   | { readonly kind: 'blocks'; readonly ids: readonly Hash[] };
 
-const requestCodec: Codec<SyncRequest> = codec(
+export const syncRequestCodec: Codec<SyncRequest> = codec(
   union<SyncRequest>({
     head: struct({}),
     sealed: struct({ fromHeight: uint(), maxBlocks: uint(MAX_SYNC_BLOCKS) }),
@@ -39,14 +39,17 @@ const requestCodec: Codec<SyncRequest> = codec(
   8 << 10,
 );
 
-const headCodec: Codec<SyncHead> = codec(struct<SyncHead>({ epoch: uint(), height: uint(), blockId: hash }), 256);
+export const syncHeadCodec: Codec<SyncHead> = codec(
+  struct<SyncHead>({ epoch: uint(), height: uint(), blockId: hash }),
+  256,
+);
 
-const blocksCodec: Codec<readonly Uint8Array[]> = codec(
+export const syncBlocksCodec: Codec<readonly Uint8Array[]> = codec(
   list(bytes(MAX_ITEM_BYTES), MAX_SYNC_BLOCKS),
   MAX_SYNC_ANSWER_BYTES + MAX_ITEM_BYTES,
 );
 
-const BOUNDS = { maxRequestBytes: requestCodec.maxBytes, maxAnswerBytes: blocksCodec.maxBytes };
+const BOUNDS = { maxRequestBytes: syncRequestCodec.maxBytes, maxAnswerBytes: syncBlocksCodec.maxBytes };
 
 export interface BlockSource {
   head(): SyncHead;
@@ -73,20 +76,20 @@ export function blockSyncServer({ host, source, limits, onRefused }: BlockSyncSe
 
 /** The server without its network. Refusals: those of decoding the request. */
 export function answerSyncRequest(source: BlockSource, bytes: Uint8Array): Result<Uint8Array> {
-  const request = requestCodec.decode(bytes);
+  const request = syncRequestCodec.decode(bytes);
   return request.ok ? ok(answer(source, request.value)) : request;
 }
 
 function answer(source: BlockSource, request: SyncRequest): Uint8Array {
   switch (request.kind) {
     case 'head':
-      return headCodec.encode(source.head());
+      return syncHeadCodec.encode(source.head());
     case 'sealed': {
       const { fromHeight, maxBlocks } = request;
-      return blocksCodec.encode(bounded(sealedFrom(source, fromHeight), maxBlocks));
+      return syncBlocksCodec.encode(bounded(sealedFrom(source, fromHeight), maxBlocks));
     }
     case 'blocks':
-      return blocksCodec.encode(bounded(source.blocks(request.ids), MAX_SYNC_BLOCKS));
+      return syncBlocksCodec.encode(bounded(source.blocks(request.ids), MAX_SYNC_BLOCKS));
   }
 }
 
@@ -133,7 +136,7 @@ export class BlockSyncClient {
   }
 
   async head(from: PeerTarget, options: OpenOptions): Promise<Result<SyncHead>> {
-    return await this.#ask(from, { kind: 'head' }, headCodec, options);
+    return await this.#ask(from, { kind: 'head' }, syncHeadCodec, options);
   }
 
   /** Encoded sealed blocks from this height on: as many as the server gives, none when it is not ahead. */
@@ -143,16 +146,16 @@ export class BlockSyncClient {
     options: OpenOptions & { readonly maxBlocks?: number },
   ): Promise<Result<readonly Uint8Array[]>> {
     const maxBlocks = Math.min(options.maxBlocks ?? MAX_SYNC_BLOCKS, MAX_SYNC_BLOCKS);
-    return await this.#ask(from, { kind: 'sealed', fromHeight, maxBlocks }, blocksCodec, options);
+    return await this.#ask(from, { kind: 'sealed', fromHeight, maxBlocks }, syncBlocksCodec, options);
   }
 
   /** Encoded uncommitted blocks: of these ids those that the server holds, and ancestors. At most `MAX_SYNC_IDS`. */
   async blocks(from: PeerTarget, ids: readonly Hash[], options: OpenOptions): Promise<Result<readonly Uint8Array[]>> {
-    return await this.#ask(from, { kind: 'blocks', ids }, blocksCodec, options);
+    return await this.#ask(from, { kind: 'blocks', ids }, syncBlocksCodec, options);
   }
 
   async #ask<T>(from: PeerTarget, request: SyncRequest, answers: Codec<T>, options: OpenOptions): Promise<Result<T>> {
-    const answered = await this.#exchange(from, requestCodec.encode(request), {
+    const answered = await this.#exchange(from, syncRequestCodec.encode(request), {
       deadlineMs: options.deadlineMs,
       maxAnswerBytes: answers.maxBytes,
     });

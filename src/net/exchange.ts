@@ -147,7 +147,7 @@ export async function exchange(
     frames.expireAfter(options.deadlineMs);
     await frames.write(request);
     await frames.end();
-    return readAnswer(await frames.next());
+    return decodeAnswer(await frames.next());
   } catch (error) {
     frames.abort(
       error instanceof CodedError ? error : { code: 'stream-closed', message: 'the exchange failed', details: {} },
@@ -158,7 +158,8 @@ export async function exchange(
   }
 }
 
-function readAnswer(frame: Uint8Array | undefined): Result<Uint8Array> {
+/** @returns what was refused, where the peer refused @throws CodedError `answer-invalid` */
+export function decodeAnswer(frame: Uint8Array | undefined): Result<Uint8Array> {
   if (frame?.[0] === ANSWER) return ok(frame.subarray(1));
   if (frame?.[0] === REFUSAL) {
     const refusal = refusalCodec.decode(frame.subarray(1));

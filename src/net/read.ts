@@ -21,7 +21,7 @@ export type ReadRequest =
   /** Epoch proofs from this epoch on. */
   | { readonly kind: 'epochProofs'; readonly fromEpoch: number };
 
-const requestCodec: Codec<ReadRequest> = codec(
+export const readRequestCodec: Codec<ReadRequest> = codec(
   union<ReadRequest>({
     records: struct({ peerIds: list(text(64), MAX_READ_PEERS), withAge: bool }),
     headStatements: struct({}),
@@ -30,12 +30,12 @@ const requestCodec: Codec<ReadRequest> = codec(
   8 << 10,
 );
 
-const answerCodec: Codec<readonly Uint8Array[]> = codec(
+export const readAnswerCodec: Codec<readonly Uint8Array[]> = codec(
   list(bytes(MAX_READ_ANSWER_BYTES), 1024),
   MAX_READ_ANSWER_BYTES + (64 << 10),
 );
 
-const BOUNDS = { maxRequestBytes: requestCodec.maxBytes, maxAnswerBytes: answerCodec.maxBytes };
+const BOUNDS = { maxRequestBytes: readRequestCodec.maxBytes, maxAnswerBytes: readAnswerCodec.maxBytes };
 
 /** @returns the encoded parts of the answer; their sum is at most `MAX_READ_ANSWER_BYTES` */
 export type ReadHandler = (remotePeer: string, request: ReadRequest) => Promise<Result<readonly Uint8Array[]>>;
@@ -49,10 +49,10 @@ export interface ReadServerOptions {
 
 export function readServer({ host, handler, limits, onRefused }: ReadServerOptions): ExchangeServer {
   const answer = async (peer: string, bytes: Uint8Array): Promise<Result<Uint8Array>> => {
-    const request = requestCodec.decode(bytes);
+    const request = readRequestCodec.decode(bytes);
     if (!request.ok) return request;
     const parts = await handler(peer, request.value);
-    return parts.ok ? { ok: true, value: answerCodec.encode(parts.value) } : parts;
+    return parts.ok ? { ok: true, value: readAnswerCodec.encode(parts.value) } : parts;
   };
   return new ExchangeServer(host, READ_PROTOCOL, BOUNDS, answer, { limits, onRefused });
 }
@@ -64,12 +64,12 @@ export async function read(
   request: ReadRequest,
   options: OpenOptions,
 ): Promise<Result<readonly Uint8Array[]>> {
-  const answered = await exchange(host, from, READ_PROTOCOL, requestCodec.encode(request), {
+  const answered = await exchange(host, from, READ_PROTOCOL, readRequestCodec.encode(request), {
     deadlineMs: options.deadlineMs,
-    maxAnswerBytes: answerCodec.maxBytes,
+    maxAnswerBytes: readAnswerCodec.maxBytes,
   });
   if (!answered.ok) return answered;
-  const decoded = answerCodec.decode(answered.value);
+  const decoded = readAnswerCodec.decode(answered.value);
   if (decoded.ok) return decoded;
   throw codedError('answer-invalid', 'the answer does not decode', {
     peerId: from.peerId,

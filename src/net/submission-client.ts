@@ -1,6 +1,6 @@
 /** The client of `/masa/data-submission/1.0.0`, both forms. */
 import { assert } from '../base/assert.ts';
-import { textFromUtf8, utf8 } from '../base/bytes.ts';
+import { utf8 } from '../base/bytes.ts';
 import { CodedError, codedError, ok, refuse, type Detail, type Result } from '../base/result.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { FrameStream } from './frames.ts';
@@ -39,14 +39,18 @@ export async function submitJson(
     stream.abort(new CodedError(read.refusal));
     throw new CodedError(read.refusal);
   }
-  const answer = parseJson(read.value, 4);
+  return parseJsonAnswer(read.value);
+}
+
+/** @returns the refusal that the server answered @throws CodedError `answer-invalid` */
+export function parseJsonAnswer(bytes: Uint8Array): Result<void> {
+  const answer = parseJson(bytes, 4);
   if (answer.ok && answer.value === 'ACK') return ok(undefined);
   const error = answer.ok ? errorOf(answer.value) : undefined;
-  if (error === undefined) {
-    const text = textFromUtf8(read.value.slice(0, 80));
-    throw codedError('answer-invalid', 'the answer is neither an acknowledgement nor an error', { text });
-  }
-  return error;
+  if (error !== undefined) return error;
+  // For people; it may be no UTF-8, or be cut within a character.
+  const text = new TextDecoder().decode(bytes.slice(0, 80));
+  throw codedError('answer-invalid', 'the answer is neither an acknowledgement nor an error', { text });
 }
 
 function errorOf(value: unknown): Result<never> | undefined {

@@ -12,10 +12,10 @@ import { chmod, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { codedError } from '../base/result.ts';
+import { codedError, ok, refuse, type Result } from '../base/result.ts';
 import { stringifyWithDigits } from '../ledger/record-view.ts';
 import { socketPath } from './socket-path.ts';
-import type { RunningNode } from './status.ts';
+import type { ReadOptions, RunningNode } from './status.ts';
 
 /** A watcher that has this much unread is cut off. */
 const MAX_WATCHER_BACKLOG_BYTES = 4 * 1024 * 1024;
@@ -26,6 +26,15 @@ const readRequest = z.strictObject({
   maxAgeMs: z.number().positive().optional(),
   from: z.string().max(256).optional(),
 });
+
+/** Of the body of POST /read, parsed from JSON. Refusal: `request-invalid`. */
+export function parseReadRequest(body: unknown): Result<{ readonly peerId: string; readonly options: ReadOptions }> {
+  const parsed = readRequest.safeParse(body);
+  if (!parsed.success) return refuse('request-invalid', parsed.error.message);
+  const { peerId, maxAgeMs, from } = parsed.data;
+  const options = { ...(maxAgeMs === undefined ? {} : { maxAgeMs }), ...(from === undefined ? {} : { from }) };
+  return ok({ peerId, options });
+}
 
 export interface ControlOptions {
   readonly socket: string;
@@ -62,13 +71,9 @@ function addRoutes(server: FastifyInstance, { node, stop }: ControlOptions): voi
     streamCommits(node, reply);
   });
   server.post('/read', async (request, reply) => {
-    const parsed = readRequest.safeParse(request.body);
-    if (!parsed.success) return send(reply, 400, { code: 'request-invalid', message: parsed.error.message });
-    const { peerId, maxAgeMs, from } = parsed.data;
-    const read = await node.read(peerId, {
-      ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
-      ...(from === undefined ? {} : { from }),
-    });
+    const parsed = parseReadRequest(request.body);
+    if (!parsed.ok) return send(reply, 400, parsed.refusal);
+    const read = await node.read(parsed.value.peerId, parsed.value.options);
     return read.ok ? send(reply, 200, read.value) : send(reply, 422, read.refusal);
   });
   server.post('/stop', (_request, reply) => {

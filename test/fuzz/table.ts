@@ -1,0 +1,36 @@
+/** Every decoder of bytes from outside: from the network, the DHT, gossip, operators' files and the control socket. */
+import { consensusDecoders } from './consensus-decoders.ts';
+import type { Decoder } from './decoder.ts';
+import { fileDecoders } from './file-decoders.ts';
+import { ledgerDecoders } from './ledger-decoders.ts';
+
+export const decoders: readonly Decoder[] = [...consensusDecoders, ...ledgerDecoders, ...fileDecoders];
+
+/** Exports below `src/` that are called like a decoder, and why they are not in the table: `file#export`. */
+export const otherExports: Readonly<Record<string, string>> = {
+  'cli/devnet/mix.ts#parseMix': 'an option that the user of a devnet types',
+  'cli/import.ts#importCommand': 'a command',
+  'ledger/block.ts#decodeOwnSealedBlock':
+    'from the own log; the parts that damage could reach are as in decodeSealedBlock',
+  'ledger/import-record.ts#importRecord': 'one record of importRecords, which is in the table',
+  'net/whole-stream.ts#peekFirstByte': 'leaves the byte unread; what it decides between is in the table',
+  'node/signature-batch.ts#unpackChecks': 'between two threads of one process',
+  'qc/scheme.ts#decodes': 'turns what a library throws into a refusal',
+};
+
+/** Files below `src/` that decode, and of which nothing is in the table. */
+export const otherFiles: Readonly<Record<string, string>> = {
+  'base/codec.ts': 'what all codecs of the table are made of',
+  'cli/devnet/network.ts': 'the manifest that the devnet itself wrote',
+  'cli/genesis.ts': 'registrations, judged by genesisValidatorOf, which is in the table',
+  'cli/older-records.ts': 'a list of peer ids that the operator wrote; refused as a whole when it is none',
+  'cli/submit.ts': 'an option that the user types',
+  'ledger/actions.ts': 'only encodes, for digests',
+  'ledger/block-log.ts': 'the own store',
+  'node/control-client.ts': 'answers of the own node, over a socket that only its user can open',
+  'node/program-version.ts': "the program's own package.json",
+  'projections/node-data.ts': 'the own store',
+  'projections/rows.ts': 'the own store',
+  'projections/validators.ts': 'the own store',
+  'qc/ballot.ts': 'only encodes, to be signed',
+};

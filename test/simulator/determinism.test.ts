@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { loadDefaultScheme } from '../../src/qc/default-scheme.ts';
 import { optionsOf } from './campaign.ts';
 import { readScenario, scriptOf, writeScenario } from './scenario.ts';
 import { fromMacrotask } from './scheduler.ts';
@@ -9,7 +10,7 @@ import { simulate } from './simulation.ts';
 
 /** Each with its own number of validators and commit depth. */
 const SEEDS = Array.from({ length: 12 }, (_, place) => place + 1);
-const ROUNDS = 60;
+const ROUNDS = 40;
 
 describe('a run is a function of its seed, and everything holds', () => {
   test.each(SEEDS)('seed %i, twice', { timeout: 60_000 }, async (seed) => {
@@ -36,4 +37,12 @@ test('what a seed made of it, written down and read again, plays the same', asyn
   rmSync(path);
   const second = await fromMacrotask(() => simulate({ ...scenario, rounds: Infinity, script: scriptOf(scenario) }));
   expect(second.digest).toBe(first.digest);
+});
+
+test('real signatures make the same kind of run', { timeout: 60_000 }, async () => {
+  const { scheme } = await loadDefaultScheme();
+  const options = { seed: 6, validators: 4, commitDepth: 2, rounds: 15, scheme } as const;
+  const first = await fromMacrotask(() => simulate(options));
+  expect(first.violation).toBeNull();
+  expect((await fromMacrotask(() => simulate(options))).digest).toBe(first.digest);
 });

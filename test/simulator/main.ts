@@ -10,7 +10,7 @@
  * Exits with 1 when something did not hold, after the one command that shows it again.
  */
 import { parseArgs } from 'node:util';
-import { nativeScheme } from '../../src/qc/scheme-native.ts';
+import { loadDefaultScheme } from '../../src/qc/default-scheme.ts';
 import { describeViolation } from './checkers/violation.ts';
 import { Campaign } from './campaign.ts';
 import { readScenario, scriptOf, writeScenario } from './scenario.ts';
@@ -53,11 +53,12 @@ async function runOne(given: SimulationOptions): Promise<boolean> {
   const scenario = values.scenario === undefined ? null : readScenario(values.scenario);
   const options: SimulationOptions =
     scenario === null ? given : { ...scenario, rounds: Infinity, script: scriptOf(scenario) };
+  const scheme = values.bls ? (await loadDefaultScheme()).scheme : undefined;
   const startMs = performance.now();
   const result = await fromMacrotask(() =>
     simulate({
       ...options,
-      ...(values.bls ? { scheme: nativeScheme } : {}),
+      ...(scheme === undefined ? {} : { scheme }),
       ...(values.trace ? { onLine: (line: string) => console.log(line) } : {}),
     }),
   );

@@ -1,7 +1,7 @@
 /**
  * `npm run test:long`: what takes minutes. Every guard of the protocol is taken out once and a test must notice
  * (mutants); property tests with many more cases; the long end-to-end runs; the package as a user installs it; a short
- * run of the benchmark. Each step has a time limit; together they stay below an hour.
+ * run of the benchmark. Each step has a time limit; together they take less than an hour.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ export const steps: readonly Step[] = [
     limitMinutes: 5,
   },
   { name: 'mutants', needs: 'test/traps/mutants.ts', command: ['node', 'test/traps/mutants.ts'], limitMinutes: 20 },
-  { name: 'long tests', needs: 'vitest.config.ts', command: ['vitest', 'run'], env: { LONG: '1' }, limitMinutes: 25 },
+  { name: 'long tests', needs: 'vitest.config.ts', command: ['vitest', 'run'], env: { LONG: '1' }, limitMinutes: 40 },
   { name: 'bench', needs: 'bench/main.ts', command: ['node', 'bench/main.ts', '--smoke'], limitMinutes: 5 },
 ];
 

@@ -23,6 +23,7 @@ export const groups: readonly Group[] = [
   { name: 'cli', folders: ['cli', 'bench'] },
   { name: 'scenarios', folders: ['scenarios'] },
   { name: 'simulator', folders: ['simulator'] },
+  { name: 'twins', folders: ['twins'] },
   { name: 'fuzz', folders: ['fuzz'] },
   { name: 'e2e', folders: ['e2e'], alone: true },
 ];

@@ -5,10 +5,10 @@
  * test must pass without it and fail with it. A mutant that survives is a hole in the tests, and the exit status is 1.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { rules, traps, type Mutant, type Trap } from './table.ts';
+import { copyOfTree, placesOf, replaceText } from './tree-copy.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
@@ -19,15 +19,6 @@ const TEST_TIMEOUT_MS = 120_000;
 interface Verdict {
   readonly passed: boolean;
   readonly tests: number;
-}
-
-function copyOfTree(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'hotledger-mutants-'));
-  for (const name of ['src', 'test', 'scripts', 'package.json', 'tsconfig.json', 'vitest.config.ts']) {
-    cpSync(join(root, name), join(directory, name), { recursive: true });
-  }
-  symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'));
-  return directory;
 }
 
 function run(directory: string, { file, name }: Mutant['test']): Verdict {
@@ -53,20 +44,15 @@ function run(directory: string, { file, name }: Mutant['test']): Verdict {
 }
 
 /** @returns what is wrong with the mutant, or null when it is killed */
-function judge(directory: string, { file, find, replace, test }: Mutant): string | null {
-  const path = join(directory, file);
-  const text = readFileSync(path, 'utf8');
-  const places = text.split(find).length - 1;
+function judge(directory: string, mutant: Mutant): string | null {
+  const places = placesOf(directory, mutant);
   if (places !== 1) return `its text is there ${places} times, not once`;
-  const whole = run(directory, test);
+  const whole = run(directory, mutant.test);
   if (whole.tests === 0) return 'there is no such test';
   if (!whole.passed) return 'its test fails without it';
-  writeFileSync(
-    path,
-    text.replace(find, () => replace),
-  );
-  const mutated = run(directory, test);
-  writeFileSync(path, text);
+  const putBack = replaceText(directory, mutant);
+  const mutated = run(directory, mutant.test);
+  putBack();
   return mutated.passed ? 'SURVIVED' : null;
 }
 

@@ -4,12 +4,9 @@
  *
  * `traps.md` is made of this table; `mutants.ts` runs it. Nothing in `src/` knows of any of this.
  */
-export interface Mutant {
-  /** Below the root of the repository. */
-  readonly file: string;
-  /** Exact text, which must be there once. */
-  readonly find: string;
-  readonly replace: string;
+import type { Replacement } from './tree-copy.ts';
+
+export interface Mutant extends Replacement {
   /** Fails with the replacement, passes without. */
   readonly test: { readonly file: string; readonly name: string };
 }

@@ -7,12 +7,14 @@
  *
  * What a directory says is taken to be durable: names of files are neither lost nor brought back.
  */
+import { execFile } from 'node:child_process';
 import { readFile, realpath, stat, truncate } from 'node:fs/promises';
-import { execFileSync } from 'node:child_process';
 import { basename, sep } from 'node:path';
+import { promisify } from 'node:util';
 import type { Random } from '../../src/base/random.ts';
 import { eventually, type TestNetwork } from '../e2e/harness.ts';
 
+const run = promisify(execFile);
 const CALLS = 'openat,write,pwrite64,writev,ftruncate,fdatasync,fsync,rename';
 /** LevelDB's own diary, and its lock, which nothing reads. */
 const NOT_DATA = new Set(['LOG', 'LOG.old', 'LOCK']);
@@ -23,13 +25,11 @@ interface FileState {
 }
 
 /** Whether this machine lets this process trace another, and has what it takes. */
-export function canTrace(): boolean {
-  try {
-    execFileSync('strace', ['-D', '-f', '-o', '/dev/null', 'true'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
+export function canTrace(): Promise<boolean> {
+  return run('strace', ['-D', '-f', '-o', '/dev/null', 'true']).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** For `NetworkOptions.through`: the tracer is a grandchild, so that a signal reaches the node itself. */

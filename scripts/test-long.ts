@@ -25,6 +25,12 @@ export const steps: readonly Step[] = [
     limitMinutes: 5,
   },
   { name: 'mutants', needs: 'test/traps/mutants.ts', command: ['node', 'test/traps/mutants.ts'], limitMinutes: 12 },
+  {
+    name: 'simulator',
+    needs: 'test/simulator/self-check/main.ts',
+    command: ['node', 'test/simulator/self-check/main.ts'],
+    limitMinutes: 12,
+  },
   { name: 'long tests', needs: 'vitest.config.ts', command: ['vitest', 'run'], env: { LONG: '1' }, limitMinutes: 36 },
   { name: 'bench', needs: 'bench/main.ts', command: ['node', 'bench/main.ts', '--smoke'], limitMinutes: 5 },
 ];

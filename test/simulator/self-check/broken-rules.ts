@@ -1,0 +1,134 @@
+/**
+ * Rules that are broken on purpose, one at a time, on a copy: each by an exact replacement of text that is there once.
+ * The simulator must find each within so many seeds. Unlike the mutants of `test/traps`, nobody tells it where to look.
+ */
+import type { Replacement } from '../../traps/tree-copy.ts';
+
+export interface BrokenRule extends Replacement {
+  readonly rule: string;
+  readonly validators: number;
+  readonly commitDepth: 2 | 3;
+  /** From 1 on; one of them must fail. */
+  readonly seeds: number;
+}
+
+/** Of each seed. */
+export const ROUNDS = 300;
+
+const FOUR = { validators: 4, commitDepth: 2, seeds: 30 } as const;
+
+export const brokenRules: readonly BrokenRule[] = [
+  {
+    ...FOUR,
+    rule: 'only consecutive rounds commit',
+    file: 'src/hotstuff/commit-rule.ts',
+    find: 'if (parent.header.round + 1 !== named.header.round) return null;',
+    replace: '',
+  },
+  {
+    ...FOUR,
+    validators: 6,
+    rule: 'a quorum is n - f',
+    file: 'src/qc/validator-set.ts',
+    find: 'return n - faultsOf(n);',
+    replace: 'return 2 * faultsOf(n) + 1;',
+  },
+  {
+    ...FOUR,
+    rule: 'one vote a round',
+    file: 'src/hotstuff/safety-rules.ts',
+    find: 'if (round <= lastVotedRound) {',
+    replace: 'if (round < lastVotedRound) {',
+  },
+  {
+    ...FOUR,
+    rule: 'no vote in a round that was given up',
+    file: 'src/hotstuff/safety-rules.ts',
+    find: 'this.#update({ lastVotedRound: Math.max(lastVotedRound, round), lastTimeout: stored });',
+    replace: 'this.#update({ lastTimeout: stored });',
+  },
+  {
+    ...FOUR,
+    rule: 'a timeout is signed once a round and never changes',
+    file: 'src/hotstuff/safety-rules.ts',
+    find: 'if (lastTimeout?.timeout.round === round) return ok(this.#timeoutBallot(lastTimeout));',
+    replace: '',
+  },
+  {
+    ...FOUR,
+    rule: 'a restart begins where the record ends',
+    file: 'src/hotstuff/safety-rules.ts',
+    find: 'this.#record = record ?? firstSafetyRecord(genesis);',
+    replace: 'this.#record = firstSafetyRecord(genesis);',
+  },
+  {
+    ...FOUR,
+    rule: 'what is signed is durable before it is sent: in an engine step',
+    file: 'src/hotstuff/turn.ts',
+    find: 'return [...this.#early, ...durable, ...this.#outgoing, ...this.#late];',
+    replace: 'return [...this.#early, ...this.#outgoing, ...this.#late];',
+  },
+  {
+    ...FOUR,
+    rule: 'what is signed is durable before it is sent: in the loop',
+    file: 'src/node/loop.ts',
+    find: 'const [messages] = await Promise.all([this.#signAll(turn.dispatches), durable]);',
+    replace: 'const [messages] = await Promise.all([this.#signAll(turn.dispatches)]); durable.catch(() => {});',
+  },
+  {
+    ...FOUR,
+    rule: 'the batch of a turn is synced',
+    file: 'src/node/loop.ts',
+    find: 'store.batch(turn.operations, { sync: true })',
+    replace: 'store.batch(turn.operations, { sync: false })',
+  },
+  {
+    ...FOUR,
+    rule: 'the block that is voted for is on disk',
+    file: 'src/hotstuff/voting.ts',
+    find: 'turn.persist({ id: step.id, bytes: encodeStoredBlock({ block: step.block, justify: step.justify }) });',
+    replace: '',
+  },
+  {
+    ...FOUR,
+    rule: 'a certificate is verified',
+    file: 'src/qc/certificate.ts',
+    find: 'if (!scheme.verifyAggregate(keys, votePreimage({ chainId: context.chainId, epoch }, vote), signature)) {',
+    replace: 'if (signature.length === 0) {',
+  },
+  {
+    ...FOUR,
+    rule: 'a block whose root is wrong gets no vote',
+    file: 'src/ledger/block-rules.ts',
+    find: 'return header.stateRoot === executed.stateRoot',
+    replace: 'return header.stateRoot.length === executed.stateRoot.length',
+  },
+  {
+    ...FOUR,
+    rule: 'an event is applied once, in the order of its numbers',
+    file: 'src/ledger/transition.ts',
+    find: 'if (entry === undefined || event.seq > entry.lastSeq) return ok(undefined);',
+    replace: 'if (entry === undefined || event.seq > 0) return ok(undefined);',
+  },
+  {
+    ...FOUR,
+    rule: 'a timeout is sent until its round ends',
+    file: 'src/hotstuff/pacemaker.ts',
+    find: 'if (this.#gaveUpAtMs !== null) return this.#gaveUpAtMs + this.#baseMs;',
+    replace: 'if (this.#gaveUpAtMs !== null) return undefined;',
+  },
+  {
+    ...FOUR,
+    rule: 'the mempool is bounded',
+    file: 'src/consensus/mempool.ts',
+    find: 'if (this.size >= this.#limits.maxEvents || this.#bytes + event.bytes.length > this.#limits.maxBytes) {',
+    replace: 'if (this.#bytes + event.bytes.length > this.#limits.maxBytes) {',
+  },
+  {
+    ...FOUR,
+    rule: 'a submission is acknowledged when it is durable',
+    file: 'src/node/submissions.ts',
+    find: "if (until === 'committed') return this.#committedLater(verified.value);",
+    replace: '',
+  },
+];

@@ -24,14 +24,14 @@ export const steps: readonly Step[] = [
     command: ['node', 'scripts/check-package.ts'],
     limitMinutes: 5,
   },
-  { name: 'mutants', needs: 'test/traps/mutants.ts', command: ['node', 'test/traps/mutants.ts'], limitMinutes: 12 },
+  { name: 'mutants', needs: 'test/traps/mutants.ts', command: ['node', 'test/traps/mutants.ts'], limitMinutes: 8 },
   {
     name: 'simulator',
     needs: 'test/simulator/self-check/main.ts',
     command: ['node', 'test/simulator/self-check/main.ts'],
-    limitMinutes: 12,
+    limitMinutes: 8,
   },
-  { name: 'long tests', needs: 'vitest.config.ts', command: ['vitest', 'run'], env: { LONG: '1' }, limitMinutes: 36 },
+  { name: 'long tests', needs: 'vitest.config.ts', command: ['vitest', 'run'], env: { LONG: '1' }, limitMinutes: 32 },
   { name: 'bench', needs: 'bench/main.ts', command: ['node', 'bench/main.ts', '--smoke'], limitMinutes: 5 },
 ];
 

@@ -67,18 +67,18 @@ export async function cutPower(network: TestNetwork, name: string, traceFile: st
 /** What each file held and what of it was durable, by the calls in a trace. */
 export function filesOf(trace: string): Map<string, FileState> {
   const files = new Map<string, FileState>();
-  const unfinished = new Map<string, { readonly call: string; readonly finish: (result: string) => void }>();
+  const unfinished = new Map<string, (result: string) => void>();
   for (const line of trace.split('\n')) {
     const [, thread = '', rest = ''] = /^(\d+) +(.*)$/.exec(line) ?? [];
     const resumed = /^<\.\.\. (\w+) resumed>.*= (.+)$/.exec(rest);
     if (resumed !== null) {
-      unfinished.get(thread)?.finish(resumed[2] ?? '');
+      unfinished.get(thread)?.(resumed[2] ?? '');
       unfinished.delete(thread);
       continue;
     }
     const [, call = '', args = ''] = /^(\w+)\((.*)$/.exec(rest) ?? [];
     const finish = begin(files, call, args);
-    if (args.endsWith('<unfinished ...>')) unfinished.set(thread, { call, finish });
+    if (args.endsWith('<unfinished ...>')) unfinished.set(thread, finish);
     else finish(/= (\S.*)$/.exec(args)?.[1] ?? '');
   }
   return files;

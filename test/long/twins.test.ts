@@ -1,4 +1,4 @@
-/** Twins at length: ten thousand scenarios hold, and each rule that is broken on purpose is noticed by a sample. */
+/** Twins at length: ten thousand scenarios hold, and each rule that is broken on purpose is noticed. */
 import { rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { copyOfTree } from '../traps/tree-copy.ts';
@@ -14,7 +14,7 @@ test('everything holds in ten thousand scenarios', { timeout: 600_000 }, () => {
   expect(campaign.summary.scenarios).toBe(10_000);
 });
 
-test.each(brokenRules)('a sample notices when this does not hold: $rule', { timeout: 300_000 }, (broken) => {
+test.each(brokenRules)('it is noticed when this does not hold: $rule', { timeout: 300_000 }, (broken) => {
   const directory = copyOfTree();
   try {
     expect(noticed(directory, broken, 1)).not.toBeNull();

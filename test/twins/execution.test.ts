@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { placesOf } from '../traps/tree-copy.ts';
 import { brokenRules } from './broken-rules.ts';
 import { Campaign } from './campaign.ts';
 import { Execution, roundsToCommitMax } from './execution.ts';
-import type { TwinsScenario } from './scenario.ts';
+import { parseScenario, type TwinsScenario } from './scenario.ts';
 import { TwinsSpace, type SpaceOptions } from './space.ts';
 
 const FOUR: SpaceOptions = { n: 4, commitDepth: 2, rounds: 4, phases: 2, firstRound: 1, mostSides: 3 };
@@ -39,6 +39,11 @@ describe('everything holds', () => {
   test('in a sample with seven validators', () => {
     playAll({ ...FOUR, n: 7 }, 1, 20);
   });
+});
+
+test.each(globSync('kept/*.json', { cwd: import.meta.dirname }))('everything holds in the kept scenario %s', (file) => {
+  const scenario = parseScenario(readFileSync(join(import.meta.dirname, file), 'utf8'));
+  expect(new Execution(scenario).run()).toMatchObject({ violation: null });
 });
 
 const SPLIT_LEADER: TwinsScenario = {

@@ -1,7 +1,7 @@
 /** Seed after seed until one fails or the time is up, with what was done to the nodes counted by kind. */
 import { describeViolation } from './checkers/violation.ts';
 import { fromMacrotask } from './scheduler.ts';
-import { simulate, type SimulationOptions } from './simulation.ts';
+import { simulate, type SimulationOptions, type SimulationResult } from './simulation.ts';
 import { Tally } from './tally.ts';
 
 export interface CampaignOptions {
@@ -14,6 +14,8 @@ export interface CampaignOptions {
   /** On the machine's own monotonic clock. */
   readonly untilMs: number;
   readonly print: (line: string) => void;
+  /** Of the run that failed, after it was printed. */
+  readonly onFailed: (result: SimulationResult) => Promise<void>;
 }
 
 const SIZES = [4, 4, 5, 6, 7, 10] as const;
@@ -51,11 +53,12 @@ export class Campaign {
 
   /** @returns whether everything held */
   async run(): Promise<boolean> {
-    const { print, untilMs } = this.#options;
+    const { onFailed, print, untilMs } = this.#options;
     let isGood = true;
     for (; isGood && performance.now() < untilMs; this.#seed++) {
       const options = optionsOf(this.#seed, this.#options);
-      const { rounds, tally, violation } = await fromMacrotask(() => simulate(options));
+      const result = await fromMacrotask(() => simulate(options));
+      const { rounds, tally, violation } = result;
       const key = `${options.validators} validators, depth ${options.commitDepth}`;
       this.#rounds.set(key, (this.#rounds.get(key) ?? 0) + rounds);
       this.#tally.add(tally);
@@ -63,6 +66,7 @@ export class Campaign {
         isGood = false;
         print(describeViolation(violation));
         print(commandOf(options));
+        await onFailed(result);
       }
       if (performance.now() - this.#shownMs > PROGRESS_EVERY_MS) this.#progress();
     }

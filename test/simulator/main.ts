@@ -5,16 +5,20 @@
  *     npm run sim -- --seed 7 --steps 50 --bls                                 real signatures, at 2 ms a certificate
  *     npm run sim -- --seed 7 --write run.json                                 writes down what was played
  *     npm run sim -- --scenario run.json                                       plays what was written down
+ *     npm run sim -- --seed 7 --shrink                                         what fails, as small as it still fails
  *     npm run sim -- --hours 8 --seed 100000                                   seeds from there on, until one fails
  *
- * Exits with 1 when something did not hold, after the one command that shows it again.
+ * Exits with 1 when something did not hold, after the one command that shows it again. What `--hours` finds is shrunk
+ * at once; `--candidates` bounds how many smaller scenarios are tried (1000), `--write` names the file (`shrunk-7.json`).
  */
 import { parseArgs } from 'node:util';
 import { loadDefaultScheme } from '../../src/qc/default-scheme.ts';
 import { describeViolation } from './checkers/violation.ts';
 import { Campaign } from './campaign.ts';
-import { readScenario, scriptOf, writeScenario } from './scenario.ts';
+import { linesOf } from './readable.ts';
+import { readScenario, replayOf, writeScenario } from './scenario.ts';
 import { fromMacrotask } from './scheduler.ts';
+import { shrinkAndTell, type Play } from './shrink.ts';
 import { simulate, type SimulationOptions, type SimulationResult } from './simulation.ts';
 
 const { values } = parseArgs({
@@ -28,6 +32,8 @@ const { values } = parseArgs({
     bls: { type: 'boolean', default: false },
     scenario: { type: 'string' },
     write: { type: 'string' },
+    shrink: { type: 'boolean', default: false },
+    candidates: { type: 'string', default: '1000' },
   },
 });
 
@@ -35,6 +41,12 @@ const seed = whole('seed', values.seed);
 const rounds = whole('steps', values.steps);
 const validators = values.validators === undefined ? null : whole('validators', values.validators);
 const commitDepth = values['commit-depth'] === undefined ? null : depth(whole('commit-depth', values['commit-depth']));
+
+const candidates = whole('candidates', values.candidates);
+const scheme = values.bls ? { scheme: (await loadDefaultScheme()).scheme } : {};
+
+const play: Play = (scenario, onLine) =>
+  fromMacrotask(() => simulate({ ...replayOf(scenario), ...scheme, ...(onLine === undefined ? {} : { onLine }) }));
 
 const isGood =
   values.hours === undefined
@@ -46,26 +58,36 @@ const isGood =
         commitDepth,
         untilMs: performance.now() + Number(values.hours) * 3_600_000,
         print: (line) => console.log(line),
+        onFailed: shrink,
       }).run();
 process.exitCode = isGood ? 0 : 1;
 
 async function runOne(given: SimulationOptions): Promise<boolean> {
   const scenario = values.scenario === undefined ? null : readScenario(values.scenario);
-  const options: SimulationOptions =
-    scenario === null ? given : { ...scenario, rounds: Infinity, script: scriptOf(scenario) };
-  const scheme = values.bls ? (await loadDefaultScheme()).scheme : undefined;
+  for (const line of scenario === null ? [] : linesOf(scenario)) console.log(line);
   const startMs = performance.now();
   const result = await fromMacrotask(() =>
     simulate({
-      ...options,
-      ...(scheme === undefined ? {} : { scheme }),
+      ...(scenario === null ? given : replayOf(scenario)),
+      ...scheme,
       ...(values.trace ? { onLine: (line: string) => console.log(line) } : {}),
     }),
   );
   const seconds = (performance.now() - startMs) / 1000;
-  if (values.write !== undefined) writeScenario(values.write, result.scenario);
   print(result, seconds);
+  if (values.shrink) await shrink(result);
+  else if (values.write !== undefined) writeScenario(values.write, result.scenario);
   return result.violation === null;
+}
+
+function shrink(result: SimulationResult): Promise<void> {
+  return shrinkAndTell(result, {
+    play,
+    mayTry: (tried) => tried < candidates,
+    path: values.write ?? `shrunk-${result.seed}.json`,
+    command: `npm run sim --${values.bls ? ' --bls' : ''} --scenario`,
+    print: (line) => console.log(line),
+  });
 }
 
 function print(

@@ -7,6 +7,8 @@ import { castOf, type Cast } from './cast.ts';
 import { episodeOf, type Episode } from './episode.ts';
 
 export interface Scenario {
+  /** For a reader: what it shows, or showed before that was mended. */
+  readonly about?: string;
   /** Of what is left to chance: delays, losses, events. */
   readonly seed: number;
   readonly validators: number;
@@ -31,6 +33,12 @@ export function scriptOfSeed(seed: number, validators: number): Script {
 
 export function scriptOf({ cast, episodes }: Scenario): Script {
   return { cast, episode: (number) => episodes[number] };
+}
+
+/** Options of a simulation that plays it to its end. */
+export function replayOf(scenario: Scenario) {
+  const { commitDepth, seed, validators } = scenario;
+  return { seed, validators, commitDepth, rounds: Infinity, script: scriptOf(scenario) } as const;
 }
 
 export function writeScenario(path: string, scenario: Scenario): void {

@@ -1,0 +1,92 @@
+/** A scenario for a reader: one line for each node, and one for each thing that is done to them: when, to whom, what. */
+import { AMPLE } from './cast.ts';
+import type { Action, Episode } from './episode.ts';
+import { CALM, type KindRule, type NetworkSettings } from './network-settings.ts';
+import type { Scenario } from './scenario.ts';
+
+export function linesOf(scenario: Scenario): string[] {
+  const { about, cast, commitDepth, episodes, seed, validators } = scenario;
+  return [
+    ...(about === undefined ? [] : [about]),
+    `seed ${seed}: ${validators} validators, commit depth ${commitDepth}, submitters: ${cast.submitters}`,
+    ...limitLines(scenario),
+    ...nodeLines(scenario),
+    ...episodes.flatMap(episodeLines),
+  ];
+}
+
+function limitLines({ cast: { limits } }: Scenario): string[] {
+  if (JSON.stringify(limits) === JSON.stringify(AMPLE)) return [];
+  const { inboxMessages, mempoolEvents, waitingSubmissions } = limits;
+  return [`queues: ${mempoolEvents} events, ${inboxMessages} messages, ${waitingSubmissions} submissions`];
+}
+
+function nodeLines({ cast: { adversaries, twins }, validators }: Scenario): string[] {
+  const lines = Array.from({ length: validators }, (_, index) => {
+    const kind = adversaries.find((traitor) => traitor.index === index)?.kind;
+    const twin = twins.indexOf(index);
+    return `node ${index}: ${twin >= 0 ? `has a twin, node ${validators + twin}` : (kind ?? 'correct')}`;
+  });
+  return [...lines, ...twins.map((index, place) => `node ${validators + place}: twin of node ${index}`)];
+}
+
+function episodeLines({ actions, number, stormMs }: Episode): string[] {
+  return [
+    `episode ${number}: ${stormMs} ms of storm, then all heals`,
+    ...actions.map(({ action, atMs }) => `  at ${`${atMs} ms`.padEnd(9)} ${whoOf(action).padEnd(8)} ${whatOf(action)}`),
+  ];
+}
+
+function whoOf(action: Action): string {
+  if (action.kind === 'network') return 'network';
+  return action.kind === 'load' ? 'all' : `node ${action.node}`;
+}
+
+function whatOf(action: Action): string {
+  switch (action.kind) {
+    case 'network':
+      return weatherOf(action.settings);
+    case 'load':
+      return `submit an event, then think for ${action.thinkMs} ms`;
+    case 'clock':
+      return `its clock is set ${action.skewMs} ms off and runs at ${action.rate}`;
+    case 'disk':
+      return `its disk is ${action.mode} for ${action.forMs} ms`;
+    case 'crash': {
+      const { atEffect, downMs, how } = action;
+      if (atEffect !== null)
+        return `its process ends before effect ${atEffect} from now, up ${downMs + 50} ms from now`;
+      return `${CRASHES[how]}, down for ${downMs} ms`;
+    }
+  }
+}
+
+const CRASHES = {
+  process: 'its process ends',
+  power: 'loses power',
+  disk: 'loses power and its disk',
+} as const;
+
+function weatherOf(settings: NetworkSettings): string {
+  const { cuts, cutsBreakLinks, delayMs, duplication, inOrder, late, loss, rules } = settings;
+  const parts = [
+    ...(String(delayMs) === String(CALM.delayMs) ? [] : [`delay ${delayMs.join(' to ')} ms`]),
+    ...(late.chance === 0 ? [] : [`late by up to ${late.mostMs} ms ${late.chance}`]),
+    ...(loss === 0 ? [] : [`lost ${loss}`]),
+    ...(duplication === 0 ? [] : [`doubled ${duplication}`]),
+    ...(inOrder ? [] : ['out of order']),
+    ...cuts.map(({ from, to }) => `cut ${passage(from, to)}`),
+    ...(cutsBreakLinks ? ['cuts break links'] : []),
+    ...rules.map(ruleOf),
+  ];
+  return parts.length === 0 ? 'calm' : parts.join('; ');
+}
+
+function ruleOf({ every, extraMs, from, kind, loss, phase, to }: KindRule): string {
+  const rounds = every === 1 ? '' : ` of rounds ${phase} modulo ${every}`;
+  return `${kind}${rounds} ${passage(from, to)} ${extraMs > 0 ? `later by ${extraMs} ms` : `lost ${loss}`}`;
+}
+
+function passage(from: readonly number[], to: readonly number[]): string {
+  return `${from.join(',')}>${to.join(',')}`;
+}

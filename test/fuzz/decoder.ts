@@ -1,5 +1,5 @@
 /** One entry of the table of decoders: what decodes bytes from outside, and what must hold of it. */
-import { CodedError, type Result } from '../../src/base/result.ts';
+import { CodedError, type Refusal, type Result } from '../../src/base/result.ts';
 import type { Codec } from '../../src/base/codec.ts';
 import type { Format } from './mutation.ts';
 
@@ -27,7 +27,7 @@ export interface DecoderOptions<T> {
 }
 
 export type Verdict =
-  | { readonly kind: 'refused'; readonly code: string }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'accepted'; readonly value: unknown; readonly again: Uint8Array | null };
 
 export interface Decoder extends Pick<DecoderOptions<unknown>, 'covers' | 'format' | 'maxBytes' | 'name' | 'samples'> {
@@ -45,7 +45,7 @@ export function decoder<T>(options: DecoderOptions<T>): Decoder {
     isBounded: options.isBoundedByCaller !== true,
     judge(bytes) {
       const result = attempt(() => decode(bytes));
-      if (!result.ok) return { kind: 'refused', code: result.refusal.code };
+      if (!result.ok) return { kind: 'refused', refusal: result.refusal };
       check?.(result.value, bytes);
       return {
         kind: 'accepted',

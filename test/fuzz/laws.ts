@@ -1,6 +1,7 @@
 /** What must hold of every decoder for every input. */
 import { readFileSync } from 'node:fs';
 import { equalBytes, toHex } from '../../src/base/bytes.ts';
+import type { Refusal } from '../../src/base/result.ts';
 import type { Decoder, Verdict } from './decoder.ts';
 
 /** Codes that docs/errors.md has a row for. */
@@ -11,6 +12,8 @@ const documented: ReadonlySet<string> = new Set(
 /** What a decoded value may weigh, for each byte of the input: a hash is twice as long as text, an event is held as JSON too. */
 const MAX_WEIGHT_PER_BYTE = 16;
 const MAX_OWN_WEIGHT = 16 << 10;
+/** Characters of a refusal. */
+const MAX_REFUSAL_WEIGHT = 1024;
 /** Memory outside of the heap that one input may cost, beyond some copies of itself. */
 const MAX_BUFFERS = 16 << 20;
 
@@ -43,9 +46,19 @@ export function checkLaws(decoder: Decoder, bytes: Uint8Array, known: Map<string
   }
   if (!equalBytes(before, bytes)) throw new LawBroken('the input is not changed', before);
   if (prototypes() !== pristine) throw new LawBroken('no prototype is changed', bytes);
-  if (verdict.kind === 'refused') checkCode(verdict.code, bytes);
+  if (verdict.kind === 'refused') checkRefusal(decoder, bytes, verdict.refusal);
   else checkAccepted(decoder, bytes, verdict, known);
   return verdict.kind;
+}
+
+/** It is logged, and told to whoever sent the input. */
+function checkRefusal({ isBounded }: Decoder, bytes: Uint8Array, { code, details, message }: Refusal): void {
+  checkCode(code, bytes);
+  const weight = message.length + weigh(details);
+  // A file's owner may be told more of it.
+  if (weight > MAX_REFUSAL_WEIGHT + (isBounded ? 0 : 4 * bytes.length)) {
+    throw new LawBroken('a refusal is short', bytes, `weight ${weight}`);
+  }
 }
 
 function checkAccepted(

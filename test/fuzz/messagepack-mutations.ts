@@ -47,6 +47,9 @@ const LENGTHS = [
   0, 1, 16, 31, 32, 33, 47, 48, 49, 63, 64, 65, 72, 73, 95, 96, 97, 128, 255, 256, 257, 1024, 4096, 8192,
 ];
 
+/** Half of a block. */
+const LARGE_BYTES = 512 << 10;
+
 const COUNTS = [0, 1, 15, 16, 17, 64, 65, 128, 129, 256, 257, 512, 1024, 2000, 2001, 4096];
 
 const raw = (...parts: readonly Uint8Array[]): TreeNode => ({ kind: 'raw', bytes: concatBytes(...parts) });
@@ -74,12 +77,14 @@ export const nodeMutations: Readonly<Record<string, NodeMutation>> = {
     const depth = pick([1, 2, 11, 12, 13, 200, 5000, Math.max(0, maxBytes - 200)], by);
     return raw(new Uint8Array(depth).fill(by % 2 === 0 ? 0x91 : 0x81), writeTree(node));
   },
-  'a value that stands for many': (node, { by }) => {
+  'a value that stands for many': (node, { at, by }, { maxBytes }) => {
     const mark = Uint8Array.of(0xd6, 0x69, 0, 0, 0, 1);
     const again = Uint8Array.of(0xd6, 0x70, 0, 0, 0, 1);
     const count = pick(COUNTS, by);
-    const first = node.kind === 'array' ? (node.items[0] ?? node) : node;
-    return raw(arrayHead(count + 1), mark, writeTree(first), ...Array.from({ length: count }, () => again));
+    const own = node.kind === 'array' ? (node.items[0] ?? node) : node;
+    const large = bytesLeaf(new Uint8Array(Math.min(maxBytes >> 1, LARGE_BYTES)).fill(by & 0xff));
+    const first = writeTree(at % 3 === 0 ? own : large);
+    return raw(arrayHead(count + 1), mark, first, ...Array.from({ length: count }, () => again));
   },
   'a part of another encoding': (_, { by }, { other }) => {
     const tree = parseTree(other);

@@ -66,13 +66,15 @@ describe('a decoder is caught that', () => {
     ...more,
     judge,
   });
+  const refusedBy = (code: string, message = '') =>
+    ({ kind: 'refused', refusal: { code, message, details: {} } }) as const;
   const accepted = { kind: 'accepted', value: null, again: null } as const;
 
   const cases: readonly (readonly [string, Decoder, RegExp])[] = [
     ['throws', bad((bytes) => (bytes.length > 60 ? good.judge(undefined as never) : good.judge(bytes))), /thrown/],
     [
       'refuses by a code that nobody documented',
-      bad((bytes) => (good.judge(bytes).kind === 'accepted' ? accepted : { kind: 'refused', code: 'no-such-code' })),
+      bad((bytes) => (good.judge(bytes).kind === 'accepted' ? accepted : refusedBy('no-such-code'))),
       /docs\/errors\.md/,
     ],
     [
@@ -89,10 +91,11 @@ describe('a decoder is caught that', () => {
       'changes its input',
       bad((bytes) => {
         bytes.fill(0, 0, 1);
-        return { kind: 'refused', code: 'undecodable' };
+        return refusedBy('undecodable');
       }),
       /not changed/,
     ],
+    ['refuses at length', bad(() => refusedBy('undecodable', 'x'.repeat(2000))), /short/],
     [
       'makes much of little',
       bad(() => ({ ...accepted, value: Array.from({ length: 50_000 }, () => 0) })),

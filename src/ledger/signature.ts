@@ -37,9 +37,7 @@ export const MAX_SIGNATURE_BYTES = 72;
 
 /** Everything but the equation and the point's being on its curve. Refusals: `signature-not-canonical`. */
 export function checkSignatureForm({ keyType, publicKey }: SigningKey, signature: Uint8Array): Result<void> {
-  return keyType === 'ed25519'
-    ? checkEd25519Form(publicKey, signature)
-    : checkSecp256k1Form(signature);
+  return keyType === 'ed25519' ? checkEd25519Form(publicKey, signature) : checkSecp256k1Form(signature);
 }
 
 function malformed(reason: string, signature: Uint8Array): Refused {

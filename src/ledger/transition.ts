@@ -14,9 +14,9 @@ import { recordEvidence } from './evidence-entry.ts';
 import { checkReach } from './invariants.ts';
 import { parametersAt } from './parameters.ts';
 import { approve, propose } from './quorum-actions.ts';
-import type { NodeEntry, NodeRecord } from './record.ts';
+import { MAX_RECORD_BYTES, type NodeEntry, type NodeRecord } from './record.ts';
 import { heard, joined, left } from './session.ts';
-import { Overlay, type StateChange, type StateReader } from './state.ts';
+import { nodeKey, Overlay, type StateChange, type StateReader } from './state.ts';
 import type { VerifiedEvent } from './verified-event.ts';
 
 export type { BlockContext } from './block-context.ts';
@@ -55,9 +55,12 @@ export function applyEvent(
   return ok(changes);
 }
 
+/** What a record holds besides what its node said, at most: peer id, times, sequence. */
+const RECORD_OVERHEAD_BYTES = 512;
+
 /**
- * Whether an event may be applied, at less than half the cost: what a node's own event would write is not made, so that
- * `record-too-large` is left to `applyEvent`. Refusals: its other ones.
+ * Whether an event may be applied, with the refusals of `applyEvent`. What a node's own event would write is not made
+ * where it cannot be too large, which takes half of the work away.
  */
 export function checkApplies(state: StateReader, verified: VerifiedEvent, context: BlockContext): Result<unknown> {
   switch (verified.event.type) {
@@ -65,8 +68,12 @@ export function checkApplies(state: StateReader, verified: VerifiedEvent, contex
     case 'approved':
     case 'evidenceRecorded':
       return applyEvent(state, verified, context);
-    default:
-      return signersNext(state, verified, context);
+    default: {
+      const held = state.get(nodeKey(verified.event.peerId))?.length ?? 0;
+      // Twice what the node said is more than any normal form of it.
+      const most = held + 2 * verified.bytes.length + RECORD_OVERHEAD_BYTES;
+      return most <= MAX_RECORD_BYTES ? signersNext(state, verified, context) : applyEvent(state, verified, context);
+    }
   }
 }
 

@@ -16,6 +16,7 @@ import type { VerifiedEvent } from '../../src/ledger/verified-event.ts';
 import { runCollectJob, type CollectJob, type CollectOutcome } from '../../src/qc/collect.ts';
 import { admitBlocks, admitSealed, fulfil } from './admitting.ts';
 import { identitySignature, START, testChain, type TestChain } from './chain.ts';
+import { roundOf } from './message-round.ts';
 import { engineOn } from './start-engine.ts';
 import { TestDisk } from './test-disk.ts';
 import { Watch } from './watch.ts';
@@ -419,23 +420,6 @@ export class Driver {
   ): void {
     const text = describeMessage(message);
     if (text !== null) this.#note(`${from} ${text} to ${to === 'all' ? 'all' : to.join(' and ')}`);
-  }
-}
-
-export function roundOf(message: HotstuffMessage): number {
-  switch (message.kind) {
-    case 'proposal':
-      return message.block.header.round;
-    case 'vote':
-      return message.vote.round;
-    case 'timeout':
-      return message.timeout.round;
-    case 'certificate':
-      return message.certificate.vote.round;
-    case 'timeoutCertificate':
-      return message.certificate.round;
-    default:
-      return 0;
   }
 }
 

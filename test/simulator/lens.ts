@@ -4,6 +4,7 @@ import type { HotstuffMessage } from '../../src/hotstuff/messages.ts';
 import { decodeMessage } from '../../src/hotstuff/wire.ts';
 import { decodeSignedEvent, type EventDecoder, type SignedEvent } from '../../src/ledger/event.ts';
 import { decodePeerFrame } from '../../src/node/peer-frame.ts';
+import { roundOf } from '../hotstuff/message-round.ts';
 import { latin1 } from './latin1.ts';
 
 export const FRAME_KINDS = [
@@ -67,21 +68,4 @@ export class Lens {
     }
     return event;
   };
-}
-
-function roundOf(message: HotstuffMessage): number {
-  switch (message.kind) {
-    case 'proposal':
-      return message.block.header.round;
-    case 'vote':
-      return message.vote.round;
-    case 'timeout':
-      return message.timeout.round;
-    case 'certificate':
-      return message.certificate.vote.round;
-    case 'timeoutCertificate':
-      return message.certificate.round;
-    default:
-      return 0;
-  }
 }

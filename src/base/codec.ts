@@ -1,75 +1,62 @@
 /**
- * Canonical binary encoding: MessagePack tuples of fixed order, through msgpackr.
+ * Canonical binary encoding: MessagePack tuples of fixed order.
  *
- * MessagePack alone has many encodings of one value (wide integers, extensions, map order), and msgpackr's decoder
- * accepts them all. So a value has a `Shape`, which bounds every size and knows no floats and no maps; bytes from
- * outside are seen to be plain (`plain-messagepack.ts`), decoded, checked against the shape, encoded again and compared.
- * One value, one encoding, or a refusal.
+ * MessagePack alone has many encodings of one value (wide integers, extensions, map order). So a value has a `Shape`,
+ * which bounds every size and knows no floats and no maps, and is written in the shortest form; a reader that knows the
+ * shape takes the bytes in one pass and refuses every other form where it stands. One value, one encoding, or a refusal.
  */
-import { Packr } from 'msgpackr';
 import { AssertionError } from './assert.ts';
-import { equalBytes } from './bytes.ts';
-import { hashFromBytes, hashToBytes, type Hash } from './hash.ts';
-import { whyNotPlain } from './plain-messagepack.ts';
+import type { Hash } from './hash.ts';
+import { expected, Reader, ShapeError } from './messagepack-reader.ts';
+import { Writer } from './messagepack-writer.ts';
 import { ok, refuse, type Result } from './result.ts';
 
-/** How a value of type T travels. `fromWire` throws `ShapeError`; only `Codec.decode` catches it. */
+/** How a value of type T travels. */
 export interface Shape<T> {
-  toWire(value: T): unknown;
-  fromWire(wire: unknown): T;
+  write(to: Writer, value: T): void;
+  /** @throws ShapeError, which only `Codec.decode` catches */
+  read(from: Reader): T;
 }
 
 export interface Codec<T> {
   readonly maxBytes: number;
   readonly encode: (value: T) => Uint8Array;
-  /** Refusals: `too-large`, `undecodable`, `non-canonical`. */
+  /** Refusals: `too-large`, `undecodable`, `non-canonical`. Bytes in the value are views of those given. */
   readonly decode: (bytes: Uint8Array) => Result<T>;
   /**
-   * Bytes that `encode` of this program made and that nobody else could change, such as the state that it executes on:
-   * not encoded again to compare, which halves the cost.
+   * Bytes that `encode` of this program made and that nobody else could change, such as the state that it executes on.
    *
    * @throws AssertionError when they do not decode
    */
   readonly decodeOwn: (bytes: Uint8Array) => T;
 }
 
-class ShapeError extends Error {}
-
-function expected(what: string): never {
-  throw new ShapeError(what);
-}
-
-const packr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'bigint' });
+const writer = new Writer();
 
 /** @param maxBytes the largest encoding accepted, which also bounds the work of refusing one */
 export function codec<T>(shape: Shape<T>, maxBytes: number): Codec<T> {
+  const read = (bytes: Uint8Array): T => {
+    const reader = new Reader(bytes);
+    const value = shape.read(reader);
+    reader.end();
+    return value;
+  };
   return {
     maxBytes,
-    // A copy: msgpackr packs into a shared pool, which a short encoding kept for long would hold in memory.
-    encode: (value) => new Uint8Array(packr.pack(shape.toWire(value))),
+    encode: (value) => writer.encode((to) => shape.write(to, value)),
     decode(bytes) {
       if (bytes.length > maxBytes) {
         return refuse('too-large', 'the encoding is larger than allowed', { bytes: bytes.length, maxBytes });
       }
-      const reason = whyNotPlain(bytes);
-      if (reason !== undefined) return refuse('undecodable', 'the bytes do not decode', { reason });
-      let value: T;
       try {
-        // A view of its own: msgpackr hangs a DataView on the array that it reads, and would keep it there.
-        value = shape.fromWire(packr.unpack(bytes.subarray()));
+        return ok(read(bytes));
       } catch (error) {
-        return refuse('undecodable', 'the bytes do not decode', { reason: reasonOf(error) });
+        return refusalOf(error, bytes.length);
       }
-      if (!equalBytes(packr.pack(shape.toWire(value)), bytes)) {
-        return refuse('non-canonical', 'the bytes are not the canonical encoding of their value', {
-          bytes: bytes.length,
-        });
-      }
-      return ok(value);
     },
     decodeOwn(bytes) {
       try {
-        return shape.fromWire(packr.unpack(bytes.subarray()));
+        return read(bytes);
       } catch (error) {
         throw new AssertionError('own bytes decode', { reason: reasonOf(error), bytes: bytes.length });
       }
@@ -77,65 +64,64 @@ export function codec<T>(shape: Shape<T>, maxBytes: number): Codec<T> {
   };
 }
 
+function refusalOf(error: unknown, bytes: number): Result<never> {
+  if (!(error instanceof ShapeError)) throw error;
+  return error.code === 'undecodable'
+    ? refuse('undecodable', 'the bytes do not decode', { reason: error.message, bytes })
+    : refuse('non-canonical', 'the bytes are not the canonical encoding of their value', {
+        reason: error.message,
+        bytes,
+      });
+}
+
 function reasonOf(error: unknown): string {
-  return error instanceof ShapeError ? error.message : 'not MessagePack';
+  if (!(error instanceof ShapeError)) throw error;
+  return error.message;
 }
 
 /** A whole number in [0, max]. */
 export function uint(max: number = Number.MAX_SAFE_INTEGER): Shape<number> {
   return {
-    toWire: (value) => value,
-    fromWire: (wire) =>
-      typeof wire === 'number' && Number.isSafeInteger(wire) && wire >= 0 && wire <= max
-        ? wire
-        : expected(`a whole number up to ${max}`),
+    write: (to, value) => to.uint(value),
+    read(from) {
+      const value = from.uint();
+      return value <= max ? value : expected(`a whole number up to ${max}`);
+    },
   };
 }
 
 /** A whole number in [0, 2^63), as bigint; nine bytes. */
 export const uint64: Shape<bigint> = {
-  toWire: (value) => value,
-  fromWire: (wire) =>
-    typeof wire === 'bigint' && wire >= 0n && wire < 1n << 63n ? wire : expected('a whole number below 2^63'),
+  write: (to, value) => to.uint64(value),
+  read: (from) => from.uint64(),
 };
 
 export const bool: Shape<boolean> = {
-  toWire: (value) => value,
-  fromWire: (wire) => (typeof wire === 'boolean' ? wire : expected('a boolean')),
+  write: (to, value) => to.bool(value),
+  read: (from) => from.bool(),
 };
 
 /** Well-formed text of at most `maxLength` UTF-16 units. */
 export function text(maxLength: number): Shape<string> {
   return {
-    toWire: (value) => value,
-    fromWire: (wire) =>
-      typeof wire === 'string' && wire.length <= maxLength && wire.isWellFormed()
-        ? wire
-        : expected(`text of at most ${maxLength}`),
+    write: (to, value) => to.text(value),
+    read: (from) => from.text(maxLength),
   };
 }
 
 /** One of a fixed list of texts, travelling as its index. */
 export function oneOf<T extends string>(choices: readonly T[]): Shape<T> {
   return {
-    toWire: (value) => choices.indexOf(value),
-    fromWire: (wire) => (typeof wire === 'number' ? choices[wire] : undefined) ?? expected(choices.join(' or ')),
+    write: (to, value) => to.uint(choices.indexOf(value)),
+    read: (from) => choices[from.uint()] ?? expected(choices.join(' or ')),
   };
 }
 
 export function bytes(maxLength: number, minLength = 0): Shape<Uint8Array> {
   return {
-    toWire: (value) => value,
-    fromWire: (wire) =>
-      wire instanceof Uint8Array && wire.length >= minLength && wire.length <= maxLength
-        ? plainBytes(wire)
-        : expected(`${minLength} to ${maxLength} bytes`),
+    write: (to, value) => to.bytes(value),
+    read: (from) => from.bytes(minLength, maxLength),
   };
-}
-
-/** Where a Buffer was given to decode, its parts are Buffers, which nothing else here is. */
-function plainBytes(bytes: Uint8Array): Uint8Array {
-  return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 export function fixedBytes(length: number): Shape<Uint8Array> {
@@ -144,25 +130,40 @@ export function fixedBytes(length: number): Shape<Uint8Array> {
 
 /** 32 bytes on the wire, 64 hex digits in memory. */
 export const hash: Shape<Hash> = {
-  toWire: hashToBytes,
-  fromWire: (wire) =>
-    wire instanceof Uint8Array && wire.length === 32 ? hashFromBytes(wire) : expected('a hash of 32 bytes'),
+  write: (to, value) => to.hash(value),
+  read: (from) => from.hash(),
 };
 
 export function list<T>(item: Shape<T>, maxItems: number): Shape<readonly T[]> {
   return {
-    toWire: (values) => values.map((value) => item.toWire(value)),
-    fromWire: (wire) =>
-      Array.isArray(wire) && wire.length <= maxItems
-        ? wire.map((value) => item.fromWire(value))
-        : expected(`a list of at most ${maxItems}`),
+    write(to, values) {
+      to.list(values.length);
+      for (const value of values) item.write(to, value);
+    },
+    read(from) {
+      const length = from.list(maxItems);
+      const values: T[] = [];
+      for (let i = 0; i < length; i++) values.push(item.read(from));
+      return values;
+    },
   };
 }
 
 export function nullable<T>(shape: Shape<T>): Shape<T | null> {
   return {
-    toWire: (value) => (value === null ? null : shape.toWire(value)),
-    fromWire: (wire) => (wire === null ? null : shape.fromWire(wire)),
+    write(to, value) {
+      if (value === null) to.nil();
+      else shape.write(to, value);
+    },
+    read: (from) => (from.nil() ? null : shape.read(from)),
+  };
+}
+
+/** A T that travels as a W. What `fromWire` makes of different values is different, or it throws by `expected`. */
+export function mapped<T, W>(shape: Shape<W>, toWire: (value: T) => W, fromWire: (wire: W) => T): Shape<T> {
+  return {
+    write: (to, value) => shape.write(to, toWire(value)),
+    read: (from) => fromWire(shape.read(from)),
   };
 }
 
@@ -194,20 +195,19 @@ export class Struct<T extends object> implements Shape<T> {
     return new Struct(this.#fields, kind) as Shape<T> as Shape<T & { readonly kind: K }>;
   }
 
-  toWire(value: T): unknown[] {
-    const wire = new Array<unknown>(this.#names.length);
-    for (let i = 0; i < wire.length; i++)
-      wire[i] = (this.#shapes[i] as Shape<unknown>).toWire(value[this.#names[i] as keyof T]);
-    return wire;
+  write(to: Writer, value: T): void {
+    const names = this.#names;
+    const shapes = this.#shapes;
+    to.list(names.length);
+    for (let i = 0; i < names.length; i++) (shapes[i] as Shape<unknown>).write(to, value[names[i] as keyof T]);
   }
 
-  fromWire(wire: unknown): T {
+  read(from: Reader): T {
     const names = this.#names;
-    if (!Array.isArray(wire) || wire.length !== names.length) return expected(`a tuple of ${names.length}`);
+    const shapes = this.#shapes;
+    if (from.list(names.length) !== names.length) return expected(`a tuple of ${names.length}`);
     const value: Record<string, unknown> = { ...this.#blank };
-    for (let i = 0; i < names.length; i++) {
-      value[names[i] as string] = (this.#shapes[i] as Shape<unknown>).fromWire(wire[i]);
-    }
+    for (let i = 0; i < names.length; i++) value[names[i] as string] = (shapes[i] as Shape<unknown>).read(from);
     return value as T;
   }
 }
@@ -223,14 +223,16 @@ export function union<T extends { readonly kind: string }>(kinds: {
   const names = Object.keys(kinds) as T['kind'][];
   const shapes = names.map((name) => kinds[name].ofKind(name) as Shape<unknown>);
   return {
-    toWire: (value) => {
+    write(to, value) {
       const index = names.indexOf(value.kind);
-      return [index, shapes[index]?.toWire(value)];
+      to.list(2);
+      to.uint(index);
+      shapes[index]?.write(to, value);
     },
-    fromWire(wire) {
-      if (!Array.isArray(wire) || wire.length !== 2) return expected('a kind and its body');
-      const shape = typeof wire[0] === 'number' ? shapes[wire[0]] : undefined;
-      return (shape ?? expected(names.join(' or '))).fromWire(wire[1]) as T;
+    read(from) {
+      if (from.list(2) !== 2) return expected('a kind and its body');
+      const shape = shapes[from.uint()];
+      return (shape ?? expected(names.join(' or '))).read(from) as T;
     },
   };
 }

@@ -5,7 +5,7 @@
  */
 import { hash } from 'node:crypto';
 import { assert, AssertionError } from './assert.ts';
-import { fromHex } from './bytes.ts';
+import { DigestTable, writeDigits } from './digest-table.ts';
 
 declare const hashBrand: unique symbol;
 
@@ -14,14 +14,18 @@ export type Hash = string & { readonly [hashBrand]: true };
 
 export const ZERO_HASH = '0'.repeat(64) as Hash;
 
+const known = new DigestTable();
+
 /** @returns 32 bytes */
 export function sha256(bytes: Uint8Array): Uint8Array {
-  return hash('sha256', bytes, 'buffer');
+  const digest = new Uint8Array(32);
+  sha256Into(bytes, digest, 0);
+  return digest;
 }
 
 /**
- * Writes the digest of `message` into `target`, allocating nothing that lives: for trees, which hash by the million.
- * (Through a latin-1 string: 0.5 us against 1.4 us for a Buffer of its own.)
+ * Writes the digest of `message` into `target`. (Through a latin-1 string: 0.5 us against 1.4 us for a Buffer of its
+ * own.)
  */
 export function sha256Into(message: Uint8Array, target: Uint8Array, offset: number): void {
   const digest = hash('sha256', message, 'binary');
@@ -37,12 +41,30 @@ const scratch = Buffer.alloc(32);
 
 export function hashFromBytes(bytes: Uint8Array): Hash {
   assert(bytes.length === 32, 'a hash has 32 bytes');
-  scratch.set(bytes);
-  return scratch.toString('hex') as Hash;
+  return hashAt(bytes, 0);
+}
+
+/** Of the 32 bytes at `offset`. */
+export function hashAt(bytes: Uint8Array, offset: number): Hash {
+  const text = known.textAt(bytes, offset);
+  if (text !== undefined) return text as Hash;
+  scratch.set(bytes.subarray(offset, offset + 32));
+  const spelled = scratch.toString('hex') as Hash;
+  known.keep(spelled, bytes, offset);
+  return spelled;
+}
+
+/** Writes the 32 bytes at `offset`. */
+export function hashInto(digest: Hash, target: Uint8Array, offset: number): void {
+  if (known.copyTo(digest, target, offset)) return;
+  if (!writeDigits(digest, target, offset)) {
+    throw new AssertionError('a hash is 64 lowercase hex digits', { digest });
+  }
+  known.keep(digest, target, offset);
 }
 
 export function hashToBytes(digest: Hash): Uint8Array {
-  const bytes = fromHex(digest);
-  if (bytes?.length !== 32) throw new AssertionError('a hash is 64 lowercase hex digits', { digest });
+  const bytes = new Uint8Array(32);
+  hashInto(digest, bytes, 0);
   return bytes;
 }

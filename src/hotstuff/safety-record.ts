@@ -2,7 +2,7 @@
  * What a validator must not forget: everything that decides what it may still sign. Written durably before anything
  * that depends on it is sent; a validator whose key is known but whose record is missing does not sign.
  */
-import { bool, codec, nullable, struct, uint } from '../base/codec.ts';
+import { bool, codec, mapped, nullable, struct, uint } from '../base/codec.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import { timeoutShape, voteShape, type TimeoutData, type VoteData } from '../qc/ballot.ts';
 import {
@@ -52,14 +52,18 @@ const recordCodec = codec(
         timeoutCertificate: nullable(timeoutCertificateShape),
       }),
     ),
-    highCertificate: {
-      toWire: (certificate) => certificateShape.toWire(certificate),
-      fromWire: (wire) => certificateVerifiedBefore(certificateShape.fromWire(wire)),
-    },
-    highTimeoutCertificate: nullable<VerifiedTimeoutCertificate>({
-      toWire: (certificate) => timeoutCertificateShape.toWire(certificate),
-      fromWire: (wire) => timeoutCertificateVerifiedBefore(timeoutCertificateShape.fromWire(wire)),
-    }),
+    highCertificate: mapped<VerifiedCertificate, QuorumCertificate>(
+      certificateShape,
+      (certificate) => certificate,
+      certificateVerifiedBefore,
+    ),
+    highTimeoutCertificate: nullable(
+      mapped<VerifiedTimeoutCertificate, TimeoutCertificate>(
+        timeoutCertificateShape,
+        (certificate) => certificate,
+        timeoutCertificateVerifiedBefore,
+      ),
+    ),
     rolledBack: bool,
   }),
   8192,

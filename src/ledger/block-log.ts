@@ -5,7 +5,7 @@
  */
 import { AssertionError } from '../base/assert.ts';
 import { textFromUtf8, utf8 } from '../base/bytes.ts';
-import { bytes, codec, hash, list, nullable, struct, text, uint } from '../base/codec.ts';
+import { bytes, codec, hash, list, mapped, nullable, struct, text, uint } from '../base/codec.ts';
 import { hashFromBytes, type Hash } from '../base/hash.ts';
 import { codedError, type CodedError, type Result } from '../base/result.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
@@ -59,16 +59,16 @@ const identityCodec = codec(struct<LogIdentity>({ chainId: text(64), validatorKe
 const headCodec = codec(struct<Head>({ height: uint(), blockId: hash, stateRoot: hash, timestamp: uint() }), 256);
 
 const MAX_STATE_KEY_LENGTH = 256;
-const stateValue = nullable(bytes(MAX_BLOCK_BYTES));
 
 const changesCodec = codec<readonly StateChange[]>(
   list(
     struct<StateChange>({
       key: text(MAX_STATE_KEY_LENGTH),
-      value: {
-        toWire: (value) => stateValue.toWire(value ?? null),
-        fromWire: (wire) => stateValue.fromWire(wire) ?? undefined,
-      },
+      value: mapped(
+        nullable(bytes(MAX_BLOCK_BYTES)),
+        (value) => value ?? null,
+        (wire) => wire ?? undefined,
+      ),
     }),
     Number.MAX_SAFE_INTEGER,
   ),

@@ -1,5 +1,5 @@
 /** A refusal as it travels: its code, its message, and when to come back. The other numbers stay with who refused. */
-import { nullable, struct, text, uint, type Shape } from '../base/codec.ts';
+import { mapped, nullable, struct, text, uint, type Shape } from '../base/codec.ts';
 import type { Refusal } from '../base/result.ts';
 
 interface WireRefusal {
@@ -10,17 +10,15 @@ interface WireRefusal {
 
 const wire = struct<WireRefusal>({ code: text(64), message: text(256), retryAfterMs: nullable(uint()) });
 
-export const refusalShape: Shape<Refusal> = {
-  toWire({ code, message, details }) {
+export const refusalShape: Shape<Refusal> = mapped(
+  wire,
+  ({ code, message, details }) => {
     const retryAfterMs = details['retryAfterMs'];
-    return wire.toWire({
+    return {
       code: code.slice(0, 64),
       message: message.slice(0, 256).toWellFormed(),
       retryAfterMs: typeof retryAfterMs === 'number' ? Math.max(0, Math.ceil(retryAfterMs)) : null,
-    });
+    };
   },
-  fromWire(value) {
-    const { code, message, retryAfterMs } = wire.fromWire(value);
-    return { code, message, details: retryAfterMs === null ? {} : { retryAfterMs } };
-  },
-};
+  ({ code, message, retryAfterMs }) => ({ code, message, details: retryAfterMs === null ? {} : { retryAfterMs } }),
+);

@@ -5,7 +5,8 @@
  * bitmap ends with the byte that holds its last signer, so a set of signers has one encoding that does not depend on
  * the size of the validator set: a longer bitmap re-encodes shorter and is refused as non-canonical.
  */
-import { bytes, type Shape } from '../base/codec.ts';
+import { bytes, mapped, type Shape } from '../base/codec.ts';
+import { misspelt } from '../base/messagepack-reader.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 
 /** An upper bound on validators, which bounds the size of bitmaps and the work of refusing a certificate. */
@@ -31,10 +32,9 @@ export function signersOf(bitmap: Uint8Array): Signers {
 
 const bitmapBytes = bytes(MAX_VALIDATORS / 8);
 
-export const signersShape: Shape<Signers> = {
-  toWire: (signers) => bitmapOf(signers),
-  fromWire: (wire) => signersOf(bitmapBytes.fromWire(wire)),
-};
+export const signersShape: Shape<Signers> = mapped(bitmapBytes, bitmapOf, (bitmap) =>
+  bitmap.at(-1) === 0 ? misspelt('a bitmap longer than its last signer needs') : signersOf(bitmap),
+);
 
 /**
  * Signers of a set of `n`: in rising order without duplicates, each a member, at least `quorum`.

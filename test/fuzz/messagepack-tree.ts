@@ -23,7 +23,7 @@ export type TreeNode = Leaf | ArrayNode | RawNode;
 
 class NotPlain extends Error {}
 
-/** @returns undefined when it is not one plain value (`src/base/plain-messagepack.ts`) */
+/** @returns undefined when it is not one plain value (`src/base/messagepack-reader.ts` reads no other) */
 export function parseTree(bytes: Uint8Array): TreeNode | undefined {
   const reader = new Reader(bytes);
   try {

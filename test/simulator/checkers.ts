@@ -11,7 +11,7 @@ import { BoundsChecker } from './checkers/bounds.ts';
 import { checkEvidence } from './checkers/evidence.ts';
 import { CertificateChecker } from './checkers/certificates.ts';
 import { ChainChecker } from './checkers/chain.ts';
-import { checkAgainstReplay } from './checkers/replay.ts';
+import { ReplayChecker } from './checkers/replay.ts';
 import type { Report } from './checkers/violation.ts';
 import type { SeenFrame } from './lens.ts';
 import type { SigningBook, SimulatedChain } from './simulated-keys.ts';
@@ -42,6 +42,7 @@ export class Checkers {
   rounds = 0;
   readonly #ballots: BallotChecker;
   readonly #bounds: BoundsChecker;
+  readonly #replay: ReplayChecker;
   readonly #options: CheckersOptions;
   readonly #views = new Map<number, DiskView>();
   /** The last frame of each node that was looked at: one that goes to several is one. */
@@ -54,6 +55,11 @@ export class Checkers {
     this.chain = new ChainChecker(chain, this.certificates, report);
     this.acknowledgements = new AcknowledgementChecker((event) => this.chain.heightOf(event), report);
     this.#ballots = new BallotChecker(report);
+    this.#replay = new ReplayChecker({
+      chain,
+      report,
+      onSeal: (id, sealed) => this.chain.checkSeal(id, sealed),
+    });
     this.#bounds = new BoundsChecker(
       {
         mempoolEvents: limits.mempoolEvents,
@@ -120,12 +126,12 @@ export class Checkers {
     this.#lastSent.delete(id);
   }
 
-  /** Everything that a node keeps against a replay of its log. */
+  /** Everything that a node keeps against a replay of its log. Of several, those with the shortest logs first. */
   replay(life: Life): void {
     const { ledger, node } = life;
     if (ledger === null) return;
-    const { chain, isFaulty, report } = this.#options;
-    checkAgainstReplay({ id: node.id, disk: node.disk, log: ledger.log }, chain, report);
+    const { isFaulty, report } = this.#options;
+    this.#replay.check({ id: node.id, disk: node.disk, log: ledger.log });
     checkEvidence({ id: node.id, disk: node.disk }, isFaulty, report);
   }
 

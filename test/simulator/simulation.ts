@@ -10,6 +10,7 @@ import { seedOf } from './dice.ts';
 import type { Action, Episode } from './episode.ts';
 import { CALM } from './network-settings.ts';
 import { scriptOfSeed, type Scenario, type Script } from './scenario.ts';
+import type { Life } from './simulated-validator.ts';
 import type { Tally } from './tally.ts';
 import { keepTwinsTalking } from './twins.ts';
 import { withVirtualGlobals } from './virtual-globals.ts';
@@ -187,7 +188,9 @@ class Simulation {
   #replay(): void {
     const { world } = this;
     this.#replayedRounds = world.rounds;
-    for (const { life } of world.nodes) if (life !== null) world.checkers.replay(life);
+    const heightOf = ({ ledger }: Life) => ledger?.log.head().height ?? 0;
+    const lives = world.nodes.flatMap(({ life }) => life ?? []).sort((a, b) => heightOf(a) - heightOf(b));
+    for (const life of lives) world.checkers.replay(life);
     world.tally.count('replays of everything');
   }
 }

@@ -76,6 +76,33 @@ export class ChainChecker {
     }
   }
 
+  /** @param by whose log it is of */
+  checkSeal(by: number, { block, seal }: SealedBlock): void {
+    const { height } = block.header;
+    const proof = decodeCommitProof(seal.bytes);
+    if (!proof.ok) return this.#violated('a seal decodes', { by, height });
+    const { certificate, descendants } = proof.value;
+    this.#certificates.checkQuorum(certificate, by);
+    const { commit, round, parentRound } = certificate.vote;
+    if (commit === null) return this.#violated('the certificate of a seal commits something', { by, height });
+    // Depth 2: the certified block's parent; depth 3: its parent. Always over consecutive rounds.
+    const depth = this.#chain.genesis.commitDepth;
+    if (round !== parentRound + 1 || commit.round !== round - (depth - 1)) {
+      this.#violated('blocks of consecutive rounds commit', { height, round, parentRound, committed: commit.round });
+    }
+    let expected = commit.blockId;
+    for (const headerBytes of descendants) {
+      const header = decodeHeader(headerBytes);
+      if (!header.ok || blockIdOf(headerBytes) !== expected) {
+        return this.#violated('the headers of a seal lead from the named block to the sealed one', { by, height });
+      }
+      expected = header.value.parentId;
+    }
+    if (expected !== block.id) {
+      this.#violated('a seal names the block that it commits', { by, height, named: expected });
+    }
+  }
+
   #next(by: Committer, sealed: SealedBlock): void {
     const { block } = sealed;
     const { height, parentId, round } = block.header;
@@ -84,7 +111,7 @@ export class ChainChecker {
       return this.#violated('a committed block extends the one before', { by: by.id, height, parentId, before });
     }
     this.#ids.push(block.id);
-    this.#checkSeal(by, sealed);
+    this.checkSeal(by.id, sealed);
     for (const { event, id } of block.events) {
       if (this.#heights.has(id)) this.#violated('an event is in the chain once', { event: id, height });
       if (event.seq <= (this.#lastSeq.get(event.peerId) ?? 0)) {
@@ -99,35 +126,6 @@ export class ChainChecker {
       return;
     }
     this.#checkRecords(height, executed.value.changes);
-  }
-
-  #checkSeal(by: Committer, { block, seal }: SealedBlock): void {
-    const { height } = block.header;
-    const proof = decodeCommitProof(seal.bytes);
-    if (!proof.ok) return this.#violated('a seal decodes', { by: by.id, height });
-    const { certificate, descendants } = proof.value;
-    this.#certificates.checkQuorum(certificate, by.id);
-    const { commit, round, parentRound } = certificate.vote;
-    if (commit === null) return this.#violated('the certificate of a seal commits something', { by: by.id, height });
-    // Depth 2: the certified block's parent; depth 3: its parent. Always over consecutive rounds.
-    const depth = this.#chain.genesis.commitDepth;
-    if (round !== parentRound + 1 || commit.round !== round - (depth - 1)) {
-      this.#violated('blocks of consecutive rounds commit', { height, round, parentRound, committed: commit.round });
-    }
-    let expected = commit.blockId;
-    for (const headerBytes of descendants) {
-      const header = decodeHeader(headerBytes);
-      if (!header.ok || blockIdOf(headerBytes) !== expected) {
-        return this.#violated('the headers of a seal lead from the named block to the sealed one', {
-          by: by.id,
-          height,
-        });
-      }
-      expected = header.value.parentId;
-    }
-    if (expected !== block.id) {
-      this.#violated('a seal names the block that it commits', { by: by.id, height, named: expected });
-    }
   }
 
   #checkRecords(height: number, changes: readonly StateChange[]): void {

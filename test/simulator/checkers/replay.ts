@@ -1,16 +1,22 @@
 /**
  * What a node keeps is a function of its log: its state equals the state of a replay, key by key, and each projection
  * equals one that is built anew from genesis, row by row.
+ *
+ * One replay serves all nodes of a run: each block of each log is compared with what was replayed, byte by byte, and
+ * decoded only where these bytes are new. The replay goes on from one check to the next; at the end of a run it is the
+ * whole chain from genesis, and all logs are held against all of it.
  */
 import { equalBytes, textFromUtf8 } from '../../../src/base/bytes.ts';
+import type { Hash } from '../../../src/base/hash.ts';
+import type { SealedBlock } from '../../../src/ledger/block.ts';
 import type { BlockLog } from '../../../src/ledger/block-log.ts';
 import { STATE_RANGE } from '../../../src/ledger/layout.ts';
 import { Replay } from '../../../src/ledger/replay.ts';
 import { CATALOG } from '../../../src/projections/catalog.ts';
-import type { Projection } from '../../../src/projections/projection.ts';
-import { PendingRows, readPointer, Rows } from '../../../src/projections/rows.ts';
-import { instantStore, SimulatedDisk } from '../simulated-disk.ts';
+import { readPointer } from '../../../src/projections/rows.ts';
+import { instantStore, type SimulatedDisk } from '../simulated-disk.ts';
 import type { SimulatedChain } from '../simulated-keys.ts';
+import { RebuiltProjection } from './rebuilt-projection.ts';
 import type { Report } from './violation.ts';
 
 const NAME = 'replay';
@@ -21,89 +27,106 @@ export interface ReplayedNode {
   readonly log: BlockLog;
 }
 
-/** @returns heights replayed */
-export function checkAgainstReplay(node: ReplayedNode, chain: SimulatedChain, report: Report): number {
-  const { disk, id, log } = node;
-  const replay = new Replay({ genesis: chain.state, validatorsOf: () => chain.validators });
-  const rebuilt = CATALOG.map((projection) => new Rebuilt(projection, disk));
-  for (const one of rebuilt) one.apply(replay.first);
-  const { height: head } = log.head();
-  for (let height = 1; height <= head; height++) {
-    const sealed = log.sealedBlockAt(height);
-    const replayed = sealed === undefined ? undefined : replay.step(sealed);
-    if (replayed?.ok !== true) {
-      report({ checker: NAME, message: 'a log replays', details: { node: id, height } });
-      return height;
-    }
-    for (const one of rebuilt) one.apply(replayed.value);
-  }
-  const state = Array.from(
-    disk.entries(STATE_RANGE),
-    ([key, value]) => [textFromUtf8(key.subarray(1)), value] as const,
-  );
-  const expected = new Map(replay.state.entries);
-  for (const [key, value] of state) {
-    if (!isSame(expected.get(key), value)) {
-      report({ checker: NAME, message: 'the state is that of a replay', details: { node: id, key } });
-    }
-    expected.delete(key);
-  }
-  for (const key of expected.keys()) {
-    report({ checker: NAME, message: 'the state has all that a replay has', details: { node: id, key } });
-  }
-  for (const one of rebuilt) one.compare(id, head, report);
-  return head;
+export interface ReplayOptions {
+  readonly chain: SimulatedChain;
+  readonly report: Report;
+  /** A block as a log holds it, with a seal that may be that log's alone: told of each once. */
+  readonly onSeal: (node: number, sealed: SealedBlock) => void;
 }
 
-/** A projection's rows as they are, and as they should be. */
-class Rebuilt {
-  readonly #projection: Projection;
-  readonly #disk: SimulatedDisk;
-  readonly #own = new SimulatedDisk();
-  readonly #rows: Rows;
-  #height = -1;
+export class ReplayChecker {
+  readonly #options: ReplayOptions;
+  #shared: ReplayedChain | null = null;
 
-  constructor(projection: Projection, disk: SimulatedDisk) {
-    this.#projection = projection;
-    this.#disk = disk;
-    const generation = readPointer(instantStore(disk), projection.name)?.generation ?? 0;
-    this.#rows = new Rows(instantStore(this.#own), projection.name, generation);
+  constructor(options: ReplayOptions) {
+    this.#options = options;
   }
 
-  apply({ block, changes }: Replay['first']): void {
-    const { events, header } = block;
-    this.#height = header.height;
-    const pending = new PendingRows(this.#rows);
-    pending.add(this.#projection.apply({ header, events, changes }, pending));
-    this.#own.apply(this.#rows.writeOps(pending.take(), this.#height), true);
+  /** Those with the shortest logs first: a node below what was replayed already has a replay of its own. */
+  check(node: ReplayedNode): void {
+    const generations = generationsOf(node.disk);
+    let replayed = (this.#shared ??= new ReplayedChain(this.#options, generations));
+    const fits = replayed.height <= node.log.head().height && replayed.generations === generations;
+    if (!fits) replayed = new ReplayedChain(this.#options, generations);
+    if (replayed.follow(node)) replayed.compare(node);
+  }
+}
+
+/** The chain as far as it was replayed. */
+class ReplayedChain {
+  /** Of the rows of each projection, joined: where a node writes them. */
+  readonly generations: string;
+  readonly #options: ReplayOptions;
+  readonly #replay: Replay;
+  readonly #projections: readonly RebuiltProjection[];
+  /** By height: sealed blocks as the logs hold them, one for each seal. */
+  readonly #known: Uint8Array[][] = [[]];
+  readonly #ids: Hash[];
+
+  constructor(options: ReplayOptions, generations: string) {
+    const { chain } = options;
+    this.#options = options;
+    this.generations = generations;
+    this.#replay = new Replay({ genesis: chain.state, validatorsOf: () => chain.validators });
+    this.#ids = [chain.state.block.id];
+    const each = generations.split(' ').map(Number);
+    this.#projections = CATALOG.map((projection, place) => new RebuiltProjection(projection, each[place]!));
+    for (const one of this.#projections) one.apply(this.#replay.first);
   }
 
-  compare(node: number, head: number, report: Report): void {
-    const { name } = this.#projection;
-    const served = new Rows(instantStore(this.#disk), name, this.#rows.generation);
-    // A projection that is behind is compared when it has caught up.
-    if (served.cursor() !== head) return;
-    const is = rowsOf(this.#disk, name);
-    const shouldBe = rowsOf(this.#own, name);
-    for (const [key, value] of shouldBe) {
-      if (!isSame(is.get(key), value)) {
-        report({ checker: NAME, message: 'a projection equals its replay', details: { node, name, key, head } });
+  get height(): number {
+    return this.#ids.length - 1;
+  }
+
+  /** Holds a log against what was replayed, and replays what it has more. @returns whether all of it is as it should be */
+  follow({ id, log }: ReplayedNode): boolean {
+    const { height: head } = log.head();
+    for (let height = 1; height <= head; height++) {
+      const bytes = log.sealedBytesAt(height);
+      const known = (this.#known[height] ??= []);
+      if (bytes !== undefined && known.some((one) => Buffer.compare(one, bytes) === 0)) continue;
+      const sealed = log.sealedBlockAt(height);
+      if (bytes === undefined || sealed === undefined || !this.#step(height, sealed)) {
+        this.#options.report({ checker: NAME, message: 'a log replays', details: { node: id, height } });
+        return false;
       }
+      // A copy: what a disk does to its own bytes later must not pass for known.
+      known.push(bytes.slice());
+      this.#options.onSeal(id, sealed);
     }
-    if (is.size !== shouldBe.size) {
-      const details = { node, name, rows: is.size, replayed: shouldBe.size };
-      report({ checker: NAME, message: 'a projection has no row that its replay has not', details });
+    return true;
+  }
+
+  /** State and projections of a node that stands where the replay stands. */
+  compare({ disk, id }: ReplayedNode): void {
+    const { report } = this.#options;
+    const expected = new Map(this.#replay.state.entries);
+    for (const [storeKey, value] of disk.entries(STATE_RANGE)) {
+      const key = textFromUtf8(storeKey.subarray(1));
+      const should = expected.get(key);
+      if (should === undefined || !equalBytes(should, value)) {
+        report({ checker: NAME, message: 'the state is that of a replay', details: { node: id, key } });
+      }
+      expected.delete(key);
     }
+    for (const key of expected.keys()) {
+      report({ checker: NAME, message: 'the state has all that a replay has', details: { node: id, key } });
+    }
+    for (const one of this.#projections) one.compare(id, disk, report);
+  }
+
+  /** @returns whether it is the block of this height, or is the next and can be */
+  #step(height: number, sealed: SealedBlock): boolean {
+    if (height <= this.height) return this.#ids[height] === sealed.block.id;
+    const replayed = this.#replay.step(sealed);
+    if (!replayed.ok) return false;
+    this.#ids.push(sealed.block.id);
+    for (const one of this.#projections) one.apply(replayed.value);
+    return true;
   }
 }
 
-function rowsOf(disk: SimulatedDisk, name: string): Map<string, Uint8Array> {
-  const rows = new Map<string, Uint8Array>();
-  for (const [key, value] of disk.tables.get('P'.charCodeAt(0)) ?? [])
-    if (key.startsWith(`P:${name}\0`)) rows.set(key, value);
-  return rows;
-}
-
-function isSame(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  return a !== undefined && equalBytes(a, b);
+function generationsOf(disk: SimulatedDisk): string {
+  const store = instantStore(disk);
+  return CATALOG.map(({ name }) => readPointer(store, name)?.generation ?? 0).join(' ');
 }

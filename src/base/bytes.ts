@@ -46,15 +46,29 @@ export function storeKey(...parts: readonly (Uint8Array | string)[]): Uint8Array
   }
   const start = slabUsed;
   for (const part of parts) {
-    if (typeof part === 'string') {
-      slabUsed += encoder.encodeInto(part, slab.subarray(slabUsed)).written;
-    } else {
-      slab.set(part, slabUsed);
-      slabUsed += part.length;
-    }
+    slabUsed += typeof part === 'string' ? writeUtf8(part, slab, slabUsed) : writeBytes(part, slab, slabUsed);
   }
   return slab.subarray(start, slabUsed);
 }
+
+/** @returns how many bytes were written */
+function writeUtf8(text: string, target: Uint8Array, offset: number): number {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) return encoder.encodeInto(text, target.subarray(offset)).written;
+    target[offset + i] = unit;
+  }
+  return text.length;
+}
+
+/** Tags, numbers and digests: a loop is shorter than the call of `set`. @returns how many bytes were written */
+function writeBytes(bytes: Uint8Array, target: Uint8Array, offset: number): number {
+  if (bytes.length > MAX_LOOPED_BYTES) target.set(bytes, offset);
+  else for (let i = 0; i < bytes.length; i++) target[offset + i] = bytes[i] as number;
+  return bytes.length;
+}
+
+const MAX_LOOPED_BYTES = 64;
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;

@@ -5,6 +5,7 @@
  */
 import { hash } from 'node:crypto';
 import { assert, AssertionError } from './assert.ts';
+import { concatBytes } from './bytes.ts';
 import { DigestTable, writeDigits } from './digest-table.ts';
 
 declare const hashBrand: unique symbol;
@@ -34,6 +35,18 @@ export function sha256Into(message: Uint8Array, target: Uint8Array, offset: numb
 
 export function sha256Hex(bytes: Uint8Array): Hash {
   return hash('sha256', bytes, 'hex') as Hash;
+}
+
+/** Where short messages are put together to be hashed: an array of their size costs more to make than to hash. */
+const message = new Uint8Array(2048);
+
+/** The digest of `tag` and `bytes`, one behind the other. */
+export function taggedHash(tag: Uint8Array, bytes: Uint8Array): Hash {
+  const length = tag.length + bytes.length;
+  if (length > message.length) return sha256Hex(concatBytes(tag, bytes));
+  message.set(tag);
+  message.set(bytes, tag.length);
+  return sha256Hex(message.subarray(0, length));
 }
 
 /** Where digests pass through on their way to text: a Buffer of its own would cost each of them more than its text. */

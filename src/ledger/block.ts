@@ -5,8 +5,8 @@
  * encoding and one id, and a `Block` in memory always agrees with itself: id, header, events root.
  */
 import { codec, bytes, hash, list, nullable, oneOf, struct, text, uint, type Shape } from '../base/codec.ts';
-import { concatBytes, utf8 } from '../base/bytes.ts';
-import { sha256Hex, type Hash } from '../base/hash.ts';
+import { utf8 } from '../base/bytes.ts';
+import { taggedHash, type Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import { decodeSignedEvent, type EventDecoder, type SignedEvent } from './event.ts';
 import { eventsRoot } from './events-root.ts';
@@ -108,7 +108,7 @@ const sealedCodec = codec(
 const BLOCK_DOMAIN = utf8('hotledger/block/1\n');
 
 export function blockIdOf(headerBytes: Uint8Array): Hash {
-  return sha256Hex(concatBytes(BLOCK_DOMAIN, headerBytes));
+  return taggedHash(BLOCK_DOMAIN, headerBytes);
 }
 
 export function makeBlock(header: Omit<BlockHeader, 'version' | 'eventsRoot'>, events: readonly SignedEvent[]): Block {

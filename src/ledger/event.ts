@@ -14,7 +14,7 @@ import { assert } from '../base/assert.ts';
 import { fromBase64 } from '../base/base64.ts';
 import { concatBytes, textFromUtf8, utf8 } from '../base/bytes.ts';
 import { bytes as bytesShape, codec, struct } from '../base/codec.ts';
-import { sha256Hex, type Hash } from '../base/hash.ts';
+import { taggedHash, type Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import { checkEvent } from './event-check.ts';
 import type { LedgerEvent } from './event-schema.ts';
@@ -125,8 +125,12 @@ export function signedEventFromJson(chainId: string, value: unknown): Result<Sig
   return ok({ id: eventId(chainId, json), ...checked.value, json, signature, bytes });
 }
 
+/** The last one is kept: a process is of one chain. */
+let lastTag: { readonly chainId: string; readonly tag: Uint8Array } = { chainId: '', tag: new Uint8Array(0) };
+
 function signingTag(chainId: string): Uint8Array {
-  return utf8(`${EVENT_TAG}${chainId}\n`);
+  if (lastTag.chainId !== chainId) lastTag = { chainId, tag: utf8(`${EVENT_TAG}${chainId}\n`) };
+  return lastTag.tag;
 }
 
 /** What the node signs. @param json of `canonicalEventJson` */
@@ -134,16 +138,8 @@ export function eventSigningBytes(chainId: string, json: Uint8Array): Uint8Array
   return concatBytes(signingTag(chainId), json);
 }
 
-/** Where signing bytes are put to be hashed: an array of their size costs more to make than to hash. */
-const hashed = new Uint8Array(1024);
-
 export function eventId(chainId: string, json: Uint8Array): Hash {
-  const tag = signingTag(chainId);
-  const length = tag.length + json.length;
-  const message = length <= hashed.length ? hashed.subarray(0, length) : new Uint8Array(length);
-  message.set(tag);
-  message.set(json, tag.length);
-  return sha256Hex(message);
+  return taggedHash(signingTag(chainId), json);
 }
 
 export function encodeSignedEvent(json: Uint8Array, signature: Uint8Array): Uint8Array {

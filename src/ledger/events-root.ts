@@ -12,7 +12,7 @@ const NO_EVENTS = sha256(new Uint8Array(0));
 /** @param leaves the canonical bytes of each signed event, signature included; of an empty list: SHA-256 of nothing */
 export function eventsRoot(leaves: readonly Uint8Array[]): Hash {
   if (leaves.length === 0) return hashFromBytes(NO_EVENTS);
-  const subtrees = new FinishedSubtrees();
+  const subtrees = new FinishedSubtrees(leaves.length);
   const longest = leaves.reduce((most, { length }) => Math.max(most, length), 0);
   const message = new Uint8Array(1 + longest);
   message[0] = LEAF;
@@ -27,10 +27,14 @@ export function eventsRoot(leaves: readonly Uint8Array[]): Hash {
 
 /** One finished subtree a set bit of the number of leaves seen: the same tree as the recursive definition. */
 class FinishedSubtrees {
-  /** The roots of the subtrees, the largest first: no list has 2^32 leaves. */
-  readonly #stack = new Uint8Array(32 * HASH_BYTES);
+  /** The roots of the subtrees, the largest first; and the leaf that joins them. */
+  readonly #stack: Uint8Array;
   readonly #message = new Uint8Array(1 + 2 * HASH_BYTES).fill(INNER, 0, 1);
   depth = 0;
+
+  constructor(leaves: number) {
+    this.#stack = new Uint8Array((33 - Math.clz32(leaves)) * HASH_BYTES);
+  }
 
   push(message: Uint8Array): void {
     sha256Into(message, this.#stack, this.depth * HASH_BYTES);

@@ -43,19 +43,19 @@ export const UNCOMMITTED_RANGE = rangeOf(TAG.uncommitted);
 export const EVIDENCE_RANGE = rangeOf(TAG.evidence);
 
 export function blockKey(height: number): Uint8Array {
-  return concatBytes(TAG.block, bigEndian(height));
+  return storeKey(TAG.block, bigEndian(height));
 }
 
 export function changesKey(height: number): Uint8Array {
-  return concatBytes(TAG.changes, bigEndian(height));
+  return storeKey(TAG.changes, bigEndian(height));
 }
 
 export function heightKey(id: Hash): Uint8Array {
-  return concatBytes(TAG.height, hashToBytes(id));
+  return storeKey(TAG.height, hashToBytes(id));
 }
 
 export function uncommittedKey(id: Hash): Uint8Array {
-  return concatBytes(TAG.uncommitted, hashToBytes(id));
+  return storeKey(TAG.uncommitted, hashToBytes(id));
 }
 
 export function stateKey(key: string): Uint8Array {
@@ -77,12 +77,17 @@ export function dhtHeightKey(recordKey: Uint8Array): Uint8Array {
 /** Eight bytes, so that keys order as their numbers do. */
 export function bigEndian(value: number): Uint8Array {
   const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
+  for (let i = 7, rest = value; i >= 0; i--) {
+    bytes[i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
   return bytes;
 }
 
 export function fromBigEndian(bytes: Uint8Array): number {
-  return Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0));
+  let value = 0;
+  for (let i = 0; i < 8; i++) value = value * 256 + (bytes[i] as number);
+  return value;
 }
 
 /** All keys that begin with `prefix`, which is not made of 255s alone. */

@@ -2,6 +2,7 @@
  * Chain parameters, held in the state under `parameters`, changed by a quorum of validators.
  * A change acts from the next height: the block that decides it still runs under the old ones.
  */
+import { equalBytes } from '../base/bytes.ts';
 import { codec, nullable, struct, uint } from '../base/codec.ts';
 import { refuse, ok, type Result } from '../base/result.ts';
 import { assert } from '../base/assert.ts';
@@ -52,8 +53,18 @@ export function encodeParameters(parameters: ChainParameters): Uint8Array {
 export function parametersAt(state: StateReader, height: number): ChainParameters {
   const bytes = state.get(PARAMETERS_KEY);
   assert(bytes !== undefined, 'the state holds the chain parameters', { height });
-  const { current, next } = parameterScheduleCodec.decodeOwn(bytes);
+  const { current, next } = scheduleOf(bytes);
   return next !== null && height >= next.fromHeight ? next.parameters : current;
+}
+
+/** The last one is kept: every event asks for the parameters, and they hardly ever change. */
+let last: { readonly bytes: Uint8Array; readonly schedule: ParameterSchedule } | null = null;
+
+function scheduleOf(bytes: Uint8Array): ParameterSchedule {
+  if (last === null || !equalBytes(last.bytes, bytes)) {
+    last = { bytes: bytes.slice(), schedule: parameterScheduleCodec.decodeOwn(bytes) };
+  }
+  return last.schedule;
 }
 
 /** Refusals: `parameters-invalid`. */

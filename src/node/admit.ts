@@ -105,6 +105,7 @@ export class Admission {
   }
 
   async #fulfil({ message, duties }: Candidate): Promise<Result<Fulfilled>> {
+    if (isFree(duties) && message.kind !== 'blocks') return ok(NOTHING_TO_FULFIL);
     const [checks, events] = await Promise.all([this.#checkAll(duties), this.#eventsOf(message, duties)]);
     if (!checks.ok) return checks;
     if (!events.ok) return events;
@@ -157,6 +158,13 @@ export class Admission {
     return answer.value.result;
   }
 }
+
+/** Nothing of the message has to be checked beyond its form: ballots are, when they are collected. */
+function isFree({ certificate, events, signatures, timeoutCertificate }: Duties): boolean {
+  return certificate === null && timeoutCertificate === null && signatures.length === 0 && events.length === 0;
+}
+
+const NOTHING_TO_FULFIL: Fulfilled = { certificate: null, timeoutCertificate: null, events: [] };
 
 function certified(events: readonly SignedEvent[]): readonly VerifiedEvent[] {
   return events.map((event) => verifiedEvent(event, 'own-log'));

@@ -3,7 +3,6 @@
  * each of those checks it too, once, before it enters theirs. So whoever leads next has it.
  */
 import { ok, type Refusal, type Result } from '../base/result.ts';
-import { decodeSignedEvent } from '../ledger/event.ts';
 import type { VerifiedEvent } from '../ledger/verified-event.ts';
 import type { EventVerifier } from './event-verifier.ts';
 import { allInParts } from './in-parts.ts';
@@ -12,7 +11,7 @@ import { busy } from './submissions.ts';
 
 export interface EventRelayOptions {
   readonly chainId: string;
-  readonly verifier: Pick<EventVerifier, 'verify'>;
+  readonly verifier: Pick<EventVerifier, 'decode' | 'verify'>;
   /** Hands events to the engine. @returns false when it has no room */
   readonly submit: (events: readonly VerifiedEvent[]) => boolean;
   /** Sends a frame to every validator that is connected. */
@@ -77,7 +76,7 @@ export class EventRelay {
   };
 
   async #check(peerId: string, bytes: Uint8Array): Promise<VerifiedEvent | undefined> {
-    const decoded = decodeSignedEvent(this.#options.chainId, bytes);
+    const decoded = this.#options.verifier.decode(this.#options.chainId, bytes);
     const verified = decoded.ok ? await this.#options.verifier.verify(decoded.value) : decoded;
     if (verified.ok) return verified.value;
     this.#options.onRefused(peerId, verified.refusal);

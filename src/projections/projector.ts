@@ -99,17 +99,18 @@ export class Projector {
 
   async #run(): Promise<void> {
     while (!this.#closed) {
-      const behind = this.#following().filter(({ cursor }) => cursor < this.#headHeight());
+      const head = this.#options.log.head().height;
+      const behind = this.#following().filter(({ cursor }) => cursor < head);
       if (behind.length === 0) return;
-      await this.#projectSome(Math.min(...behind.map(({ cursor }) => cursor)) + 1);
+      await this.#projectSome(Math.min(...behind.map(({ cursor }) => cursor)) + 1, head);
     }
   }
 
   /** One batch, from this height on. */
-  async #projectSome(fromHeight: number): Promise<void> {
+  async #projectSome(fromHeight: number, head: number): Promise<void> {
     const followers = this.#following();
     const pending = new Map(followers.map((follower) => [follower, new PendingRows(follower.rows)]));
-    const last = Math.min(this.#headHeight(), fromHeight + MAX_BLOCKS_PER_BATCH - 1);
+    const last = Math.min(head, fromHeight + MAX_BLOCKS_PER_BATCH - 1);
     const done: StoreOperation[] = [];
     for (let height = fromHeight; height <= last; height++) {
       const block = this.#take(height);
@@ -147,10 +148,6 @@ export class Projector {
 
   #following(): Follower[] {
     return this.#followers.filter(({ state }) => state === 'following');
-  }
-
-  #headHeight(): number {
-    return this.#options.log.head().height;
   }
 
   #follower(name: string): Follower {

@@ -141,7 +141,12 @@ export class PendingRows implements RowReader {
   }
 }
 
+/** A Buffer of its own for each key would cost more than its text. */
+const scratch = Buffer.alloc(512);
+
 /** Bytes as a Map's key. */
 function latin1(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
+  if (key.length > scratch.length) return Buffer.from(key).toString('latin1');
+  scratch.set(key);
+  return scratch.toString('latin1', 0, key.length);
 }

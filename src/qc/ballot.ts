@@ -110,7 +110,7 @@ export function headStatementPreimage(chain: ChainBinding, head: HeadData): Uint
 
 /** Signed with the identity key of the proposer's peer id, not with BLS. The block id covers all else of a proposal. */
 export function proposalPreimage(chain: ChainBinding, proposal: ProposalData): Uint8Array {
-  return concatBytes(PROPOSAL_TAG, encodeBinding(chain), encodeProposal(proposal));
+  return concatBytes(PROPOSAL_TAG, bindingOf(chain), encodeProposal(proposal));
 }
 
 /**
@@ -125,7 +125,12 @@ export function possessionPreimage(peerId: string, publicKey: Uint8Array): Uint8
 }
 
 function bound(kind: number, chain: ChainBinding, body: Uint8Array): Uint8Array {
-  return concatBytes(Uint8Array.of(kind), encodeBinding(chain), body);
+  const binding = bindingOf(chain);
+  const preimage = new Uint8Array(1 + binding.length + body.length);
+  preimage[0] = kind;
+  preimage.set(binding, 1);
+  preimage.set(body, 1 + binding.length);
+  return preimage;
 }
 
 const MAX_PREIMAGE_BYTES = 512;
@@ -151,6 +156,17 @@ const encodeTimeout = codec(timeoutShape, MAX_PREIMAGE_BYTES).encode;
 const encodeHead = codec(headShape, MAX_PREIMAGE_BYTES).encode;
 const encodeProposal = codec(proposalShape, MAX_PREIMAGE_BYTES).encode;
 
-function encodeBinding({ chainId, epoch }: ChainBinding): Uint8Array {
-  return bindingCodec.encode({ chainId, protocolVersion: PROTOCOL_VERSION, epoch });
+/** The last one is kept: a process is of one chain, and mostly in one epoch. */
+let lastBinding: ChainBinding & { readonly encoded: Uint8Array } = {
+  chainId: '',
+  epoch: -1,
+  encoded: new Uint8Array(0),
+};
+
+function bindingOf({ chainId, epoch }: ChainBinding): Uint8Array {
+  if (lastBinding.epoch !== epoch || lastBinding.chainId !== chainId) {
+    const encoded = bindingCodec.encode({ chainId, protocolVersion: PROTOCOL_VERSION, epoch });
+    lastBinding = { chainId, epoch, encoded };
+  }
+  return lastBinding.encoded;
 }

@@ -1,9 +1,9 @@
 /**
  * The quorum certificate: one vote that a quorum of an epoch's validators signed, under one aggregate signature.
  */
-import { concatBytes, equalBytes, utf8 } from '../base/bytes.ts';
+import { equalBytes, utf8 } from '../base/bytes.ts';
 import { bytes, codec, struct, uint, type Codec, type Shape } from '../base/codec.ts';
-import { sha256Hex, ZERO_HASH, type Hash } from '../base/hash.ts';
+import { taggedHash, ZERO_HASH, type Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import { votePreimage, voteShape, type VoteData } from './ballot.ts';
 import { checkSigners, signersShape, type Signers } from './bitmap.ts';
@@ -54,7 +54,7 @@ const digests = new WeakMap<QuorumCertificate, Hash>();
 export function certificateDigest(certificate: QuorumCertificate): Hash {
   const known = digests.get(certificate);
   if (known !== undefined) return known;
-  const digest = sha256Hex(concatBytes(DIGEST_TAG, certificateCodec.encode(certificate)));
+  const digest = taggedHash(DIGEST_TAG, certificateCodec.encode(certificate));
   digests.set(certificate, digest);
   return digest;
 }

@@ -34,7 +34,7 @@ beforeEach(() => {
 function relayWith(checking: Pick<EventVerifier, 'verify'>): EventRelay {
   return new EventRelay({
     chainId: CHAIN_ID,
-    verifier: checking,
+    verifier: { decode: verifier.decode, verify: (event) => checking.verify(event) },
     submit(events) {
       if (hasRoom) submitted.push(events);
       return hasRoom;

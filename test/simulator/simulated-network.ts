@@ -67,10 +67,20 @@ export class SimulatedNetwork {
       return {
         start: () => Promise.resolve(this.started(life)),
         send: (peerId, frame) => this.#send(life, peerId, frame),
-        connected: () => [...new Set(Array.from(life.up, (id) => this.#nodes[id]!.peerId))],
+        connected: () => this.#connectedTo(life),
         stop: () => Promise.resolve(),
       };
     };
+  }
+
+  /** Twins have one name. */
+  #connectedTo(life: Life): readonly string[] {
+    const names: string[] = [];
+    for (const id of life.up) {
+      const { peerId } = this.#nodes[id]!;
+      if (!names.includes(peerId)) names.push(peerId);
+    }
+    return names;
   }
 
   /** A request for blocks to another node, and its answer. */

@@ -30,6 +30,8 @@ export class SimulatedNetwork {
   settings: NetworkSettings = CALM;
   readonly #options: NetworkOptions;
   #nodes: readonly SimulatedValidator[] = [];
+  /** By peer id: twins have one name. */
+  #named = new Map<string, readonly SimulatedValidator[]>();
   /** Of every passage so far, so that two alike roll different dice. */
   readonly #counts = new Map<number, number>();
   /** When the last frame of a link arrives. */
@@ -41,6 +43,7 @@ export class SimulatedNetwork {
 
   connectAll(nodes: readonly SimulatedValidator[]): void {
     this.#nodes = nodes;
+    this.#named = Map.groupBy(nodes, ({ peerId }) => peerId);
   }
 
   change(settings: NetworkSettings): void {
@@ -73,7 +76,6 @@ export class SimulatedNetwork {
     };
   }
 
-  /** Twins have one name. */
   #connectedTo(life: Life): readonly string[] {
     const names: string[] = [];
     for (const id of life.up) {
@@ -135,8 +137,8 @@ export class SimulatedNetwork {
 
   #send(life: Life, peerId: string, frame: Uint8Array): boolean {
     let sent = false;
-    for (const node of this.#nodes) {
-      if (node.peerId !== peerId || node === life.node) continue;
+    for (const node of this.#named.get(peerId) ?? []) {
+      if (node === life.node) continue;
       if (!life.mayActOn('send')) return false;
       if (!life.up.has(node.id)) continue;
       sent = true;

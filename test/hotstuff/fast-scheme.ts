@@ -20,6 +20,8 @@ import {
 const lanes = new Int32Array(3);
 /** Digests that were added up. */
 const total = new Int32Array(3);
+const words = new Int32Array(SIGNATURE_BYTES / 4);
+const wordBytes = new Uint8Array(words.buffer);
 
 function take(bytes: Uint8Array, length: number): void {
   const whole = length - (length % 4);
@@ -56,27 +58,17 @@ function addDigest(key: Uint8Array, keyBytes: number, message: Uint8Array): void
   for (let i = 0; i < 3; i++) total[i]! ^= lanes[i]!;
 }
 
-/** Takes what was added up, over and over until so many bytes are full. */
+/** What was added up, over and over, as so many bytes that are overwritten by the next call. */
 function takeTotal(bytes: number): Uint8Array {
-  const target = new Uint8Array(bytes);
-  for (let i = 0; i + 12 <= bytes; i += 12) {
-    for (let lane = 0; lane < 3; lane++) {
-      const word = total[lane]!;
-      const place = i + 4 * lane;
-      target[place] = word;
-      target[place + 1] = word >>> 8;
-      target[place + 2] = word >>> 16;
-      target[place + 3] = word >>> 24;
-    }
-  }
+  for (let word = 0; word < bytes >> 2; word++) words[word] = total[word % 3]!;
   total.fill(0);
-  return target;
+  return wordBytes.subarray(0, bytes);
 }
 
-/** So many bytes that are a function of key and message. */
+/** At most 96 bytes, four at a time, that are a function of key and message. */
 export function keyedDigest(key: Uint8Array, message: Uint8Array, bytes: number): Uint8Array {
   addDigest(key, key.length, message);
-  return takeTotal(bytes);
+  return takeTotal(bytes).slice();
 }
 
 function publicKeyOf(secretKey: Uint8Array): Uint8Array {

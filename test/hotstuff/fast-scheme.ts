@@ -18,9 +18,12 @@ import {
 
 /** Three running sums of 32 bits, each over everything. */
 const lanes = new Int32Array(3);
+/** Digests that were added up. */
+const total = new Int32Array(3);
+const words = new Int32Array(SIGNATURE_BYTES / 4);
+const wordBytes = new Uint8Array(words.buffer);
 
-function take(bytes: Uint8Array): void {
-  const { length } = bytes;
+function take(bytes: Uint8Array, length: number): void {
   const whole = length - (length % 4);
   let a = lanes[0]! ^ length;
   let b = lanes[1]!;
@@ -47,21 +50,25 @@ function mixed(value: number): number {
   return hash ^ (hash >>> 16);
 }
 
-/** XORs twelve bytes that are a function of key and message into `target`, over and over until it is full. */
-export function addDigest(key: Uint8Array, message: Uint8Array, target: Uint8Array): void {
+/** Adds twelve bytes that are a function of the first bytes of the key and of the message. */
+function addDigest(key: Uint8Array, keyBytes: number, message: Uint8Array): void {
   lanes.fill(0x5eed);
-  take(key);
-  take(message);
-  const a = lanes[0]!;
-  const b = lanes[1]!;
-  const c = lanes[2]!;
-  for (let i = 0; i + 12 <= target.length; i += 12) {
-    for (let byte = 0; byte < 4; byte++) {
-      target[i + byte]! ^= a >>> (8 * byte);
-      target[i + byte + 4]! ^= b >>> (8 * byte);
-      target[i + byte + 8]! ^= c >>> (8 * byte);
-    }
-  }
+  take(key, keyBytes);
+  take(message, message.length);
+  for (let i = 0; i < 3; i++) total[i]! ^= lanes[i]!;
+}
+
+/** What was added up, over and over, as so many bytes that are overwritten by the next call. */
+function takeTotal(bytes: number): Uint8Array {
+  for (let word = 0; word < bytes >> 2; word++) words[word] = total[word % 3]!;
+  total.fill(0);
+  return wordBytes.subarray(0, bytes);
+}
+
+/** At most 96 bytes, four at a time, that are a function of key and message. */
+export function keyedDigest(key: Uint8Array, message: Uint8Array, bytes: number): Uint8Array {
+  addDigest(key, key.length, message);
+  return takeTotal(bytes).slice();
 }
 
 function publicKeyOf(secretKey: Uint8Array): Uint8Array {
@@ -69,15 +76,13 @@ function publicKeyOf(secretKey: Uint8Array): Uint8Array {
 }
 
 function sign(secretKey: Uint8Array, message: Uint8Array): Uint8Array {
-  const signature = new Uint8Array(SIGNATURE_BYTES);
-  addDigest(secretKey, message, signature);
-  return signature;
+  return keyedDigest(secretKey, message, SIGNATURE_BYTES);
 }
 
 function sum(signatures: readonly Uint8Array[]): Uint8Array {
-  const total = new Uint8Array(SIGNATURE_BYTES);
-  for (const signature of signatures) for (let i = 0; i < total.length; i++) total[i]! ^= signature[i]!;
-  return total;
+  const all = new Uint8Array(SIGNATURE_BYTES);
+  for (const signature of signatures) for (let i = 0; i < all.length; i++) all[i]! ^= signature[i]!;
+  return all;
 }
 
 function isSignature(signature: Uint8Array): boolean {
@@ -86,12 +91,11 @@ function isSignature(signature: Uint8Array): boolean {
 
 function verifyGroups(groups: readonly SignerGroup[], signature: Uint8Array): boolean {
   if (groups.length !== 1 && !messagesAreDistinct(groups)) return false;
-  const expected = new Uint8Array(SIGNATURE_BYTES);
+  if (groups.some(({ publicKeys }) => publicKeys.length === 0)) return false;
   for (const { message, publicKeys } of groups) {
-    if (publicKeys.length === 0) return false;
-    for (const key of publicKeys) addDigest(key.subarray(0, SECRET_KEY_BYTES), message, expected);
+    for (const key of publicKeys) addDigest(key, SECRET_KEY_BYTES, message);
   }
-  return isSignature(signature) && equalBytes(expected, signature);
+  return equalBytes(takeTotal(SIGNATURE_BYTES), signature) && isSignature(signature);
 }
 
 export const fastScheme = {

@@ -1,4 +1,7 @@
+/** What `toString('latin1')` calls, without a Buffer around the bytes, which costs twice as much as the text. */
+const { latin1Slice } = Buffer.prototype as unknown as { latin1Slice: (this: Uint8Array) => string };
+
 /** Bytes as the key of a Map, one character each. */
 export function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  return latin1Slice.call(bytes);
 }

@@ -12,15 +12,26 @@ export interface Owner {
   readonly ended: boolean;
 }
 
-interface Happening {
+export interface Handle {
+  cancel(): void;
+}
+
+class Happening implements Handle {
   readonly atMs: number;
   readonly order: number;
   readonly owner: Owner | null;
   run: (() => void) | null;
-}
 
-export interface Handle {
-  cancel(): void;
+  constructor(atMs: number, order: number, owner: Owner | null, run: () => void) {
+    this.atMs = atMs;
+    this.order = order;
+    this.owner = owner;
+    this.run = run;
+  }
+
+  cancel(): void {
+    this.run = null;
+  }
 }
 
 const drainPromises = (process as unknown as { _tickCallback: () => void })._tickCallback;
@@ -51,13 +62,9 @@ export class Scheduler {
   /** First come, first served among those of the same time. */
   after(delayMs: number, owner: Owner | null, run: () => void): Handle {
     assert(delayMs >= 0, 'nothing happens in the past', { delayMs });
-    const happening: Happening = { atMs: this.nowMs + delayMs, order: this.#order++, owner, run };
+    const happening = new Happening(this.nowMs + delayMs, this.#order++, owner, run);
     this.#push(happening);
-    return {
-      cancel: () => {
-        happening.run = null;
-      },
-    };
+    return happening;
   }
 
   /** @returns whether anything was left to happen until then */

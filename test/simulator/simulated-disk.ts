@@ -31,6 +31,8 @@ export class SimulatedDisk {
   neverSigned = true;
   /** How to take back what was written and not synced, oldest first. */
   #unsynced: Undo[] = [];
+  /** What each key was before any of that. */
+  readonly #before = new Map<string, Uint8Array | undefined>();
 
   get unsyncedBatches(): number {
     return this.#unsynced.length;
@@ -43,8 +45,7 @@ export class SimulatedDisk {
   /** What a power cut at this moment would leave of it. */
   durable(key: Uint8Array): Uint8Array | undefined {
     const text = latin1(key);
-    for (const undo of this.#unsynced) for (const { before, key: changed } of undo) if (changed === text) return before;
-    return this.tables.get(key[0] ?? -1)?.get(text);
+    return this.#before.has(text) ? this.#before.get(text) : this.tables.get(key[0] ?? -1)?.get(text);
   }
 
   apply(operations: readonly StoreOperation[], sync: boolean): void {
@@ -52,11 +53,15 @@ export class SimulatedDisk {
     for (const operation of operations) {
       const key = latin1(operation.key);
       const table = this.#tableOf(operation.key[0] ?? -1);
-      if (!sync) undo.push({ key, before: table.get(key) });
+      if (!sync) {
+        const before = table.get(key);
+        undo.push({ key, before });
+        if (!this.#before.has(key)) this.#before.set(key, before);
+      }
       if (operation.kind === 'put') table.set(key, operation.value);
       else table.delete(key);
     }
-    if (sync) this.#unsynced = [];
+    if (sync) this.#allIsDurable();
     else this.#unsynced.push(undo);
   }
 
@@ -69,13 +74,13 @@ export class SimulatedDisk {
         else table.set(key, before);
       }
     }
-    this.#unsynced = [];
+    this.#allIsDurable();
   }
 
   /** The directory is lost, and the mark with it. */
   wipe(): void {
     this.tables.clear();
-    this.#unsynced = [];
+    this.#allIsDurable();
     this.neverSigned = false;
   }
 
@@ -91,6 +96,11 @@ export class SimulatedDisk {
     found.sort(([a], [b]) => compareBytes(a, b));
     if (range.reverse === true) found.reverse();
     yield* found.slice(0, range.limit);
+  }
+
+  #allIsDurable(): void {
+    this.#unsynced = [];
+    this.#before.clear();
   }
 
   #tableOf(tag: number): Table {

@@ -15,7 +15,7 @@ import { genesisCertificate, type VerifiedCertificate } from '../../src/qc/certi
 import { secretKeyFromSeed } from '../../src/qc/keys.ts';
 import type { SignatureScheme } from '../../src/qc/scheme.ts';
 import { makeValidatorSet, type ValidatorSet } from '../../src/qc/validator-set.ts';
-import { addDigest, fastScheme } from '../hotstuff/fast-scheme.ts';
+import { fastScheme, keyedDigest } from '../hotstuff/fast-scheme.ts';
 import { peerOf, START } from '../ledger/nodes.ts';
 import { latin1 } from './latin1.ts';
 
@@ -97,8 +97,7 @@ function makeChain(validators: number, commitDepth: 2 | 3, scheme: SignatureSche
 
 /** Of the form that an ed25519 signature has: R and S canonical. */
 export function signAsPeer(peerId: string, message: Uint8Array): Uint8Array {
-  const signature = new Uint8Array(64);
-  addDigest(utf8(peerId), message, signature);
+  const signature = keyedDigest(utf8(peerId), message, 64);
   signature[31] = 1;
   signature[63] = 1;
   return signature;

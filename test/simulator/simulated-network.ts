@@ -30,6 +30,8 @@ export class SimulatedNetwork {
   settings: NetworkSettings = CALM;
   readonly #options: NetworkOptions;
   #nodes: readonly SimulatedValidator[] = [];
+  /** By peer id: twins have one name. */
+  #named = new Map<string, readonly SimulatedValidator[]>();
   /** Of every passage so far, so that two alike roll different dice. */
   readonly #counts = new Map<number, number>();
   /** When the last frame of a link arrives. */
@@ -41,6 +43,7 @@ export class SimulatedNetwork {
 
   connectAll(nodes: readonly SimulatedValidator[]): void {
     this.#nodes = nodes;
+    this.#named = Map.groupBy(nodes, ({ peerId }) => peerId);
   }
 
   change(settings: NetworkSettings): void {
@@ -67,10 +70,19 @@ export class SimulatedNetwork {
       return {
         start: () => Promise.resolve(this.started(life)),
         send: (peerId, frame) => this.#send(life, peerId, frame),
-        connected: () => [...new Set(Array.from(life.up, (id) => this.#nodes[id]!.peerId))],
+        connected: () => this.#connectedTo(life),
         stop: () => Promise.resolve(),
       };
     };
+  }
+
+  #connectedTo(life: Life): readonly string[] {
+    const names: string[] = [];
+    for (const id of life.up) {
+      const { peerId } = this.#nodes[id]!;
+      if (!names.includes(peerId)) names.push(peerId);
+    }
+    return names;
   }
 
   /** A request for blocks to another node, and its answer. */
@@ -125,8 +137,8 @@ export class SimulatedNetwork {
 
   #send(life: Life, peerId: string, frame: Uint8Array): boolean {
     let sent = false;
-    for (const node of this.#nodes) {
-      if (node.peerId !== peerId || node === life.node) continue;
+    for (const node of this.#named.get(peerId) ?? []) {
+      if (node === life.node) continue;
       if (!life.mayActOn('send')) return false;
       if (!life.up.has(node.id)) continue;
       sent = true;

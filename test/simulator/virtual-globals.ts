@@ -36,7 +36,8 @@ function timersOf(scheduler: Scheduler): Record<string, unknown> {
   const after = (delayMs: number, run: (...args: unknown[]) => void, args: readonly unknown[]): VirtualTimer => {
     const process = scheduler.current as TimedProcess | null;
     assert(process !== null, 'a timer is started by a process of the simulation', {});
-    return new VirtualTimer(scheduler.after(delayMs * process.realMsPerMs, process, () => run(...args)));
+    const work = args.length === 0 ? run : () => run(...args);
+    return new VirtualTimer(scheduler.after(delayMs * process.realMsPerMs, process, work));
   };
   const clear = (timer: unknown): void => {
     if (timer instanceof VirtualTimer) timer.handle.cancel();

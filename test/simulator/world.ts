@@ -51,6 +51,9 @@ export class World {
   readonly twins: ReadonlySet<number>;
   violation: Violation | null = null;
   readonly #seed: number;
+  /** When the last line of the trace was written, and that as text. */
+  #notedMs = NaN;
+  #noted = '';
 
   constructor(options: WorldOptions) {
     const { commitDepth, limits = AMPLE, onLine, scheme, seed, submitters, twins = [], validators } = options;
@@ -228,6 +231,12 @@ export class World {
   }
 
   #note(text: string): void {
-    this.trace.line(`${this.scheduler.nowMs.toFixed(3)} ${text}`);
+    const { nowMs } = this.scheduler;
+    // Much happens at once, and a number becomes text slowly.
+    if (nowMs !== this.#notedMs) {
+      this.#notedMs = nowMs;
+      this.#noted = nowMs.toFixed(3);
+    }
+    this.trace.line(`${this.#noted} ${text}`);
   }
 }

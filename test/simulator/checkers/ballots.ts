@@ -16,13 +16,16 @@ export interface DurableView {
 }
 
 const NAME = 'ballots';
+type BallotKind = 'vote' | 'timeout' | 'proposal';
+const KINDS: readonly BallotKind[] = ['vote', 'timeout', 'proposal'];
+
 /** Rounds whose ballots are kept: nobody sends one that is older. */
 const KEPT_ROUNDS = 2_000;
 
 export class BallotChecker {
   readonly #report: Report;
-  /** By validator, kind and round: the one ballot. */
-  readonly #ballots = new Map<string, string>();
+  /** By `placeOf`: the one ballot. */
+  readonly #ballots = new Map<number, string>();
   /** By validator: the last round that it gave up, and the last block that it had voted for by then. */
   readonly #gaveUp = new Map<number, { readonly round: number; readonly votedFor: Hash | null }>();
   readonly #last = new Map<number, SafetyRecord>();
@@ -98,12 +101,12 @@ export class BallotChecker {
   }
 
   /** @returns whether it is the first */
-  #once(by: number, kind: string, round: number, ballot: string): boolean {
-    const key = `${by} ${kind} ${round}`;
-    const known = this.#ballots.get(key);
+  #once(by: number, kind: BallotKind, round: number, ballot: string): boolean {
+    const place = placeOf(by, kind, round);
+    const known = this.#ballots.get(place);
     if (known === undefined) {
-      this.#ballots.set(key, ballot);
-      this.#ballots.delete(`${by} ${kind} ${round - KEPT_ROUNDS}`);
+      this.#ballots.set(place, ballot);
+      this.#ballots.delete(placeOf(by, kind, round - KEPT_ROUNDS));
       return true;
     }
     if (known !== ballot) this.#violated(`one ${kind} a validator and round`, { by, round });
@@ -117,6 +120,11 @@ export class BallotChecker {
   #violated(message: string, details: Readonly<Record<string, string | number>>): void {
     this.#report({ checker: NAME, message, details });
   }
+}
+
+/** Another number for each validator of up to 256, kind and round. */
+function placeOf(by: number, kind: BallotKind, round: number): number {
+  return (round * 256 + by) * KINDS.length + KINDS.indexOf(kind);
 }
 
 function roundOf({ highCertificate }: SafetyRecord): number {

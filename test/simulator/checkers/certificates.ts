@@ -2,6 +2,7 @@
  * Certificates by who really signed: each signer that one names has signed exactly that, as the book of the simulation
  * says, and there are enough of them; and all certificates of a round are for one vote.
  */
+import { equalBytes } from '../../../src/base/bytes.ts';
 import { timeoutPreimage, votePreimage } from '../../../src/qc/ballot.ts';
 import type { QuorumCertificate } from '../../../src/qc/certificate.ts';
 import type { TimeoutCertificate } from '../../../src/qc/timeout-certificate.ts';
@@ -19,7 +20,9 @@ export class CertificateChecker {
   readonly #genesisBlockId: string;
   readonly #book: SigningBook;
   readonly #report: Report;
-  /** Certificates checked, by everything in them. */
+  /** Quorum certificates checked, by round: one comes with nearly every message. */
+  readonly #checkedQuorums = new Map<number, QuorumCertificate[]>();
+  /** Timeout certificates checked, by everything in them. */
   readonly #checked = new Set<string>();
   /** The one vote that is certified in a round, encoded. */
   readonly #certified = new Map<number, string>();
@@ -37,14 +40,15 @@ export class CertificateChecker {
 
   /** @param by who vouches for it */
   checkQuorum(certificate: QuorumCertificate, by: number): void {
-    const { signature, signers, vote } = certificate;
+    const { signers, vote } = certificate;
     if (vote.round === 0) {
       if (vote.blockId !== this.#genesisBlockId) this.#violated('round 0 is genesis', { by });
       return;
     }
-    const key = `${vote.round} ${vote.blockId} ${signers.join()} ${latin1(signature)} ${vote.commit?.blockId ?? ''}`;
-    if (this.#checked.has(key)) return;
-    this.#checked.add(key);
+    const checked = this.#checkedQuorums.get(vote.round) ?? [];
+    if (checked.some((one) => isSame(one, certificate))) return;
+    checked.push(certificate);
+    this.#checkedQuorums.set(vote.round, checked);
     this.highestRound = Math.max(this.highestRound, vote.round);
     const preimage = votePreimage(this.#binding, vote);
     this.#checkSigners('a certificate', vote.round, signers, by, () => preimage);
@@ -87,4 +91,16 @@ export class CertificateChecker {
   #violated(message: string, details: Readonly<Record<string, string | number>>): void {
     this.#report({ checker: NAME, message, details });
   }
+}
+
+function isSame(one: QuorumCertificate, other: QuorumCertificate): boolean {
+  return (
+    one.vote.blockId === other.vote.blockId &&
+    one.vote.parentId === other.vote.parentId &&
+    one.vote.commit?.blockId === other.vote.commit?.blockId &&
+    one.vote.commit?.stateRoot === other.vote.commit?.stateRoot &&
+    one.signers.length === other.signers.length &&
+    one.signers.every((signer, place) => signer === other.signers[place]) &&
+    equalBytes(one.signature, other.signature)
+  );
 }

@@ -13,8 +13,7 @@ import type { BlockLog } from '../../../src/ledger/block-log.ts';
 import { STATE_RANGE } from '../../../src/ledger/layout.ts';
 import { Replay } from '../../../src/ledger/replay.ts';
 import { CATALOG } from '../../../src/projections/catalog.ts';
-import { readPointer } from '../../../src/projections/rows.ts';
-import { instantStore, type SimulatedDisk } from '../simulated-disk.ts';
+import type { SimulatedDisk } from '../simulated-disk.ts';
 import type { SimulatedChain } from '../simulated-keys.ts';
 import { RebuiltProjection } from './rebuilt-projection.ts';
 import type { Report } from './violation.ts';
@@ -44,18 +43,14 @@ export class ReplayChecker {
 
   /** Those with the shortest logs first: a node below what was replayed already has a replay of its own. */
   check(node: ReplayedNode): void {
-    const generations = generationsOf(node.disk);
-    let replayed = (this.#shared ??= new ReplayedChain(this.#options, generations));
-    const fits = replayed.height <= node.log.head().height && replayed.generations === generations;
-    if (!fits) replayed = new ReplayedChain(this.#options, generations);
+    let replayed = (this.#shared ??= new ReplayedChain(this.#options));
+    if (node.log.head().height < replayed.height) replayed = new ReplayedChain(this.#options);
     if (replayed.follow(node)) replayed.compare(node);
   }
 }
 
 /** The chain as far as it was replayed. */
 class ReplayedChain {
-  /** Of the rows of each projection, joined: where a node writes them. */
-  readonly generations: string;
   readonly #options: ReplayOptions;
   readonly #replay: Replay;
   readonly #projections: readonly RebuiltProjection[];
@@ -63,14 +58,12 @@ class ReplayedChain {
   readonly #known: Uint8Array[][] = [[]];
   readonly #ids: Hash[];
 
-  constructor(options: ReplayOptions, generations: string) {
+  constructor(options: ReplayOptions) {
     const { chain } = options;
     this.#options = options;
-    this.generations = generations;
     this.#replay = new Replay({ genesis: chain.state, validatorsOf: () => chain.validators });
     this.#ids = [chain.state.block.id];
-    const each = generations.split(' ').map(Number);
-    this.#projections = CATALOG.map((projection, place) => new RebuiltProjection(projection, each[place]!));
+    this.#projections = CATALOG.map((projection) => new RebuiltProjection(projection));
     for (const one of this.#projections) one.apply(this.#replay.first);
   }
 
@@ -124,9 +117,4 @@ class ReplayedChain {
     for (const one of this.#projections) one.apply(replayed.value);
     return true;
   }
-}
-
-function generationsOf(disk: SimulatedDisk): string {
-  const store = instantStore(disk);
-  return CATALOG.map(({ name }) => readPointer(store, name)?.generation ?? 0).join(' ');
 }

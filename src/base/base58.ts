@@ -38,18 +38,16 @@ export function decodeBase58(text: string): Uint8Array | undefined {
 /** Without zeros in front. */
 function bigEndianOf(limbs: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(limbs.length * LIMB_BYTES);
-  for (const [index, limb] of limbs.entries()) {
+  for (let index = 0; index < limbs.length; index++) {
+    const limb = limbs[index] as number;
     const end = bytes.length - index * LIMB_BYTES;
     bytes[end - 1] = limb & 0xff;
     bytes[end - 2] = (limb >> 8) & 0xff;
     bytes[end - 3] = limb >> 16;
   }
-  return bytes.subarray(
-    Math.max(
-      0,
-      bytes.findIndex((byte) => byte !== 0),
-    ),
-  );
+  let zeros = 0;
+  while (zeros < bytes.length - 1 && bytes[zeros] === 0) zeros++;
+  return bytes.subarray(zeros);
 }
 
 /** Each leading '1' is a zero byte. */

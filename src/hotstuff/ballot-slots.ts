@@ -24,6 +24,8 @@ export class BallotSlots<T extends { readonly round: number }> {
   readonly #same: (a: T, b: T) => boolean;
   readonly #slots = new Map<ValidatorIndex, Slot<T>>();
   readonly #suspects = new Set<ValidatorIndex>();
+  /** What `counting` gave last, until a slot changes: it is asked at every step of the engine. */
+  #counting: readonly Slot<T>[] | null = null;
 
   constructor(same: (a: T, b: T) => boolean) {
     this.#same = same;
@@ -35,6 +37,7 @@ export class BallotSlots<T extends { readonly round: number }> {
     const held = this.#slots.get(signer);
     if (held === undefined || held.ballot.round < ballot.round) {
       this.#slots.set(signer, slot);
+      this.#counting = null;
       return { kind: 'held' };
     }
     if (held.ballot.round > ballot.round || this.#same(held.ballot, ballot)) return { kind: 'known' };
@@ -47,22 +50,37 @@ export class BallotSlots<T extends { readonly round: number }> {
 
   /** Those that count, in the order of their signers. */
   counting(): readonly Slot<T>[] {
-    return [...this.#slots.values()].filter(({ state }) => state === 'counts').sort((a, b) => a.signer - b.signer);
+    this.#counting ??= [...this.#slots.values()]
+      .filter(({ state }) => state === 'counts')
+      .sort((a, b) => a.signer - b.signer);
+    return this.#counting;
   }
 
   /** Suspects' ballots that are to be checked by themselves. */
   unchecked(): readonly Slot<T>[] {
+    if (this.#suspects.size === 0) return [];
     return [...this.#slots.values()].filter(({ state }) => state === 'unchecked').sort((a, b) => a.signer - b.signer);
+  }
+
+  /** The only way in which a slot changes. */
+  mark(slot: Slot<T>, state: Slot<T>['state']): void {
+    slot.state = state;
+    this.#counting = null;
   }
 
   /** This signer's ballot of this round was false: it is dropped, and its next ones are checked singly. */
   convict(signer: ValidatorIndex, round: number): void {
     this.#suspects.add(signer);
+    this.#counting = null;
     if (this.#slots.get(signer)?.ballot.round === round) this.#slots.delete(signer);
   }
 
   /** Drops what is of no more use. */
   forgetThrough(round: number): void {
-    for (const [signer, { ballot }] of this.#slots) if (ballot.round <= round) this.#slots.delete(signer);
+    for (const [signer, { ballot }] of this.#slots) {
+      if (ballot.round > round) continue;
+      this.#slots.delete(signer);
+      this.#counting = null;
+    }
   }
 }

@@ -45,15 +45,16 @@ export function wants(replica: Replica): Want[] {
 function missing(replica: Replica): Map<Hash, QuorumCertificate> {
   const { rules, pending, tree, orphans } = replica;
   const found = new Map<Hash, QuorumCertificate>();
-  const certificates = [rules.record.highCertificate, ...(pending === null ? [] : [pending.justify])];
-  for (const certificate of certificates) {
-    let named: QuorumCertificate = certificate;
+  const look = (certificate: QuorumCertificate) => {
+    let named = certificate;
     for (let orphan = orphans.get(named.vote.blockId); orphan !== undefined; orphan = orphans.get(named.vote.blockId)) {
       named = orphan.justify;
     }
     const { blockId, round } = named.vote;
     if (tree.get(blockId) === undefined && round > tree.root.header.round) found.set(blockId, named);
-  }
+  };
+  look(rules.record.highCertificate);
+  if (pending !== null) look(pending.justify);
   return found;
 }
 

@@ -63,7 +63,7 @@ function checkSuspects<T extends { readonly round: number }>(
     const { signer, signature } = slot;
     const ballot = ballotOf(slot.ballot);
     if (jobs.isChecking(ballot.kind, signer)) continue;
-    slot.state = 'under check';
+    slots.mark(slot, 'under check');
     jobs.start({ kind: 'ballot', chainId, epoch: validators.epoch, ballot, signer, signature }, 'suspect', turn);
   }
 }
@@ -91,8 +91,11 @@ function collectAtMs(replica: Replica, vote: VoteData, sinceMs: number): number 
 /** When a quorum of votes that is held becomes this validator's business, elapsed milliseconds. */
 export function nextCollectMs(replica: Replica): number | undefined {
   const { votes, clock } = replica;
-  const times = votes.quorums(clock.elapsedMs).map(({ vote, sinceMs }) => collectAtMs(replica, vote, sinceMs));
-  return times.length === 0 ? undefined : Math.min(...times);
+  let next: number | undefined;
+  for (const { vote, sinceMs } of votes.quorums(clock.elapsedMs)) {
+    next = Math.min(next ?? Infinity, collectAtMs(replica, vote, sinceMs));
+  }
+  return next;
 }
 
 function collectTimeouts(replica: Replica): void {
@@ -168,7 +171,7 @@ function settleSuspect<T extends { readonly round: number }>(
 ): void {
   const slot = slots.of(signer);
   if (slot?.ballot.round !== round) return;
-  if (valid) slot.state = 'counts';
+  if (valid) slots.mark(slot, 'counts');
   else convict(replica, slots, signer, round);
 }
 

@@ -160,6 +160,7 @@ export function passOverForks(replica: Replica): void {
  */
 export function evictForks(replica: Replica): void {
   const { tree, machine, rules, evicted } = replica;
+  if (tree.uncommittedBlocks <= MAX_FORK_BLOCKS) return;
   const tip = tree.get(rules.record.highCertificate.vote.blockId) ?? tree.root;
   while (tree.uncommittedBlocks - tree.pathTo(tip).length > MAX_FORK_BLOCKS) {
     const leaf = tree.lowestForkLeaf(tip);

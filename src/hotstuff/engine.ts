@@ -124,11 +124,14 @@ export class HotstuffEngine implements Engine<AdmittedMessage, CollectJob, Colle
   wakeAtMs(): number | undefined {
     const replica = this.#replica;
     const { pacemaker, fetcher, clock } = replica;
-    const times = [pacemaker.expiresAtMs, fetcher.nextMs, nextCollectMs(replica), nextAskMs(replica)];
-    const due = times.filter((time) => time !== undefined).map((time) => clock.wallOf(time));
-    const ripeMs = nextRipeMs(replica);
-    if (ripeMs !== undefined) due.push(ripeMs);
-    return due.length === 0 ? undefined : Math.ceil(Math.min(...due));
+    const elapsedMs = Math.min(
+      pacemaker.expiresAtMs ?? Infinity,
+      fetcher.nextMs ?? Infinity,
+      nextCollectMs(replica) ?? Infinity,
+      nextAskMs(replica) ?? Infinity,
+    );
+    const dueMs = Math.min(clock.wallOf(elapsedMs), nextRipeMs(replica) ?? Infinity);
+    return Number.isFinite(dueMs) ? Math.ceil(dueMs) : undefined;
   }
 
   status(): EngineStatus {

@@ -78,7 +78,8 @@ export class Fetcher {
 
   /** When `pursue` has something to do next, elapsed milliseconds. */
   get nextMs(): number | undefined {
-    const times = [...this.#pursuits.values()].map(({ untilMs }) => untilMs);
-    return times.length === 0 ? undefined : Math.min(...times);
+    let next: number | undefined;
+    for (const { untilMs } of this.#pursuits.values()) next = Math.min(next ?? Infinity, untilMs);
+    return next;
   }
 }

@@ -29,7 +29,9 @@ export class TimeoutCollector {
 
   /** Validators other than `self` that gave up on `round`. */
   othersAt(round: number, self: ValidatorIndex): number {
-    return this.#at(round).filter(({ signer }) => signer !== self).length;
+    let others = 0;
+    for (const { ballot, signer } of this.#slots.counting()) if (ballot.round === round && signer !== self) others++;
+    return others;
   }
 
   /**
@@ -38,7 +40,7 @@ export class TimeoutCollector {
    * @param isVerified whether a certificate of this round was verified here
    */
   quorum(round: number, isVerified: (round: number) => boolean): readonly Slot<TimeoutData>[] | undefined {
-    if (this.#collectingRound >= round) return undefined;
+    if (this.#collectingRound >= round || this.#slots.counting().length < this.#quorum) return undefined;
     const usable = this.#at(round).sort((a, b) => b.ballot.highRound - a.ballot.highRound);
     while (usable[0] !== undefined && !isVerified(usable[0].ballot.highRound)) usable.shift();
     return usable.length >= this.#quorum ? usable : undefined;

@@ -77,8 +77,14 @@ export class Turn {
     this.#late.push({ kind: 'evidence', offender, epoch, bytes });
   }
 
+  /** Nothing was asked for but checks and fetches. */
+  get #isEmpty(): boolean {
+    return this.#outgoing.length === 0 && this.#commits.length === 0 && this.#late.length === 0;
+  }
+
   /** Ends the turn. */
   effects(rules: SafetyRules): readonly HotstuffEffect[] {
+    if (this.#isEmpty) return this.#early;
     const durable: HotstuffEffect[] = [];
     if (this.#outgoing.length > 0 || this.#commits.length > 0) {
       const safety = rules.takeUnwritten();

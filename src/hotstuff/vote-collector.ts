@@ -38,6 +38,7 @@ export class VoteCollector {
 
   /** Quorums whose certificate nobody is making here yet. */
   quorums(elapsedMs: number): readonly VoteQuorum[] {
+    if (this.#slots.counting().length < this.#quorum) return [];
     const found: VoteQuorum[] = [];
     for (const ballots of this.#alike()) {
       const vote = ballots[0]?.ballot;

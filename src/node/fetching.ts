@@ -28,16 +28,38 @@ const FETCH_DEADLINE_MS = 5_000;
 /** Sealed blocks asked for at once: each seal costs a pairing of about 2 ms. */
 const SEALED_PER_REQUEST = 128;
 
+/**
+ * Fetches under way, those that are no longer wanted among them: while blocks come faster than a silent server's
+ * deadline ends, each is one more.
+ */
+const MAX_UNDER_WAY = 64;
+
 type Fetch = Turn<never, never>['fetches'][number];
 
 export class Fetching {
   readonly #options: FetchingOptions;
+  #underWay = 0;
 
   constructor(options: FetchingOptions) {
     this.#options = options;
   }
 
-  async perform({ request, what, from }: Fetch): Promise<void> {
+  /** Refusals that the engine is told: those of the exchange and of admission, `fetch-unserved`, `fetch-busy`. */
+  async perform(fetch: Fetch): Promise<void> {
+    if (this.#underWay >= MAX_UNDER_WAY) {
+      const { refusal } = refuse('fetch-busy', 'too many fetches are under way', { underWay: this.#underWay });
+      this.#options.offer({ kind: 'fetchFailed', request: fetch.request, refusal });
+      return;
+    }
+    this.#underWay++;
+    try {
+      await this.#ask(fetch);
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  async #ask({ request, what, from }: Fetch): Promise<void> {
     let last: Refusal = { code: 'fetch-unserved', message: 'nobody was there to ask', details: {} };
     for (const server of from) {
       const answer =

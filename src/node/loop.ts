@@ -96,7 +96,8 @@ export class Loop<M, J, R, O> {
     for (const input of this.#inbox.take(MAX_INPUTS_PER_TURN)) {
       effects.push(...this.#options.engine.step(input, this.#options.nowMs()));
     }
-    await this.#perform(planTurn(effects));
+    // A ballot on its way to a quorum, most often.
+    if (effects.length > 0) await this.#perform(planTurn(effects));
     this.#turning = false;
   }
 
@@ -109,9 +110,11 @@ export class Loop<M, J, R, O> {
     const [messages] = await Promise.all([this.#signAll(turn.dispatches), durable]);
     for (const [index, dispatch] of turn.dispatches.entries()) this.#send(messages[index] as O, dispatch.to);
     if (turn.forwards.length > 0) outlets.forward(turn.forwards);
-    // What was sent leaves at the end of this tick: now, before the work that a commit makes.
-    await Promise.resolve();
-    if (turn.commits.length > 0) outlets.committed(turn.commits);
+    if (turn.commits.length > 0) {
+      // What was sent leaves at the end of this tick: now, before the work that a commit makes.
+      await Promise.resolve();
+      outlets.committed(turn.commits);
+    }
     for (const rejected of turn.rejected) outlets.rejected(rejected);
     for (const refused of turn.refused) outlets.refused(refused);
     for (const evidence of turn.evidence) outlets.evidence(evidence);

@@ -24,8 +24,8 @@ export function bitmapOf(signers: Signers): Uint8Array {
 
 export function signersOf(bitmap: Uint8Array): Signers {
   const signers: number[] = [];
-  for (const [index, byte] of bitmap.entries()) {
-    for (let bit = 0; bit < 8; bit++) if ((byte >>> bit) & 1) signers.push(8 * index + bit);
+  for (let index = 0; index < 8 * bitmap.length; index++) {
+    if (((bitmap[index >>> 3] as number) >>> (index & 7)) & 1) signers.push(index);
   }
   return signers;
 }

@@ -78,7 +78,7 @@ describe('votes', () => {
     votes.take(1, nextVote, SIGNATURE);
     expect(votes.quorums(0)).toEqual([]);
     expect(votes.slots.unchecked().map(({ signer }) => signer)).toEqual([1]);
-    for (const slot of votes.slots.unchecked()) slot.state = 'counts';
+    for (const slot of votes.slots.unchecked()) votes.slots.mark(slot, 'counts');
     expect(votes.quorums(0)).toHaveLength(1);
   });
 });

@@ -103,6 +103,22 @@ describe('a fetch of committed blocks', () => {
     expect(refused).toEqual([]);
   });
 
+  test('is refused where too many wait for servers that do not answer, and taken again when these ended', async () => {
+    const silence = Promise.withResolvers<Sealed>();
+    serve(1, () => silence.promise);
+    const fetching = fetchingOver(admissionOf(chainId, sealedContext));
+    const ask = (request: number) => fetching.perform({ request, what: { kind: 'sealed', fromHeight: 1 }, from: [1] });
+    const waiting = Array.from({ length: 64 }, (_, request) => ask(request));
+    await ask(64);
+    expect(asked).toHaveLength(64);
+    expect(offered).toMatchObject([{ kind: 'fetchFailed', request: 64, refusal: { code: 'fetch-busy' } }]);
+    silence.resolve(ok([sealedAt(1)]));
+    await Promise.all(waiting);
+    await ask(65);
+    expect(asked).toHaveLength(65);
+    expect(offered.at(-1)).toMatchObject({ kind: 'sealed', request: 65 });
+  });
+
   test('asks the next server when one is not there, has nothing, refuses or lies', async () => {
     const damaged = sealedAt(1).map((byte, i) => (i === 40 ? byte ^ 1 : byte));
     serve(1, ok([]));

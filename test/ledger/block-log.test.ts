@@ -12,17 +12,21 @@ import {
   type LogIdentity,
 } from '../../src/ledger/block-log.ts';
 import { encodeSealedBlock } from '../../src/ledger/block.ts';
+import { contentOf } from '../../src/ledger/checked-record.ts';
 import {
   bigEndian,
   blockKey,
+  changesKey,
   fromBigEndian,
   HEAD_KEY,
+  heightKey,
   IDENTITY_KEY,
   LAYOUT_KEY,
   rangeOf,
   stateKey,
 } from '../../src/ledger/layout.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
+import { everyFlip } from '../flipped.ts';
 import { entriesOf } from '../store/contract.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 import { SealedChain } from './chain.ts';
@@ -171,6 +175,58 @@ describe('opening a block log', () => {
     await expect((await reopen()).loadMachine()).rejects.toThrow(code('state-root-mismatch'));
     await store.batch([{ kind: 'delete', key: stateKey(nodeKey(peerOf(9))) }]);
     await expect((await reopen()).loadMachine()).resolves.toBeDefined();
+  });
+});
+
+describe('a flipped bit', () => {
+  /** What it reads as with each bit of this value flipped: codes of errors, and other answers than the right one. */
+  async function outcomes<T>(key: Uint8Array, read: () => T | Promise<T>): Promise<Set<unknown>> {
+    const right = JSON.stringify(await read());
+    const value = store.get(key) as Uint8Array;
+    const found = new Set<unknown>();
+    for (const damaged of everyFlip(value)) {
+      await put(key, damaged);
+      try {
+        const answer = JSON.stringify(await read());
+        if (answer !== right) found.add(answer);
+      } catch (error) {
+        found.add((error as { code?: unknown }).code ?? error);
+      }
+    }
+    await put(key, value);
+    return found;
+  }
+
+  test('in a block makes it no other block', async () => {
+    await commit(1);
+    const idOf = () => log.sealedBlockAt(1)?.block.id;
+    expect(await outcomes(blockKey(1), idOf)).toEqual(new Set(['store-corrupt']));
+    expect(await outcomes(heightKey(idOf() as Hash), idOf)).toEqual(new Set(['store-corrupt']));
+  });
+
+  test('in what a block changed is no other change', async () => {
+    await commit(1);
+    expect(await outcomes(changesKey(1), () => log.changesAt(1))).toEqual(new Set(['store-corrupt']));
+  });
+
+  test('in the head or the identity is refused at the next start', async () => {
+    await commit(1);
+    expect(await outcomes(HEAD_KEY, async () => (await reopen()).head())).toEqual(new Set(['store-corrupt']));
+    const opened = async () => (await reopen()).identity;
+    expect(await outcomes(IDENTITY_KEY, opened)).toEqual(new Set(['store-corrupt', 'chain-mismatch', 'key-mismatch']));
+  });
+
+  test('in the state is refused at the next start', async () => {
+    await commit(1);
+    const loaded = async () => (await log.loadMachine()).head.stateRoot;
+    expect(await outcomes(stateKey(nodeKey(peerOf(1))), loaded)).toEqual(new Set(['state-root-mismatch']));
+  });
+
+  test('or not: changes that were written before they had a check are read', async () => {
+    await commit(1);
+    const right = log.changesAt(1);
+    await put(changesKey(1), contentOf(store.get(changesKey(1)) as Uint8Array) as Uint8Array);
+    expect(log.changesAt(1)).toEqual(right);
   });
 });
 

@@ -12,6 +12,7 @@ import { Random } from '../../src/base/random.ts';
 import { CodedError } from '../../src/base/result.ts';
 import { damageInLog } from '../../src/store/level-log.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
+import { flipped } from '../flipped.ts';
 
 const ENTRIES = 300;
 const SECTOR_BYTES = 512;
@@ -45,12 +46,6 @@ async function fileOf(directory: string, pattern: RegExp): Promise<string> {
   const file = (await readdir(directory)).find((name) => pattern.test(name));
   if (file === undefined) throw new Error(`no file ${String(pattern)} in ${directory}`);
   return file;
-}
-
-function flipped(bytes: Uint8Array, at: number, bit: number): Uint8Array {
-  const changed = bytes.slice();
-  changed[at] = (changed[at] as number) ^ (1 << bit);
-  return changed;
 }
 
 type Outcome = 'right' | 'changed' | 'missing' | `open: ${string}` | `read: ${string}`;
@@ -93,7 +88,7 @@ async function outcomesOfFlips(directory: string, pattern: RegExp, places: numbe
   const outcomes = new Set<Outcome>();
   for (let place = 0; place < places; place++) {
     await cp(directory, copy, { recursive: true });
-    await writeFile(join(copy, file), flipped(bytes, Math.floor((place * bytes.length) / places), place % 8));
+    await writeFile(join(copy, file), flipped(bytes, 8 * Math.floor((place * bytes.length) / places) + (place % 8)));
     outcomes.add(await outcomeOf(copy));
     await rm(copy, { recursive: true });
   }
@@ -124,7 +119,7 @@ describe('a flipped bit', () => {
       // Before a value are its key and eight bytes of LevelDB's.
       const value = bytes.indexOf(valueOf(100));
       expect(value).toBeGreaterThan(0);
-      await writeFile(file, flipped(bytes, value + at, 2));
+      await writeFile(file, flipped(bytes, 8 * (value + at) + 2));
       // Where LevelDB tells by itself one day, checks of single values may go.
       expect(await outcomeOf(copy)).toBe(outcome);
     },
@@ -141,7 +136,7 @@ describe('a flipped bit', () => {
     const file = join(directory, await fileOf(directory, /\.ldb$/));
     const bytes = await readFile(file);
     // Of the number of the write, which is then one that this reader must not see yet.
-    await writeFile(file, flipped(bytes, bytes.indexOf(valueOf(2)) - 1, 0));
+    await writeFile(file, flipped(bytes, 8 * (bytes.indexOf(valueOf(2)) - 1)));
     const damaged = await LevelStore.open(directory);
     expect(damaged.get(keyOf(0))).toEqual(valueOf(1));
     await damaged.close();
@@ -168,7 +163,7 @@ describe('the log of a LevelDB', () => {
     for (let at = 0; at < log.length; at += at < log.length - 300 ? 13 : 1) {
       if (at % BLOCK_BYTES >= BLOCK_BYTES - 7 && log[at] === 0) continue;
       const bits = at < log.length - 300 ? [at % 8] : [0, 1, 2, 3, 4, 5, 6, 7];
-      for (const bit of bits) if (damageInLog(flipped(log, at, bit)) === undefined) hidden.push(`${at}.${bit}`);
+      for (const bit of bits) if (damageInLog(flipped(log, 8 * at + bit)) === undefined) hidden.push(`${at}.${bit}`);
     }
     expect(hidden).toEqual([]);
   });

@@ -192,7 +192,9 @@ export class BlockLog {
   /** Of a committed block. */
   heightOf(id: Hash): number | undefined {
     const height = this.#store.get(heightKey(id));
-    return height === undefined ? undefined : fromBigEndian(height);
+    if (height === undefined) return undefined;
+    if (height.length !== 8) throw corrupt('the height of a block is no number', { id });
+    return fromBigEndian(height);
   }
 
   uncommittedBytes(id: Hash): Uint8Array | undefined {
@@ -202,7 +204,7 @@ export class BlockLog {
   async uncommitted(): Promise<readonly UncommittedBlock[]> {
     const blocks: UncommittedBlock[] = [];
     for await (const [key, encoded] of this.#store.entries(UNCOMMITTED_RANGE)) {
-      blocks.push({ id: hashFromBytes(key.subarray(1)), bytes: encoded });
+      blocks.push({ id: ownBytes(() => hashFromBytes(key.subarray(1)), 'the id of a block'), bytes: encoded });
     }
     return blocks;
   }
@@ -259,7 +261,7 @@ export class BlockLog {
       entries = [];
     };
     for await (const [key, value] of this.#store.entries(STATE_RANGE)) {
-      entries.push({ key: textFromUtf8(key.subarray(1)), value });
+      entries.push({ key: ownText(key.subarray(1), 'a key of the state'), value });
       if (entries.length === REBUILD_BATCH) flush();
     }
     flush();
@@ -273,7 +275,7 @@ async function checkLayout(store: Store): Promise<void> {
     if (await isEmpty(store)) throw codedError('store-empty', 'the store holds no ledger yet');
     throw corrupt('the store is half written: it holds data but no layout version');
   }
-  const version = Number(textFromUtf8(layout));
+  const version = Number(ownText(layout, 'the layout version'));
   if (!Number.isSafeInteger(version)) throw corrupt('the layout version is not a number');
   const details = { version, known: LAYOUT_VERSION };
   if (version > LAYOUT_VERSION) {
@@ -331,6 +333,14 @@ function ownBytes<T>(decode: () => T, what: string): T {
   } catch (error) {
     if (error instanceof AssertionError) throw corrupt(`${what} does not decode`, { because: error.message });
     throw error;
+  }
+}
+
+function ownText(textBytes: Uint8Array, what: string): string {
+  try {
+    return textFromUtf8(textBytes);
+  } catch (error) {
+    throw codedError('store-corrupt', `${what} is no text`, {}, { cause: error });
   }
 }
 

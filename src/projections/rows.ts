@@ -62,7 +62,9 @@ export class Rows implements ProjectionReader {
   /** The last height that is in the rows; -1 before the first. */
   cursor(): number {
     const cursor = this.#store.get(this.#cursorKey);
-    return cursor === undefined ? -1 : fromBigEndian(cursor);
+    if (cursor === undefined) return -1;
+    if (cursor.length !== 8) throw codedError('store-corrupt', 'the cursor of a projection is no height');
+    return fromBigEndian(cursor);
   }
 
   get(key: Uint8Array): Uint8Array | undefined {

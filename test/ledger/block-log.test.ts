@@ -24,6 +24,7 @@ import {
   LAYOUT_KEY,
   rangeOf,
   stateKey,
+  uncommittedKey,
 } from '../../src/ledger/layout.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
 import { everyFlip } from '../flipped.ts';
@@ -214,6 +215,41 @@ describe('a flipped bit', () => {
     expect(await outcomes(HEAD_KEY, async () => (await reopen()).head())).toEqual(new Set(['store-corrupt']));
     const opened = async () => (await reopen()).identity;
     expect(await outcomes(IDENTITY_KEY, opened)).toEqual(new Set(['store-corrupt', 'chain-mismatch', 'key-mismatch']));
+  });
+
+  test('in the layout version is refused at the next start', async () => {
+    const opened = async () => (await reopen()).identity;
+    expect(await outcomes(LAYOUT_KEY, opened)).toEqual(new Set(['store-corrupt', 'layout-newer', 'layout-older']));
+  });
+
+  test('in a key is refused at the next start', async () => {
+    await commit(1);
+    const head = log.head().blockId;
+    for (const [key, read] of [
+      [stateKey(nodeKey(peerOf(1))), () => log.loadMachine()],
+      [heightKey(head), () => reopen()],
+      [blockKey(1), () => reopen()],
+      [uncommittedKey(head), () => log.uncommitted()],
+    ] as const) {
+      const value = store.get(key) ?? utf8('a block');
+      for (const damaged of [...everyFlip(key.subarray(1)), key.subarray(2)]) {
+        const other = Uint8Array.of(key[0] as number, ...damaged);
+        await store.batch([
+          { kind: 'delete', key },
+          { kind: 'put', key: other, value },
+        ]);
+        const outcome = await read().then(
+          (blocks) => (Array.isArray(blocks) ? 'kept under another id' : 'opened'),
+          (error: unknown) => (error as { code?: unknown }).code,
+        );
+        expect(['store-corrupt', 'state-root-mismatch', 'kept under another id']).toContain(outcome);
+        await store.batch([
+          { kind: 'delete', key: other },
+          { kind: 'put', key, value },
+        ]);
+      }
+      if (key[0] === 'U'.charCodeAt(0)) await store.batch([{ kind: 'delete', key }]);
+    }
   });
 
   test('in the state is refused at the next start', async () => {

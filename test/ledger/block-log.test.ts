@@ -202,7 +202,10 @@ describe('a flipped bit', () => {
     await commit(1);
     const idOf = () => log.sealedBlockAt(1)?.block.id;
     expect(await outcomes(blockKey(1), idOf)).toEqual(new Set(['store-corrupt']));
-    expect(await outcomes(heightKey(idOf() as Hash), idOf)).toEqual(new Set(['store-corrupt']));
+    const id = idOf() as Hash;
+    expect(await outcomes(heightKey(id), idOf)).toEqual(new Set(['store-corrupt']));
+    await put(heightKey(id), bigEndian(1).subarray(1));
+    expect(idOf).toThrow(code('store-corrupt'));
   });
 
   test('in what a block changed is no other change', async () => {

@@ -153,7 +153,10 @@ export class Life implements TimedProcess {
       store: ledger.store,
       log: ledger.log,
       projections: CATALOG,
-      onStopped: (_name, error) => onFatal(this, error),
+      onStopped: (_name, error) => {
+        // The first of them that stops ends the process.
+        if (!this.ended) onFatal(this, error);
+      },
     });
     this.projector = projector;
     projector.offer([]);

@@ -5,7 +5,8 @@
 const ADVICE: Readonly<Record<string, string>> = {
   'store-locked': 'Another process has this data directory open: stop that node first ("hotledger status" shows it).',
   'store-missing': 'There is no ledger in this directory yet: "hotledger start" makes it.',
-  'store-corrupt': 'Restore the directory from a backup, or move it away and let the node sync from its peers.',
+  'store-corrupt':
+    'Move the directory away and let the node sync from its peers; a validator then follows until its key is replaced.',
   'store-disk-full': 'Free some space and start again; nothing that was acknowledged is lost.',
   'chain-mismatch': 'The data directory belongs to another network: choose the genesis file it was started with.',
   'key-mismatch': 'The data directory belongs to another key: choose the key it was started with.',

@@ -1,9 +1,11 @@
 /**
  * What a validator must not forget: everything that decides what it may still sign. Written durably before anything
- * that depends on it is sent; a validator whose key is known but whose record is missing does not sign.
+ * that depends on it is sent; a validator whose key is known but whose record is missing does not sign. One flipped bit
+ * could make it say that less was signed than was, so it is written with its hash.
  */
 import { bool, codec, mapped, nullable, struct, uint } from '../base/codec.ts';
-import { ok, refuse, type Result } from '../base/result.ts';
+import { ok, refuse, type Refused, type Result } from '../base/result.ts';
+import { contentOf, withCheck } from '../ledger/checked-record.ts';
 import { timeoutShape, voteShape, type TimeoutData, type VoteData } from '../qc/ballot.ts';
 import {
   certificateVerifiedBefore,
@@ -84,23 +86,21 @@ export function firstSafetyRecord(genesis: VerifiedCertificate): SafetyRecord {
 }
 
 export function encodeSafetyRecord(record: SafetyRecord): Uint8Array {
-  return recordCodec.encode(record);
+  return withCheck(recordCodec.encode(record));
 }
 
 /** Refusals: `safety-record-corrupt`. */
 export function decodeSafetyRecord(recordBytes: Uint8Array): Result<SafetyRecord> {
-  const decoded = recordCodec.decode(recordBytes);
-  if (!decoded.ok) {
-    return refuse('safety-record-corrupt', 'the safety record cannot be read: this validator must not sign', {
-      reason: decoded.refusal.code,
-    });
-  }
+  const content = contentOf(recordBytes);
+  if (content === null) return corrupt('the safety record has changed since it was written', 'another hash');
+  const decoded = recordCodec.decode(content);
+  if (!decoded.ok) return corrupt('the safety record cannot be read', decoded.refusal.code);
   const problem = inconsistencyOf(decoded.value);
-  return problem === null
-    ? ok(decoded.value)
-    : refuse('safety-record-corrupt', 'the safety record contradicts itself: this validator must not sign', {
-        reason: problem,
-      });
+  return problem === null ? ok(decoded.value) : corrupt('the safety record contradicts itself', problem);
+}
+
+function corrupt(what: string, reason: string): Refused {
+  return refuse('safety-record-corrupt', `${what}: this validator must not sign`, { reason });
 }
 
 function inconsistencyOf(record: SafetyRecord): string | null {

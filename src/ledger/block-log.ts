@@ -10,6 +10,7 @@ import { hashFromBytes, type Hash } from '../base/hash.ts';
 import { codedError, type CodedError, type Result } from '../base/result.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
 import { decodeOwnSealedBlock, encodeSealedBlock, MAX_BLOCK_BYTES, type SealedBlock } from './block.ts';
+import { contentOf, withCheck } from './checked-record.ts';
 import { headOf, type GenesisState } from './genesis-state.ts';
 import {
   bigEndian,
@@ -87,7 +88,7 @@ export function committedBlockOps(sealed: SealedBlock, changes: readonly StateCh
     put(heightKey(block.id), bigEndian(height)),
     { kind: 'delete', key: uncommittedKey(block.id) },
     put(HEAD_KEY, headCodec.encode(headOf(block))),
-    put(changesKey(height), changesCodec.encode(changes)),
+    put(changesKey(height), withCheck(changesCodec.encode(changes))),
     ...changes.map(stateOp),
   ];
 }
@@ -151,7 +152,8 @@ export class BlockLog {
     const log = new BlockLog(store, identity);
     const head = log.head();
     const block = log.sealedBlockAt(head.height)?.block;
-    if (block?.id !== head.blockId || block.header.stateRoot !== head.stateRoot) {
+    const { stateRoot, timestamp } = block?.header ?? {};
+    if (block?.id !== head.blockId || stateRoot !== head.stateRoot || timestamp !== head.timestamp) {
       throw corrupt('the head names a block that is not in the log', { height: head.height, blockId: head.blockId });
     }
     return log;
@@ -172,20 +174,27 @@ export class BlockLog {
     return this.#store.get(blockKey(height));
   }
 
+  /** @throws CodedError `store-corrupt`, also for another block than was committed at this height */
   sealedBlockAt(height: number): SealedBlock | undefined {
     const sealedBytes = this.sealedBytesAt(height);
     if (sealedBytes === undefined) return undefined;
     const what = `the block at height ${height}`;
-    return decoded(
+    const sealed = decoded(
       ownBytes(() => decodeOwnSealedBlock(this.chainId, sealedBytes), what),
       what,
     );
+    const { id } = sealed.block;
+    // A block with a flipped bit is another block, of an id that was never committed.
+    if (this.heightOf(id) !== height) throw corrupt(`${what} is not the one that was committed`, { height, id });
+    return sealed;
   }
 
   /** Of a committed block. */
   heightOf(id: Hash): number | undefined {
     const height = this.#store.get(heightKey(id));
-    return height === undefined ? undefined : fromBigEndian(height);
+    if (height === undefined) return undefined;
+    if (height.length !== 8) throw corrupt('the height of a block is no number', { id });
+    return fromBigEndian(height);
   }
 
   uncommittedBytes(id: Hash): Uint8Array | undefined {
@@ -195,7 +204,7 @@ export class BlockLog {
   async uncommitted(): Promise<readonly UncommittedBlock[]> {
     const blocks: UncommittedBlock[] = [];
     for await (const [key, encoded] of this.#store.entries(UNCOMMITTED_RANGE)) {
-      blocks.push({ id: hashFromBytes(key.subarray(1)), bytes: encoded });
+      blocks.push({ id: ownBytes(() => hashFromBytes(key.subarray(1)), 'the id of a block'), bytes: encoded });
     }
     return blocks;
   }
@@ -215,10 +224,12 @@ export class BlockLog {
 
   /** What a committed block changed; undefined once every projection has seen it. */
   changesAt(height: number): readonly StateChange[] | undefined {
-    const encoded = this.#store.get(changesKey(height));
-    return encoded === undefined
-      ? undefined
-      : ownBytes(() => changesCodec.decodeOwn(encoded), `the changes of height ${height}`);
+    const written = this.#store.get(changesKey(height));
+    if (written === undefined) return undefined;
+    const what = `the changes of height ${height}`;
+    const encoded = contentOf(written);
+    if (encoded === null) throw corrupt(`${what} have changed since they were written`);
+    return ownBytes(() => changesCodec.decodeOwn(encoded), what);
   }
 
   /**
@@ -250,7 +261,7 @@ export class BlockLog {
       entries = [];
     };
     for await (const [key, value] of this.#store.entries(STATE_RANGE)) {
-      entries.push({ key: textFromUtf8(key.subarray(1)), value });
+      entries.push({ key: ownText(key.subarray(1), 'a key of the state'), value });
       if (entries.length === REBUILD_BATCH) flush();
     }
     flush();
@@ -264,7 +275,7 @@ async function checkLayout(store: Store): Promise<void> {
     if (await isEmpty(store)) throw codedError('store-empty', 'the store holds no ledger yet');
     throw corrupt('the store is half written: it holds data but no layout version');
   }
-  const version = Number(textFromUtf8(layout));
+  const version = Number(ownText(layout, 'the layout version'));
   if (!Number.isSafeInteger(version)) throw corrupt('the layout version is not a number');
   const details = { version, known: LAYOUT_VERSION };
   if (version > LAYOUT_VERSION) {
@@ -322,6 +333,14 @@ function ownBytes<T>(decode: () => T, what: string): T {
   } catch (error) {
     if (error instanceof AssertionError) throw corrupt(`${what} does not decode`, { because: error.message });
     throw error;
+  }
+}
+
+function ownText(textBytes: Uint8Array, what: string): string {
+  try {
+    return textFromUtf8(textBytes);
+  } catch (error) {
+    throw codedError('store-corrupt', `${what} is no text`, {}, { cause: error });
   }
 }
 

@@ -2,11 +2,12 @@
  * The state after the last committed block, and after each of the 63 before it.
  *
  * Values live in the backing store, which may be behind: a commit acts here at once, in memory, and the shell says when
- * it is durable. Older values are kept as what each block replaced, older trees as versions of the one state tree.
+ * it is durable. Older values are kept as what each block replaced, older trees as versions of the one state tree. The
+ * tree, whose root a quorum signed, knows the hash of every value: one that the backing changed is refused.
  */
 import { assert } from '../base/assert.ts';
 import type { Hash } from '../base/hash.ts';
-import { ok, refuse, type Result } from '../base/result.ts';
+import { codedError, ok, refuse, type Result } from '../base/result.ts';
 import type { TreeProof } from './state-proof.ts';
 import type { StateTree, TreeVersion } from './state-tree.ts';
 import type { CommittedChange, StateChange, StateReader } from './state.ts';
@@ -67,9 +68,28 @@ export class CommittedState implements StateReader {
     const pending = this.#pending.get(key);
     if (pending !== undefined) return pending.value;
     if (this.#cache.has(key)) return this.#cache.get(key);
-    const value = this.#backing.get(key);
+    const value = this.#checked(key, this.#backing.get(key));
     this.#remember(key, value);
     return value;
+  }
+
+  /** The state as the backing holds it, which a crash cannot take back. */
+  readonly durable: StateReader = {
+    get: (key) => {
+      const value = this.#backing.get(key);
+      // Of what is pending the backing may hold either value, or one of a height between.
+      return this.#pending.has(key) ? value : this.#checked(key, value);
+    },
+  };
+
+  /** @throws CodedError `store-corrupt` */
+  #checked(key: string, value: Uint8Array | undefined): Uint8Array | undefined {
+    if (this.#tree.holds(this.version, key, value)) return value;
+    throw codedError('store-corrupt', 'a value of the state is not the one that was written', {
+      key,
+      height: this.headHeight,
+      bytes: value?.length ?? null,
+    });
   }
 
   /** The next height, all at once. @returns the changes with what they replaced */

@@ -12,7 +12,9 @@
  *     E epoch, offender    evidence
  *     D record key         greatest height seen of a DHT record
  *
- * A change of this table, or of an encoding under it, is a new layout version and a migration.
+ * A change of this table, or of an encoding under it, is a new layout version and a migration; unless the older encoding
+ * is read as well and nothing is ever mistaken for the other, as of records with and without a check
+ * (`checked-record.ts`).
  */
 import { concatBytes, storeKey, utf8 } from '../base/bytes.ts';
 import { hashToBytes, type Hash } from '../base/hash.ts';

@@ -198,6 +198,11 @@ export class LedgerMachine {
     return this.#committed.get(key);
   }
 
+  /** The state as it is on disk. */
+  get durable(): StateReader {
+    return this.#committed.durable;
+  }
+
   get oldestHeldHeight(): number {
     return this.#committed.oldestHeight;
   }

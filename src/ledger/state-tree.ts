@@ -44,6 +44,8 @@ export class StateTree {
   readonly #batch = new SortedChanges();
   readonly #made = new IndexList();
   readonly #replaced = new IndexList();
+  /** Key hash and value hash of what is asked. */
+  readonly #entry = new Uint8Array(ENTRY_BYTES);
 
   /** The version without any key: where every tree starts. */
   readonly empty: TreeVersion = this.#version(null, EMPTY);
@@ -86,6 +88,19 @@ export class StateTree {
       siblings: joined(siblings),
       other: endsElsewhere ? { keyHash: this.#nodes.keyHashOf(node), valueHash: this.#nodes.valueHashOf(node) } : null,
     };
+  }
+
+  /** Whether this is what the version holds under the key: a value, or undefined for none. */
+  holds(version: TreeVersion, key: string, value: Uint8Array | undefined): boolean {
+    sha256Into(utf8(key), this.#entry, 0);
+    if (value !== undefined) sha256Into(value, this.#entry, HASH_BYTES);
+    let node = live(version).node;
+    for (let level = 0; node !== EMPTY && !this.#nodes.isLeaf(node); level++) {
+      const goesRight = ((this.#entry[level >> 3] as number) >> (7 - (level & 7))) & 1;
+      node = goesRight ? this.#nodes.right(node) : this.#nodes.left(node);
+    }
+    if (value !== undefined) return node !== EMPTY && this.#nodes.isSameLeaf(node, this.#entry, 0);
+    return node === EMPTY || !this.#nodes.hasKeyHash(node, this.#entry, 0);
   }
 
   /** Gives up a version that lost, which has no live child, and frees what it made. */

@@ -85,7 +85,7 @@ class Validator implements Consensus {
     });
     this.submissions = new Submissions({
       verifier: core.events,
-      durableState: core.ledger.log.state,
+      durableState: core.ledger.machine.durable,
       policy: policyOf(core),
       maxWaiting: core.config.submission.waitingEvents,
       maxWaitMs: SUBMISSION_WAIT_MS,

@@ -9,6 +9,7 @@ import { MAX_VERSION_LENGTH, nodeEntryCodec, type NodeRecord } from '../ledger/r
 import { NODE_KEY_PREFIX } from '../ledger/state.ts';
 import type { KeyRange, StoreOperation } from '../store/store.ts';
 import type { ProjectedBlock, Projection, ProjectionReader, RowReader } from './projection.ts';
+import { decodeRow } from './rows.ts';
 
 export const CAPABILITIES = ['isTwitterScraper', 'isDiscordScraper', 'isTelegramScraper', 'isWebScraper'] as const;
 export type Capability = (typeof CAPABILITIES)[number];
@@ -73,7 +74,7 @@ export const nodeData: Projection = {
 /** Nodes that have a record. */
 export function recordCount(view: RowReader): number {
   const count = view.get(COUNT_KEY);
-  return count === undefined ? 0 : countCodec.decodeOwn(count).records;
+  return count === undefined ? 0 : decodeRow(countCodec, count).records;
 }
 
 /** Peer ids in their own order, from one on. */
@@ -121,7 +122,7 @@ function limited(range: KeyRange, { limit }: PageOptions): KeyRange {
 
 function rowOf(view: RowReader, peerId: string): NodeRow | undefined {
   const row = view.get(nodeRowKey(peerId));
-  return row === undefined ? undefined : rowCodec.decodeOwn(row);
+  return row === undefined ? undefined : decodeRow(rowCodec, row);
 }
 
 /** An entry without a record (a node that was removed) is not indexed. */

@@ -7,8 +7,8 @@
  *     P : name generation row key           a row
  */
 import { concatBytes, storeKey, utf8 } from '../base/bytes.ts';
-import { codec, struct, uint } from '../base/codec.ts';
-import { unwrap } from '../base/result.ts';
+import { codec, struct, uint, type Codec } from '../base/codec.ts';
+import { codedError } from '../base/result.ts';
 import { bigEndian, fromBigEndian, projectionKey, rangeOf } from '../ledger/layout.ts';
 import type { KeyRange, Store, StoreOperation } from '../store/store.ts';
 import type { ProjectionReader, RowReader } from './projection.ts';
@@ -24,7 +24,14 @@ const NUL = Uint8Array.of(0);
 
 export function readPointer(store: Store, name: string): Pointer | undefined {
   const pointer = store.get(pointerKey(name));
-  return pointer === undefined ? undefined : unwrap(pointerCodec.decode(pointer));
+  return pointer === undefined ? undefined : decodeRow(pointerCodec, pointer);
+}
+
+/** What a projection wrote decodes: anything else is damage. @throws CodedError `store-corrupt` */
+export function decodeRow<T>(rowCodec: Codec<T>, row: Uint8Array): T {
+  const decoded = rowCodec.decode(row);
+  if (decoded.ok) return decoded.value;
+  throw codedError('store-corrupt', 'a row of a projection does not decode', { because: decoded.refusal.code });
 }
 
 export function pointerOps(name: string, pointer: Pointer): StoreOperation[] {
@@ -55,7 +62,9 @@ export class Rows implements ProjectionReader {
   /** The last height that is in the rows; -1 before the first. */
   cursor(): number {
     const cursor = this.#store.get(this.#cursorKey);
-    return cursor === undefined ? -1 : fromBigEndian(cursor);
+    if (cursor === undefined) return -1;
+    if (cursor.length !== 8) throw codedError('store-corrupt', 'the cursor of a projection is no height');
+    return fromBigEndian(cursor);
   }
 
   get(key: Uint8Array): Uint8Array | undefined {

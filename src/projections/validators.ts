@@ -11,6 +11,7 @@ import {
 } from '../ledger/validators.ts';
 import type { StoreOperation } from '../store/store.ts';
 import type { ProjectedBlock, Projection, ProjectionReader, RowReader } from './projection.ts';
+import { decodeRow } from './rows.ts';
 
 export interface Proposals {
   readonly blocks: number;
@@ -48,20 +49,20 @@ export const validators: Projection = {
 
 export async function listValidators(reader: ProjectionReader): Promise<readonly ListedValidator[]> {
   const members: ListedValidator[] = [];
-  for await (const [, row] of reader.entries(rangeOf(MEMBERS))) members.push(unwrap(validatorCodec.decode(row)));
+  for await (const [, row] of reader.entries(rangeOf(MEMBERS))) members.push(decodeRow(validatorCodec, row));
   return members;
 }
 
 /** What a validator, present or past, has proposed. */
 export function proposalsOf(view: RowReader, peerId: string): Proposals {
   const row = view.get(proposalsKey(peerId));
-  return row === undefined ? { blocks: 0, events: 0, height: 0 } : unwrap(proposalsCodec.decode(row));
+  return row === undefined ? { blocks: 0, events: 0, height: 0 } : decodeRow(proposalsCodec, row);
 }
 
 /** The list as the state has it is kept too, so that the members of the set before are known. */
 function setOps(encoded: Uint8Array, view: RowReader): StoreOperation[] {
   const before = view.get(SET_KEY);
-  const gone = before === undefined ? [] : unwrap(validatorListCodec.decode(before)).validators;
+  const gone = before === undefined ? [] : decodeRow(validatorListCodec, before).validators;
   const now = unwrap(validatorListCodec.decode(encoded)).validators;
   return [
     ...gone.map(({ peerId }): StoreOperation => ({ kind: 'delete', key: memberKey(peerId) })),

@@ -2,11 +2,15 @@
  * The one implementation of `Store` that keeps data: LevelDB through classic-level.
  *
  * Synced batches survive power loss (LevelDB's log is fdatasynced); a batch that was torn by a crash is dropped whole,
- * as its record in the log has a checksum (LevelDB, doc/log_format.md).
+ * as its record in the log has a checksum (LevelDB, doc/log_format.md). A log that is damaged otherwise is refused. Of a
+ * table LevelDB checks nothing when it is read (classic-level sets no `verify_checksums`): a value whose silent change
+ * matters carries a check of its own.
  */
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { codedError, type CodedError } from '../base/result.ts';
+import { damageInLog } from './level-log.ts';
 import type { KeyRange, Store, StoreOperation } from './store.ts';
 
 export interface LevelStoreOptions {
@@ -30,6 +34,8 @@ type Level = ClassicLevel<Uint8Array, Uint8Array>;
 
 export class LevelStore implements Store {
   readonly #level: Level;
+  /** The first write that failed. */
+  #failed: CodedError | null = null;
 
   private constructor(level: Level) {
     this.#level = level;
@@ -40,7 +46,7 @@ export class LevelStore implements Store {
    *   it open), `store-corrupt` (damaged, or left half written), `store-disk-full`, `store-open-failed`
    */
   static async open(directory: string, options: LevelStoreOptions = {}): Promise<LevelStore> {
-    await checkWhole(directory);
+    await checkFiles(directory);
     const level: Level = new ClassicLevel(directory, {
       keyEncoding: 'view',
       valueEncoding: 'view',
@@ -66,6 +72,8 @@ export class LevelStore implements Store {
   }
 
   async batch(operations: readonly StoreOperation[], options: { readonly sync: boolean }): Promise<void> {
+    // What follows half a record in the log would be lost with it at the next start, synced or not.
+    if (this.#failed !== null) throw this.#failed;
     try {
       // Operation by operation: 0.4 us of the main thread each, where an array of them takes 1.
       const batch = this.#level.batch();
@@ -75,7 +83,7 @@ export class LevelStore implements Store {
       }
       await batch.write({ sync: options.sync });
     } catch (error) {
-      throw writingError(error);
+      throw (this.#failed ??= writingError(error));
     }
   }
 
@@ -99,11 +107,35 @@ export class LevelStore implements Store {
   }
 }
 
-/** LevelDB makes a new database where its CURRENT file is missing, even beside the tables of an old one. */
-async function checkWhole(directory: string): Promise<void> {
+/** What LevelDB would pass over in silence. */
+async function checkFiles(directory: string): Promise<void> {
   const files = await readdir(directory).catch((): string[] => []);
+  for (const file of files) if (file.endsWith('.log')) await checkLog(directory, file);
+  // LevelDB makes a new database where its CURRENT file is missing, even beside the tables of an old one.
   if (files.includes('CURRENT') || !files.some((file) => /^(MANIFEST-.*|.*\.(log|ldb|sst))$/.test(file))) return;
   throw codedError('store-corrupt', 'the store is half written: it has tables but no CURRENT file', { directory });
+}
+
+async function checkLog(directory: string, file: string): Promise<void> {
+  let log: Uint8Array;
+  try {
+    log = await readFile(join(directory, file));
+  } catch (error) {
+    // A process that has the store open deletes a log whose tables are written.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw openingError(directory, error);
+  }
+  const offset = damageInLog(log);
+  if (offset === undefined) return;
+  throw codedError(
+    'store-corrupt',
+    'the log of the store is damaged: a record in it has changed since it was written',
+    {
+      directory,
+      file,
+      offset,
+    },
+  );
 }
 
 /** A Buffer is a Uint8Array, but not one that compares, slices or prints like one. */

@@ -15,6 +15,7 @@ export const otherExports: Readonly<Record<string, string>> = {
   'ledger/import-record.ts#importRecord': 'one record of importRecords, which is in the table',
   'net/whole-stream.ts#peekFirstByte': 'leaves the byte unread; what it decides between is in the table',
   'node/signature-batch.ts#unpackChecks': 'between two threads of one process',
+  'projections/rows.ts#decodeRow': 'from the own store',
   'qc/scheme.ts#decodes': 'turns what a library throws into a refusal',
 };
 
@@ -27,6 +28,7 @@ export const otherFiles: Readonly<Record<string, string>> = {
   'cli/submit.ts': 'an option that the user types',
   'ledger/actions.ts': 'only encodes, for digests',
   'ledger/block-log.ts': 'the own store',
+  'ledger/checked-record.ts': 'the own store; with the safety record, which is in the table',
   'node/control-client.ts': 'answers of the own node, over a socket that only its user can open',
   'node/program-version.ts': "the program's own package.json",
   'projections/node-data.ts': 'the own store',

@@ -8,7 +8,9 @@ import {
   type SafetyRecord,
 } from '../../src/hotstuff/safety-record.ts';
 import { SafetyRules, type Ballot, type BallotRequest } from '../../src/hotstuff/safety-rules.ts';
+import { contentOf } from '../../src/ledger/checked-record.ts';
 import { certificateVerifiedBefore } from '../../src/qc/certificate.ts';
+import { everyFlip } from '../flipped.ts';
 import { certificateOf, chain, GENESIS, linkOn, linksOf, timeoutCertificateOf, type Link } from './links.ts';
 
 /**
@@ -239,5 +241,22 @@ describe('the safety record', () => {
       timeoutCertificate: null,
     };
     expect(codeFor(encodeSafetyRecord({ ...FIRST, lastTimeout }))).toBe('safety-record-corrupt');
+  });
+
+  it('is refused with any bit of it flipped, whatever it would say', () => {
+    const rules = rulesOf();
+    unwrap(vote(rules, linkOn(B1, 5), B1, 4));
+    unwrap(rules.timeout(5));
+    const read = everyFlip(encodeSafetyRecord(rules.record)).filter((bytes) => decodeSafetyRecord(bytes).ok);
+    expect(read).toEqual([]);
+  });
+
+  it('is read as it was written before it had a check', () => {
+    const rules = rulesOf();
+    unwrap(vote(rules, B2, B1));
+    const older = contentOf(encodeSafetyRecord(rules.record));
+    if (older === null) throw new TypeError('it is whole');
+    expect(older.length).toBeLessThan(encodeSafetyRecord(rules.record).length);
+    expect(unwrap(decodeSafetyRecord(older))).toEqual(rules.record);
   });
 });

@@ -12,17 +12,22 @@ import {
   type LogIdentity,
 } from '../../src/ledger/block-log.ts';
 import { encodeSealedBlock } from '../../src/ledger/block.ts';
+import { contentOf } from '../../src/ledger/checked-record.ts';
 import {
   bigEndian,
   blockKey,
+  changesKey,
   fromBigEndian,
   HEAD_KEY,
+  heightKey,
   IDENTITY_KEY,
   LAYOUT_KEY,
   rangeOf,
   stateKey,
+  uncommittedKey,
 } from '../../src/ledger/layout.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
+import { everyFlip } from '../flipped.ts';
 import { entriesOf } from '../store/contract.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 import { SealedChain } from './chain.ts';
@@ -171,6 +176,96 @@ describe('opening a block log', () => {
     await expect((await reopen()).loadMachine()).rejects.toThrow(code('state-root-mismatch'));
     await store.batch([{ kind: 'delete', key: stateKey(nodeKey(peerOf(9))) }]);
     await expect((await reopen()).loadMachine()).resolves.toBeDefined();
+  });
+});
+
+describe('a flipped bit', () => {
+  /** What it reads as with each bit of this value flipped: codes of errors, and other answers than the right one. */
+  async function outcomes<T>(key: Uint8Array, read: () => T | Promise<T>): Promise<Set<unknown>> {
+    const right = JSON.stringify(await read());
+    const value = store.get(key) as Uint8Array;
+    const found = new Set<unknown>();
+    for (const damaged of everyFlip(value)) {
+      await put(key, damaged);
+      try {
+        const answer = JSON.stringify(await read());
+        if (answer !== right) found.add(answer);
+      } catch (error) {
+        found.add((error as { code?: unknown }).code ?? error);
+      }
+    }
+    await put(key, value);
+    return found;
+  }
+
+  test('in a block makes it no other block', async () => {
+    await commit(1);
+    const idOf = () => log.sealedBlockAt(1)?.block.id;
+    expect(await outcomes(blockKey(1), idOf)).toEqual(new Set(['store-corrupt']));
+    const id = idOf() as Hash;
+    expect(await outcomes(heightKey(id), idOf)).toEqual(new Set(['store-corrupt']));
+    await put(heightKey(id), bigEndian(1).subarray(1));
+    expect(idOf).toThrow(code('store-corrupt'));
+  });
+
+  test('in what a block changed is no other change', async () => {
+    await commit(1);
+    expect(await outcomes(changesKey(1), () => log.changesAt(1))).toEqual(new Set(['store-corrupt']));
+  });
+
+  test('in the head or the identity is refused at the next start', async () => {
+    await commit(1);
+    expect(await outcomes(HEAD_KEY, async () => (await reopen()).head())).toEqual(new Set(['store-corrupt']));
+    const opened = async () => (await reopen()).identity;
+    expect(await outcomes(IDENTITY_KEY, opened)).toEqual(new Set(['store-corrupt', 'chain-mismatch', 'key-mismatch']));
+  });
+
+  test('in the layout version is refused at the next start', async () => {
+    const opened = async () => (await reopen()).identity;
+    expect(await outcomes(LAYOUT_KEY, opened)).toEqual(new Set(['store-corrupt', 'layout-newer', 'layout-older']));
+  });
+
+  test('in a key is refused at the next start', async () => {
+    await commit(1);
+    const head = log.head().blockId;
+    for (const [key, read] of [
+      [stateKey(nodeKey(peerOf(1))), () => log.loadMachine()],
+      [heightKey(head), () => reopen()],
+      [blockKey(1), () => reopen()],
+      [uncommittedKey(head), () => log.uncommitted()],
+    ] as const) {
+      const value = store.get(key) ?? utf8('a block');
+      for (const damaged of [...everyFlip(key.subarray(1)), key.subarray(2)]) {
+        const other = Uint8Array.of(key[0] as number, ...damaged);
+        await store.batch([
+          { kind: 'delete', key },
+          { kind: 'put', key: other, value },
+        ]);
+        const outcome = await read().then(
+          (blocks) => (Array.isArray(blocks) ? 'kept under another id' : 'opened'),
+          (error: unknown) => (error as { code?: unknown }).code,
+        );
+        expect(['store-corrupt', 'state-root-mismatch', 'kept under another id']).toContain(outcome);
+        await store.batch([
+          { kind: 'delete', key: other },
+          { kind: 'put', key, value },
+        ]);
+      }
+      if (key[0] === 'U'.charCodeAt(0)) await store.batch([{ kind: 'delete', key }]);
+    }
+  });
+
+  test('in the state is refused at the next start', async () => {
+    await commit(1);
+    const loaded = async () => (await log.loadMachine()).head.stateRoot;
+    expect(await outcomes(stateKey(nodeKey(peerOf(1))), loaded)).toEqual(new Set(['state-root-mismatch']));
+  });
+
+  test('or not: changes that were written before they had a check are read', async () => {
+    await commit(1);
+    const right = log.changesAt(1);
+    await put(changesKey(1), contentOf(store.get(changesKey(1)) as Uint8Array) as Uint8Array);
+    expect(log.changesAt(1)).toEqual(right);
   });
 });
 

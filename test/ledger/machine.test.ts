@@ -6,6 +6,7 @@ import { LedgerMachine, MAX_UNCOMMITTED_BLOCKS, type Execution } from '../../src
 import { nodeKey } from '../../src/ledger/state.ts';
 import { StateTree } from '../../src/ledger/state-tree.ts';
 import { verifyTreeProof } from '../../src/ledger/state-proof.ts';
+import { everyFlip } from '../flipped.ts';
 import { SealedChain } from './chain.ts';
 import { codeOf, peerOf } from './nodes.ts';
 
@@ -230,6 +231,47 @@ describe('memory', () => {
     const nodes = entries.map((key) => ({ key, value: machine.get(key) }));
     expect(fresh.update(fresh.empty, [...chain.state.changes, ...nodes]).root).toBe(machine.head.stateRoot);
     expect(tree.nodeCount).toBe(fresh.nodeCount);
+  });
+});
+
+describe('a value that the store gives back changed', () => {
+  const key = nodeKey(peerOf(1));
+
+  /** A machine that has read nothing yet, on a store that the test may change. */
+  function started(): { machine: LedgerMachine; stored: Map<string, Uint8Array> } {
+    const chain = new SealedChain();
+    chain.commit([chain.join(1), chain.join(2)]);
+    const keys = [...chain.state.changes.map((change) => change.key), key, nodeKey(peerOf(2))];
+    const entries = keys.map((name) => ({ key: name, value: chain.machine.get(name) as Uint8Array }));
+    const tree = new StateTree();
+    const version = tree.update(tree.empty, entries);
+    tree.retire(tree.empty);
+    const stored = new Map(entries.map(({ key: name, value }) => [name, value]));
+    const backing = { get: (name: string) => stored.get(name) };
+    const machine = new LedgerMachine({ chainId: chain.chainId, head: headOf(chain.head), backing, tree, version });
+    return { machine, stored };
+  }
+  const refused = expect.objectContaining({ code: 'store-corrupt' }) as Error;
+
+  test('is refused, whoever asks: it is not what the root was computed of', () => {
+    const { machine, stored } = started();
+    expect(machine.durable.get(key)).toEqual(stored.get(key));
+    for (const damaged of everyFlip(stored.get(key) as Uint8Array)) {
+      stored.set(key, damaged);
+      expect(() => machine.get(key)).toThrow(refused);
+      expect(() => machine.durable.get(key)).toThrow(refused);
+    }
+    expect(machine.get(nodeKey(peerOf(2)))).toBeDefined();
+  });
+
+  test('is refused when it is gone, and when there was none', () => {
+    const { machine, stored } = started();
+    const value = stored.get(key) as Uint8Array;
+    stored.delete(key);
+    expect(() => machine.get(key)).toThrow(refused);
+    expect(machine.get(nodeKey(peerOf(3)))).toBeUndefined();
+    stored.set(nodeKey(peerOf(4)), value);
+    expect(() => machine.get(nodeKey(peerOf(4)))).toThrow(refused);
   });
 });
 

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.ts';
-import { PendingRows, Rows } from '../../src/projections/rows.ts';
+import { projectionKey } from '../../src/ledger/layout.ts';
+import { proposalsOf } from '../../src/projections/validators.ts';
+import { recordCount } from '../../src/projections/node-data.ts';
+import { PendingRows, readPointer, Rows } from '../../src/projections/rows.ts';
 import type { StoreOperation } from '../../src/store/store.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 
@@ -23,4 +26,17 @@ test('rows read as of the last operation, also while those that were taken are o
   expect(read()).toEqual(expected);
   expect([...pending.take()]).toEqual([]);
   expect(rows.cursor()).toBe(3);
+});
+
+test('rows, cursor and pointer that do not decode are store-corrupt', async () => {
+  const store = new MemoryStore();
+  const rows = new Rows(store, 'test', 0);
+  const corrupt = expect.objectContaining({ code: 'store-corrupt' }) as Error;
+  await store.batch(rows.writeOps([put('#', 'rubbish'), put('p\0peer', 'rubbish')], 1));
+  expect(() => recordCount(rows)).toThrow(corrupt);
+  expect(() => proposalsOf(rows, 'peer')).toThrow(corrupt);
+  await store.batch([{ kind: 'put', key: projectionKey(utf8('@test')), value: utf8('rubbish') }]);
+  expect(() => readPointer(store, 'test')).toThrow(corrupt);
+  for (const { key } of rows.writeOps([], 1)) await store.batch([{ kind: 'put', key, value: utf8('short') }]);
+  expect(() => rows.cursor()).toThrow(corrupt);
 });

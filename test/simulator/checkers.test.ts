@@ -236,6 +236,33 @@ describe('ballots', () => {
   });
 });
 
+describe('ballots of a damaged disk', () => {
+  const first = firstSafetyRecord(chain.genesisCertificate);
+  const vote = (round: number, blockId = chain.state.block.id): HotstuffMessage => ({
+    kind: 'vote',
+    epoch: 0,
+    vote: { ...voteOf(round, { id: blockId }, chain.state.block), blockId },
+    signature: new Uint8Array(96),
+  });
+  const damaged = { isDamaged: true, safety: () => undefined, holdsBlock: () => false };
+
+  test('may have lost what they were durable by', () => {
+    const checker = new BallotChecker(report);
+    checker.sent(0, vote(1), damaged);
+    expect(found).toEqual([]);
+  });
+
+  test('are as good as any others all the same', () => {
+    const checker = new BallotChecker(report);
+    checker.sent(0, vote(1), damaged);
+    checker.sent(0, vote(1, ZERO_HASH), damaged);
+    expect(found).toEqual(['one vote a validator and round']);
+    const older = { ...damaged, safety: () => ({ ...first, lastVotedRound: 1 }) };
+    checker.sent(0, vote(2), older);
+    expect(found).toContain('a vote is durable before it is sent');
+  });
+});
+
 test('acknowledgements: of what is not committed, not durable, or elsewhere', () => {
   const heights = new Map([[ZERO_HASH, 5]]);
   const checker = new AcknowledgementChecker((event) => heights.get(event), report);

@@ -79,8 +79,9 @@ export class Checkers {
     if (message === null || this.#lastSent.get(node.id) === seen) return;
     this.#lastSent.set(node.id, seen);
     this.rounds = Math.max(this.rounds, round);
-    // A node without its disk is silent for good; whatever it signs is a violation.
-    this.#ballots.sent(node.id, message, this.#viewOf(node));
+    // A node without its disk is silent for good; whatever it signs is a violation. One whose disk brought back what it
+    // held before is believed as long as nobody tells it: it is as faulty as one that was restored from a copy.
+    if (node.disk.damage !== 'forgetful') this.#ballots.sent(node.id, message, this.#viewOf(node));
     this.#checkCertificates(node.id, message);
   }
 
@@ -105,7 +106,9 @@ export class Checkers {
   }
 
   acknowledged(life: Life, event: Hash, height: number | null): void {
-    this.acknowledgements.acknowledge(life.node.id, event, height, this.#headOf(life));
+    const { disk, id } = life.node;
+    const durableHeight = disk.damage === 'none' ? this.#headOf(life) : Infinity;
+    this.acknowledgements.acknowledge(id, event, height, durableHeight);
   }
 
   /** @returns the height of its log, whose blocks are known afterwards */
@@ -129,7 +132,7 @@ export class Checkers {
   /** Everything that a node keeps against a replay of its log. Of several, those with the shortest logs first. */
   replay(life: Life): void {
     const { ledger, node } = life;
-    if (ledger === null) return;
+    if (ledger === null || node.disk.damage !== 'none') return;
     const { isFaulty, report } = this.#options;
     this.#replay.check({ id: node.id, disk: node.disk, log: ledger.log });
     checkEvidence({ id: node.id, disk: node.disk }, isFaulty, report);
@@ -170,6 +173,10 @@ class DiskView implements DurableView {
 
   constructor(node: SimulatedValidator) {
     this.#node = node;
+  }
+
+  get isDamaged(): boolean {
+    return this.#node.disk.damage !== 'none';
   }
 
   safety(): SafetyRecord | undefined {

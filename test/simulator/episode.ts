@@ -6,6 +6,7 @@ import { Random } from '../../src/base/random.ts';
 import type { Cast } from './cast.ts';
 import { seedOf } from './dice.ts';
 import { FRAME_KINDS, type FrameKind } from './lens.ts';
+import type { Flip } from './simulated-disk.ts';
 import { CALM, type Cut, type KindRule, type NetworkSettings } from './network-settings.ts';
 
 export type Action =
@@ -18,6 +19,7 @@ export type Action =
       readonly downMs: number;
     }
   | { readonly kind: 'disk'; readonly node: number; readonly mode: 'slow' | 'full'; readonly forMs: number }
+  | ({ readonly kind: 'flip'; readonly node: number } & Flip)
   | { readonly kind: 'clock'; readonly node: number; readonly skewMs: number; readonly rate: number }
   | { readonly kind: 'network'; readonly settings: NetworkSettings }
   | { readonly kind: 'load'; readonly thinkMs: number };
@@ -65,6 +67,9 @@ export function episodeOf(
   }
   for (let node = 0; node < nodes; node++) if (random.chance(0.2)) add(random.below(stormMs), clock(random, node));
   for (const node of cast.badClocks) if (random.chance(0.5)) add(random.below(stormMs), badClock(random, node));
+  // Of chance of its own, so that all else of a seed is what it was before there was this fault.
+  const chanceOfFlips = new Random(seedOf(seed, 3, number));
+  for (const node of cast.lostDisks) if (chanceOfFlips.chance(0.08)) flips(chanceOfFlips, node, stormMs, add);
   actions.sort((a, b) => a.atMs - b.atMs);
   return { number, stormMs, actions };
 }
@@ -136,6 +141,21 @@ function crash(random: Random, nodes: number, stormMs: number): Action {
     atEffect: random.chance(0.7) ? random.below(60) : null,
     downMs: 1 + random.below(random.pick([20, 300, stormMs])),
   };
+}
+
+/** What is kept in the store, and the few keys that decide everything else more often. */
+const TABLES = ['M', 'M', 'M', 'B', 'I', 'U', 'U', 'S', 'S', 'C', 'P'] as const;
+
+/** A process has most in memory, and reads its disk when it starts: it ends at once, or goes on. */
+function flips(random: Random, node: number, stormMs: number, add: (atMs: number, action: Action) => void): void {
+  const atMs = random.below(stormMs);
+  const where = random.pick(['log', 'value', 'value', 'value', 'key', 'block', 'older'] as const);
+  const count = where === 'log' ? 1 : random.pick([1, 1, 5]);
+  for (let i = 0; i < count; i++) {
+    add(atMs, { kind: 'flip', node, in: where, table: random.pick(TABLES), place: random.uint32() });
+  }
+  if (random.chance(0.3)) return;
+  add(atMs, { kind: 'crash', node, how: 'process', atEffect: null, downMs: 1 + random.below(300) });
 }
 
 function everybodyCrashes(

@@ -3,6 +3,7 @@ import { AMPLE } from './cast.ts';
 import type { Action, Episode } from './episode.ts';
 import { CALM, type KindRule, type NetworkSettings } from './network-settings.ts';
 import type { Scenario } from './scenario.ts';
+import type { FlipIn } from './simulated-disk.ts';
 
 export function linesOf(scenario: Scenario): string[] {
   const { about, cast, commitDepth, episodes, seed, validators } = scenario;
@@ -52,6 +53,8 @@ function whatOf(action: Action): string {
       return `its clock is set ${action.skewMs} ms off and runs at ${action.rate}`;
     case 'disk':
       return `its disk is ${action.mode} for ${action.forMs} ms`;
+    case 'flip':
+      return FLIPS[action.in](`${action.table}, place ${action.place}`);
     case 'crash': {
       const { atEffect, downMs, how } = action;
       if (atEffect !== null)
@@ -60,6 +63,14 @@ function whatOf(action: Action): string {
     }
   }
 }
+
+const FLIPS: Readonly<Record<FlipIn, (where: string) => string>> = {
+  log: () => 'a bit of its log flips: it cannot be opened again',
+  value: (where) => `a bit of a value flips on its disk (table ${where})`,
+  key: (where) => `a bit of a key flips on its disk (table ${where})`,
+  block: (where) => `a bit flips on its disk, by which a value cannot be read (table ${where})`,
+  older: (where) => `a bit flips on its disk, by which an older value is back (table ${where})`,
+};
 
 const CRASHES = {
   process: 'its process ends',

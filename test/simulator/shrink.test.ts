@@ -81,6 +81,18 @@ describe('a scenario shrinks', () => {
     });
   });
 
+  test('to the one flipped bit that it takes, in the first place where it still fails', async () => {
+    const flip = (place: number): Action => ({ kind: 'flip', node: 3, in: 'value', table: 'M', place });
+    const actions = [7, 4_000_000_000].map((place) => ({ atMs: 2, action: flip(place) }));
+    const whole = { ...stormy(), episodes: [{ number: 0, stormMs: 10, actions }] };
+    const needed = (action: Action) => action.kind === 'flip' && action.place >= 3;
+    const { scenario } = await shrunkBy((candidate) => actionsOf(candidate).some(needed), whole);
+    expect(actionsOf(scenario)).toEqual([flip(3)]);
+    expect(linesOf(scenario).at(-1)).toBe(
+      '  at 0 ms      node 3   a bit of a value flips on its disk (table M, place 3)',
+    );
+  });
+
   test('without a twin, what is meant for the other one still is', async () => {
     const lost: Action = { kind: 'crash', node: 8, how: 'disk', atEffect: null, downMs: 5 };
     const cut: Action = {

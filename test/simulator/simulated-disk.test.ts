@@ -37,6 +37,78 @@ describe('a power cut', () => {
   });
 });
 
+describe('a flipped bit', () => {
+  const bitsApart = (a: Uint8Array, b: Uint8Array) =>
+    a.reduce((sum, byte, i) => sum + (byte ^ b[i]!).toString(2).replaceAll('0', '').length, 0);
+
+  function written(...keys: readonly string[]): SimulatedDisk {
+    const disk = new SimulatedDisk();
+    for (const key of keys) disk.apply([put(key, `of ${key}`)], true);
+    return disk;
+  }
+
+  test('changes one value by one bit, which depends on its place alone', () => {
+    for (const place of [0, 1, 2, 3, 1_000_003, 4_294_967_295]) {
+      const disk = written('Sa', 'Sb', 'Sc', 'Bx');
+      const other = written('Sc', 'Sa', 'Bx', 'Sb');
+      expect(disk.flip({ in: 'value', table: 'S', place })).toContain('value of');
+      other.flip({ in: 'value', table: 'S', place });
+      const values = (of: SimulatedDisk) => ['Sa', 'Sb', 'Sc'].map((key) => of.get(utf8(key))!);
+      const apart = values(disk).map((value, i) => bitsApart(value, values(written('Sa', 'Sb', 'Sc'))[i]!));
+      expect(apart.toSorted((a, b) => a - b)).toEqual([0, 0, 1]);
+      expect(values(other)).toEqual(values(disk));
+      expect(disk.get(utf8('Bx'))).toEqual(utf8('of Bx'));
+      expect(disk.damage).toBe('flipped');
+    }
+  });
+
+  test('in a key leaves nothing there, and what was there under another key of the table', () => {
+    const disk = written('Sa');
+    disk.flip({ in: 'key', table: 'S', place: 0 });
+    expect(disk.get(utf8('Sa'))).toBeUndefined();
+    expect(contentOf(disk)).toEqual({ [`S${String.fromCharCode('a'.charCodeAt(0) ^ 1)}`]: 'of Sa' });
+  });
+
+  test('may make a value unreadable, alone and among others, until it is written again', () => {
+    const disk = written('Sa', 'Ba');
+    disk.flip({ in: 'block', table: 'S', place: 0 });
+    const corrupt = expect.objectContaining({ code: 'store-corrupt' }) as Error;
+    expect(() => disk.get(utf8('Sa'))).toThrow(corrupt);
+    expect(() => [...disk.entries({})]).toThrow(corrupt);
+    expect([...disk.entries({ lt: utf8('C') })]).toHaveLength(1);
+    disk.apply([put('Sa', 'again')], true);
+    expect(disk.get(utf8('Sa'))).toEqual(utf8('again'));
+  });
+
+  test('may bring back what a key held before', () => {
+    const disk = written('Msafety');
+    expect(disk.flip({ in: 'older', table: 'M', place: 0 })).toBeNull();
+    expect(disk.damage).toBe('none');
+    disk.apply([put('Msafety', 'later')], true);
+    disk.flip({ in: 'older', table: 'M', place: 0 });
+    expect(disk.get(utf8('Msafety'))).toEqual(utf8('of Msafety'));
+    expect(disk.damage).toBe('forgetful');
+  });
+
+  test('in the log shows when the store is opened, and nothing of it is left on a new disk', () => {
+    const disk = written('Sa');
+    disk.checkLog();
+    disk.flip({ in: 'log', table: 'M', place: 0 });
+    disk.flip({ in: 'block', table: 'S', place: 0 });
+    expect(() => disk.checkLog()).toThrow(expect.objectContaining({ code: 'store-corrupt' }));
+    disk.wipe();
+    disk.checkLog();
+    expect(disk.get(utf8('Sa'))).toBeUndefined();
+    expect(disk.damage).toBe('none');
+  });
+
+  test('in a table without anything hits nothing', () => {
+    const disk = written('Sa');
+    expect(disk.flip({ in: 'value', table: 'U', place: 7 })).toBeNull();
+    expect(disk.damage).toBe('none');
+  });
+});
+
 describe('a store on it', () => {
   function opened(mode: DiskMode = 'ok') {
     const disk = new SimulatedDisk();

@@ -1,13 +1,29 @@
 /**
  * A disk with LevelDB's promises and no others: batches are atomic and applied in order; one that was synced, and all
  * before it, survive a power cut; of those written since, any number of the last ones may be gone; one that was being
- * written is there whole or not at all. What was written survives the end of the process alone.
+ * written is there whole or not at all. What was written survives the end of the process alone. A bit may flip on it, with
+ * what `test/store/flips.test.ts` finds of a real LevelDB under the production store.
  */
 import { codedError } from '../../src/base/result.ts';
 import { compareBytes } from '../../src/base/bytes.ts';
 import type { KeyRange, Store, StoreOperation } from '../../src/store/store.ts';
+import { flipped } from '../flipped.ts';
 import { latin1 } from './latin1.ts';
 import type { Owner, Scheduler } from './scheduler.ts';
+
+/**
+ * Where a bit flips. `log`: the store cannot be opened any more. In a table: what is under a key is another `value`; the
+ * `key` is another one; its `block` cannot be read; or it has what it held before (`older`).
+ */
+export type FlipIn = 'log' | 'value' | 'key' | 'block' | 'older';
+
+export interface Flip {
+  readonly in: FlipIn;
+  /** The first letter of the keys, see `ledger/layout.ts`; of no meaning in the log. */
+  readonly table: string;
+  /** Any whole number: which key, and which bit of it or of its value. */
+  readonly place: number;
+}
 
 export type DiskMode = 'ok' | 'slow' | 'full';
 
@@ -29,17 +45,61 @@ export class SimulatedDisk {
   readonly tables = new Map<number, Table>();
   /** The mark of a key that has signed nothing. */
   neverSigned = true;
+  /** A bit flipped since the disk was new, and whether what a key held before may have come back by that. */
+  damage: 'none' | 'flipped' | 'forgetful' = 'none';
   /** How to take back what was written and not synced, oldest first. */
   #unsynced: Undo[] = [];
   /** What each key was before any of that. */
   readonly #before = new Map<string, Uint8Array | undefined>();
+  #logIsDamaged = false;
+  readonly #unreadable = new Set<string>();
+  /** What the few keys that are written again and again held before. */
+  readonly #older = new Map<string, Uint8Array>();
 
   get unsyncedBatches(): number {
     return this.#unsynced.length;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.tables.get(key[0] ?? -1)?.get(latin1(key));
+    const text = latin1(key);
+    if (this.#unreadable.has(text)) throw unreadable();
+    return this.tables.get(key[0] ?? -1)?.get(text);
+  }
+
+  /** As `LevelStore.open` looks at the log. @throws CodedError `store-corrupt` */
+  checkLog(): void {
+    if (this.#logIsDamaged) throw codedError('store-corrupt', 'the log of the simulated store is damaged');
+  }
+
+  /** @returns what was hit, for a reader; null: nothing is there */
+  flip({ in: where, place, table }: Flip): string | null {
+    if (where === 'log') {
+      this.#logIsDamaged = true;
+      this.damage = this.damage === 'none' ? 'flipped' : this.damage;
+      return 'the log';
+    }
+    const values = this.#tableOf(table.charCodeAt(0));
+    const keys = where === 'older' ? [...this.#older.keys()] : [...values.keys()];
+    const key = keys.sort()[place % keys.length];
+    if (key === undefined) return null;
+    this.damage = where === 'older' || this.damage === 'forgetful' ? 'forgetful' : 'flipped';
+    this.#flipAt(where, values, key, Math.floor(place / keys.length));
+    return `${where} of ${JSON.stringify(key)}`;
+  }
+
+  #flipAt(where: Exclude<FlipIn, 'log'>, values: Table, key: string, bit: number): void {
+    if (where === 'block') this.#unreadable.add(key);
+    if (where === 'older') this.#tableOf(key.charCodeAt(0)).set(key, this.#older.get(key) as Uint8Array);
+    const value = values.get(key);
+    if (value === undefined) return;
+    if (where === 'value' && value.length > 0) values.set(key, flipped(value, bit % (8 * value.length)));
+    if (where !== 'key') return;
+    values.delete(key);
+    // Not of the first letter: a key among those of another kind is found by whoever looks at all of these.
+    const other = Buffer.from(flipped(Buffer.from(key, 'latin1'), 8 + (bit % (8 * (key.length - 1))))).toString(
+      'latin1',
+    );
+    values.set(other, value);
   }
 
   /** What a power cut at this moment would leave of it. */
@@ -53,11 +113,13 @@ export class SimulatedDisk {
     for (const operation of operations) {
       const key = latin1(operation.key);
       const table = this.#tableOf(operation.key[0] ?? -1);
+      const before = table.get(key);
       if (!sync) {
-        const before = table.get(key);
         undo.push({ key, before });
         if (!this.#before.has(key)) this.#before.set(key, before);
       }
+      if (before !== undefined && key.startsWith('M')) this.#older.set(key, before);
+      this.#unreadable.delete(key);
       if (operation.kind === 'put') table.set(key, operation.value);
       else table.delete(key);
     }
@@ -81,6 +143,10 @@ export class SimulatedDisk {
   wipe(): void {
     this.tables.clear();
     this.#allIsDurable();
+    this.#logIsDamaged = false;
+    this.#unreadable.clear();
+    this.#older.clear();
+    this.damage = 'none';
     this.neverSigned = false;
   }
 
@@ -90,7 +156,9 @@ export class SimulatedDisk {
       if (tag < (range.gte?.[0] ?? 0) || tag > (range.lt?.[0] ?? range.lte?.[0] ?? 255)) continue;
       for (const [text, value] of table) {
         const key = new Uint8Array(Buffer.from(text, 'latin1'));
-        if (contains(range, key)) found.push([key, value]);
+        if (!contains(range, key)) continue;
+        if (this.#unreadable.has(text)) throw unreadable();
+        found.push([key, value]);
       }
     }
     found.sort(([a], [b]) => compareBytes(a, b));
@@ -181,6 +249,10 @@ export function instantStore(disk: SimulatedDisk): Store {
     },
     close: () => Promise.resolve(),
   };
+}
+
+function unreadable(): Error {
+  return codedError('store-corrupt', 'a block of the simulated store cannot be read');
 }
 
 function contains({ gt, gte, lt, lte }: KeyRange, key: Uint8Array): boolean {

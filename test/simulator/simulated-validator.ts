@@ -3,7 +3,7 @@
  * its process is here; what ends with it is a `Life`.
  */
 import { sha256Hex } from '../../src/base/hash.ts';
-import { ok, type Result } from '../../src/base/result.ts';
+import { CodedError, ok, type Result } from '../../src/base/result.ts';
 import type { CommittedBlock } from '../../src/consensus/engine.ts';
 import type { Consensus } from '../../src/node/consensus.ts';
 import { Admission } from '../../src/node/admit.ts';
@@ -153,7 +153,10 @@ export class Life implements TimedProcess {
       store: ledger.store,
       log: ledger.log,
       projections: CATALOG,
-      onStopped: (_name, error) => onFatal(this, error),
+      onStopped: (_name, error) => {
+        // The first of them that stops ends the process.
+        if (!this.ended) onFatal(this, error);
+      },
     });
     this.projector = projector;
     projector.offer([]);
@@ -181,7 +184,13 @@ export class Life implements TimedProcess {
   answerBlocks(request: Uint8Array): Result<Uint8Array> | undefined {
     if (this.ledger === null || this.consensus === null) return undefined;
     const { epoch } = this.#surroundings.chain.validators;
-    return answerSyncRequest(blockSource(this.ledger.log, epoch), request);
+    try {
+      return answerSyncRequest(blockSource(this.ledger.log, epoch), request);
+    } catch (error) {
+      // As the server does it.
+      if (error instanceof CodedError) return { ok: false, refusal: error };
+      throw error;
+    }
   }
 
   #committed(blocks: readonly CommittedBlock[]): void {
@@ -194,7 +203,8 @@ export class Life implements TimedProcess {
 
   async #core(): Promise<ValidatorCore> {
     const { book, chain, limits, network, tally } = this.#surroundings;
-    const { clock, index, peerId } = this.node;
+    const { clock, disk, index, peerId } = this.node;
+    disk.checkLog();
     const { chainId, genesis, genesisCertificate, scheme, validators } = chain;
     const context = { chainId, validators, genesis: genesisCertificate };
     const pool = this.#pool();

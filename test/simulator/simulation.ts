@@ -143,6 +143,8 @@ class Simulation {
         scheduler.after(forMs, null, () => this.#mend(node));
         return;
       }
+      case 'flip':
+        return world.flip(action.node, action);
       case 'crash': {
         const { atEffect, downMs, how, node } = action;
         const { life } = world.node(node);

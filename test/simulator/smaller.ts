@@ -117,6 +117,9 @@ function* milderActions(action: Action): Generator<Action> {
     case 'disk':
       for (const forMs of lower(action.forMs, 0)) yield { ...action, forMs };
       return;
+    case 'flip':
+      for (const place of lower(action.place, 0)) yield { ...action, place };
+      return;
     case 'clock':
       if (action.rate !== 1) yield { ...action, rate: 1 };
       for (const skewMs of lower(Math.abs(action.skewMs), 0)) {

@@ -4,6 +4,7 @@
  */
 import type { Hash } from '../../src/base/hash.ts';
 import { Random } from '../../src/base/random.ts';
+import { CodedError } from '../../src/base/result.ts';
 import { answersTo } from '../../src/node/submission-service.ts';
 import { signEvent, type EventBody, type OwnSignedEvent } from '../../src/node/sign-event.ts';
 import type { SubmissionAnswer } from '../../src/net/submission-wire.ts';
@@ -122,9 +123,15 @@ class Submitter {
         ? ({ kind: 'json', value: event.submission } as const)
         : ({ kind: 'binary', events: [event.bytes], acknowledge: 'committed' } as const);
       scheduler.current = life;
-      void answersTo(chainId, this.#peerId, submission, submissions).then(([answer]) => {
-        if (!life.ended && answer !== undefined) this.#answered(life, event, attempt, answer);
-      });
+      answersTo(chainId, this.#peerId, submission, submissions).then(
+        ([answer]) => {
+          if (!life.ended && answer !== undefined) this.#answered(life, event, attempt, answer);
+        },
+        // A damaged disk answers nobody.
+        (error: unknown) => {
+          if (node.disk.damage === 'none' || !(error instanceof CodedError)) throw error;
+        },
+      );
     });
     scheduler.after(PATIENCE_MS, null, () => this.#again(attempt));
   }

@@ -12,6 +12,7 @@ import type { Violation } from './checkers/violation.ts';
 import { fractionOf } from './dice.ts';
 import { Lens, type SeenFrame } from './lens.ts';
 import { Scheduler } from './scheduler.ts';
+import type { Flip } from './simulated-disk.ts';
 import { SigningBook, simulatedChain, type SimulatedChain } from './simulated-keys.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { SimulatedValidator, type Life, type Surroundings } from './simulated-validator.ts';
@@ -32,6 +33,17 @@ export interface WorldOptions {
   readonly onLine?: (line: string) => void;
 }
 
+/** By these a node may stop whose disk is not what it wrote; none of them is of a bug. */
+const DAMAGE_CODES: ReadonlySet<string> = new Set([
+  'store-corrupt',
+  'state-root-mismatch',
+  'chain-mismatch',
+  'key-mismatch',
+  'layout-newer',
+  'layout-older',
+  'changes-not-kept',
+]);
+
 export class World {
   readonly scheduler = new Scheduler();
   readonly tally = new Tally();
@@ -50,6 +62,8 @@ export class World {
   /** By index in the set: there are two of each. */
   readonly twins: ReadonlySet<number>;
   violation: Violation | null = null;
+  /** Nodes that a damaged disk stopped, and that were started on it again. */
+  readonly #stoppedByDamage = new Set<number>();
   readonly #seed: number;
   /** When the last line of the trace was written, and that as text. */
   #notedMs = NaN;
@@ -159,6 +173,15 @@ export class World {
     this.#note(`${id} crashes: ${how}`);
   }
 
+  /** A bit flips on its disk: it may stop, lie or be silent, but it may not break a promise that others rely on. */
+  flip(id: number, flip: Flip): void {
+    const hit = this.node(id).disk.flip(flip);
+    if (hit === null) return;
+    this.faulty.add(id);
+    this.tally.count(`disk: a bit flipped, ${flip.in}`);
+    this.#note(`${id} has a flipped bit: ${hit}`);
+  }
+
   /** Runs until then, or a violation. */
   runUntil(atMs: number, isDone: () => boolean = () => false): void {
     let done = isDone();
@@ -217,9 +240,21 @@ export class World {
       this.crash(id, 'process');
       return;
     }
+    if (life.node.disk.damage !== 'none' && error instanceof CodedError && DAMAGE_CODES.has(error.code)) {
+      return this.#stopped(id, error.code);
+    }
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.violate({ checker: 'process', message: 'a process never gives up by itself', details: { id, message } });
   };
+
+  /** It is started again as it is, when all heals; when that is of no use, on a new disk. */
+  #stopped(id: number, code: string): void {
+    this.tally.count(`disk: damage told by ${code}`);
+    const isAgain = this.#stoppedByDamage.has(id);
+    if (isAgain) this.#stoppedByDamage.delete(id);
+    else this.#stoppedByDamage.add(id);
+    this.crash(id, isAgain ? 'disk' : 'process');
+  }
 
   #writeMs(node: SimulatedValidator, sync: boolean): number {
     const slow = node.diskFaults.mode === 'slow' ? 200 : 1;

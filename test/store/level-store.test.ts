@@ -119,15 +119,20 @@ describe('opening a LevelStore', () => {
     'a full disk is store-disk-full, and what was synced before is still read',
     () => {
       const program = `
+      import { rmSync, writeFileSync } from 'node:fs';
       import { LevelStore } from '${new URL('../../src/store/level-store.ts', import.meta.url).href}';
+      writeFileSync('/mnt/other', Buffer.alloc(200_000));
       const store = await LevelStore.open('/mnt/store', { create: true });
       const put = (i) => store.batch([{ kind: 'put', key: new Uint8Array([i]), value: Buffer.alloc(60_000, i) }], { sync: true });
-      let code = 'none';
-      try { for (let i = 0; i < 100; i++) await put(i); } catch (error) { code = error.code; }
-      console.log(code, store.get(new Uint8Array([0])).length);`;
+      const codeOf = async (write) => { try { await write(); } catch (error) { return error.code; } return 'none'; };
+      const code = await codeOf(async () => { for (let i = 0; i < 100; i++) await put(i); });
+      rmSync('/mnt/other');
+      // Behind the half record it would be lost at the next start.
+      const later = await codeOf(() => put(0));
+      console.log(code, store.get(new Uint8Array([0])).length, later);`;
       const command = `mount -t tmpfs -o size=1m tmpfs /mnt && exec "$0" --input-type=module -e "$1"`;
       const run = spawnSync(smallDisk[0], [...smallDisk[1], command, process.execPath, program], { encoding: 'utf8' });
-      expect(run.stdout.trim()).toBe('store-disk-full 60000');
+      expect(run.stdout.trim()).toBe('store-disk-full 60000 store-disk-full');
     },
   );
 

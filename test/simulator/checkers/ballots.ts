@@ -10,6 +10,8 @@ import type { Report } from './violation.ts';
 
 /** A validator's disk as a power cut would leave it. */
 export interface DurableView {
+  /** Bits flipped on it: what it has lost by that proves nothing, but what is sent must be as safe as ever. */
+  readonly isDamaged?: boolean;
   /** Undefined where there is none. */
   safety(): SafetyRecord | undefined;
   holdsBlock(id: Hash): boolean;
@@ -64,14 +66,16 @@ export class BallotChecker {
   #vote(by: number, message: HotstuffMessage & { kind: 'vote' }, disk: DurableView): void {
     const { blockId, parentRound, round } = message.vote;
     const record = this.#durable(by, disk);
-    if (record === undefined || record.lastVotedRound < round) {
+    const isLost = record === undefined && disk.isDamaged === true;
+    if (!isLost && (record === undefined || record.lastVotedRound < round)) {
       return this.#violated('a vote is durable before it is sent', { by, round });
     }
-    if (record.lockedRound < parentRound && record.lastVote?.round === round) {
+    if (record !== undefined && record.lockedRound < parentRound && record.lastVote?.round === round) {
       this.#violated('a vote locks what it votes on', { by, round, lock: record.lockedRound });
     }
     if (!this.#once(by, 'vote', round, latin1(message.signature) + blockId)) return;
-    if (!disk.holdsBlock(blockId)) this.#violated('a block is durable before its vote is sent', { by, round });
+    if (disk.isDamaged !== true && !disk.holdsBlock(blockId))
+      this.#violated('a block is durable before its vote is sent', { by, round });
     const gaveUp = this.#gaveUp.get(by);
     // A vote that was on disk when the process ended may leave beside a later timeout.
     if (gaveUp !== undefined && round <= gaveUp.round && gaveUp.votedFor !== blockId) {
@@ -82,11 +86,12 @@ export class BallotChecker {
   #timeout(by: number, message: HotstuffMessage & { kind: 'timeout' }, disk: DurableView): void {
     const { highRound, round } = message.timeout;
     const record = this.#durable(by, disk);
-    if (record?.lastTimeout === null || record === undefined || record.lastTimeout.timeout.round < round) {
+    const isLost = record === undefined && disk.isDamaged === true;
+    if (!isLost && (record?.lastTimeout?.timeout.round ?? -1) < round) {
       return this.#violated('a timeout is durable before it is sent', { by, round });
     }
     if (round > (this.#gaveUp.get(by)?.round ?? 0)) {
-      this.#gaveUp.set(by, { round, votedFor: record.lastVote?.blockId ?? null });
+      this.#gaveUp.set(by, { round, votedFor: (record ?? this.#last.get(by))?.lastVote?.blockId ?? null });
     }
     this.#once(by, 'timeout', round, latin1(message.signature) + highRound);
   }
@@ -94,7 +99,8 @@ export class BallotChecker {
   #proposal(by: number, message: HotstuffMessage & { kind: 'proposal' }, disk: DurableView): void {
     const { id, header } = message.block;
     const record = this.#durable(by, disk);
-    if (record === undefined || record.lastVotedRound < header.round) {
+    const isLost = record === undefined && disk.isDamaged === true;
+    if (!isLost && (record === undefined || record.lastVotedRound < header.round)) {
       return this.#violated('a proposal is durable before it is sent', { by, round: header.round });
     }
     this.#once(by, 'proposal', header.round, id);

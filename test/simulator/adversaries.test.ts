@@ -18,6 +18,7 @@ function run(seed: number, cast: Cast) {
 const TRACES: Partial<Record<AdversaryKind, RegExp>> = {
   mutator: /^message refused: (undecodable|non-canonical)/,
   equivocator: /^refused: already-voted|signed two different ballots/,
+  'stale-parent leader': /^refused: certificate-below-timeouts/,
   forger: /^message refused: (certificate-invalid|quorum-missing|timeout-certificate-invalid)/,
 };
 

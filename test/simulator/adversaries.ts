@@ -4,6 +4,7 @@ import { Forger } from './forger.ts';
 import type { SeenFrame } from './lens.ts';
 import type { SigningBook, SimulatedChain } from './simulated-keys.ts';
 import type { SimulatedValidator } from './simulated-validator.ts';
+import { StaleParentLeader } from './stale-parent.ts';
 
 export const ADVERSARIES = [
   'silent leader',
@@ -16,6 +17,7 @@ export const ADVERSARIES = [
   'equivocator',
   'forger',
   'lying server',
+  'stale-parent leader',
 ] as const;
 
 export type AdversaryKind = (typeof ADVERSARIES)[number];
@@ -25,14 +27,20 @@ export interface Adversary {
   frames(to: SimulatedValidator, seen: SeenFrame): readonly Uint8Array[];
   /** What it answers in place of these blocks. */
   answer(bytes: Uint8Array): Uint8Array;
+  /** Whether its own validator is told of what came from this one. */
+  hears(from: SimulatedValidator, seen: SeenFrame): boolean;
 }
 
-/** What an adversary may use: its own key, and chance. */
+/** What an adversary may use: its own key, its own links, and chance. */
 export interface AdversaryTools {
   readonly chain: SimulatedChain;
   readonly book: SigningBook;
   readonly index: number;
   readonly seed: number;
+  /** Something that it does and its validator would not. */
+  readonly send: (to: number, frame: Uint8Array) => void;
+  readonly after: (delayMs: number, run: () => void) => void;
+  readonly count: (what: string) => void;
 }
 
 /** Frames that a replayer keeps. */
@@ -41,6 +49,7 @@ const REMEMBERED_FRAMES = 64;
 export function adversary(kind: AdversaryKind, tools: AdversaryTools): Adversary {
   const { seed } = tools;
   const forger = new Forger(tools);
+  const stale = new StaleParentLeader(tools, forger);
   const remembered: Uint8Array[] = [];
   let count = 0;
   const send = (to: SimulatedValidator, seen: SeenFrame): readonly Uint8Array[] => {
@@ -67,12 +76,15 @@ export function adversary(kind: AdversaryKind, tools: AdversaryTools): Adversary
         return forger.equivocate(to, seen);
       case 'forger':
         return fractionOf(seed, count, 0) < 0.3 ? [frame] : forger.forge(seen, fractionOf(seed, count, 3));
+      case 'stale-parent leader':
+        return stale.replace(seen);
       case 'lying server':
         return [frame];
     }
   };
   return {
     frames: send,
+    hears: (from, seen) => kind !== 'stale-parent leader' || stale.hears(from.index, seen),
     answer: (bytes) => {
       count++;
       if (kind !== 'lying server' && kind !== 'mutator') return bytes;

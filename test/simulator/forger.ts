@@ -15,6 +15,8 @@ import type { SeenFrame } from './lens.ts';
 import { signAsPeer } from './simulated-keys.ts';
 import type { SimulatedValidator } from './simulated-validator.ts';
 
+const NONE = new Uint8Array(0);
+
 export class Forger {
   readonly #tools: AdversaryTools;
   /** The other block of each of its rounds, for those who are told of that one. */
@@ -37,7 +39,7 @@ export class Forger {
     if (message?.kind === 'vote') {
       const known = this.#siblings.get(message.vote.round);
       if (known === undefined || known.own !== message.vote.blockId) return [frame];
-      const other = framed(this.#vote({ ...message.vote, blockId: known.sibling as VoteData['blockId'] }));
+      const other = framed(this.vote({ ...message.vote, blockId: known.sibling as VoteData['blockId'] }));
       return to.id % 2 === 0 ? [frame, other] : [other, frame];
     }
     return [frame];
@@ -83,10 +85,10 @@ export class Forger {
   }
 
   #falseVote({ vote }: VoteMessage, die: number): VoteMessage {
-    if (die < 0.3) return this.#vote({ ...vote, blockId: ZERO_HASH });
-    if (die < 0.6) return this.#vote({ ...vote, commit: null });
-    if (die < 0.8) return this.#vote({ ...vote, round: vote.round + 1 });
-    return this.#vote({ ...vote, parentRound: 0, parentId: ZERO_HASH });
+    if (die < 0.3) return this.vote({ ...vote, blockId: ZERO_HASH });
+    if (die < 0.6) return this.vote({ ...vote, commit: null });
+    if (die < 0.8) return this.vote({ ...vote, round: vote.round + 1 });
+    return this.vote({ ...vote, parentRound: 0, parentId: ZERO_HASH });
   }
 
   #falseTimeout(message: TimeoutMessage, die: number): TimeoutMessage {
@@ -100,8 +102,15 @@ export class Forger {
     return { ...message, timeoutCertificate: null };
   }
 
-  #vote(vote: VoteData): VoteMessage {
+  vote(vote: VoteData): VoteMessage {
     return { kind: 'vote', epoch: 0, vote, signature: this.#sign(votePreimage(this.#binding, vote)) };
+  }
+
+  /** Of a round that its highest certificate leads into. */
+  timeout(round: number, highCertificate: QuorumCertificate): TimeoutMessage {
+    const timeout = { round, highRound: highCertificate.vote.round };
+    const message = { kind: 'timeout', epoch: 0, timeout, highCertificate, timeoutCertificate: null } as const;
+    return this.#timeout({ ...message, signature: NONE }, timeout.highRound);
   }
 
   #timeout(message: TimeoutMessage, highRound: number): TimeoutMessage {
@@ -117,9 +126,16 @@ export class Forger {
 
   #changed(message: ProposalMessage, change: Partial<BlockHeader>): ProposalMessage {
     const { version: _version, eventsRoot: _eventsRoot, ...header } = message.block.header;
-    const block: Block = makeBlock({ ...header, ...change }, message.block.events);
+    return this.proposal(makeBlock({ ...header, ...change }, message.block.events), message);
+  }
+
+  proposal(
+    block: Block,
+    { justify, timeoutCertificate }: Pick<ProposalMessage, 'justify' | 'timeoutCertificate'>,
+  ): ProposalMessage {
     const preimage = proposalPreimage(this.#binding, { round: block.header.round, blockId: block.id });
-    return { ...message, block, signature: signAsPeer(header.proposer, preimage) };
+    const signature = signAsPeer(block.header.proposer, preimage);
+    return { kind: 'proposal', block, justify, timeoutCertificate, signature };
   }
 
   #sign(preimage: Uint8Array): Uint8Array {
@@ -144,6 +160,6 @@ function falseCertificate(certificate: QuorumCertificate, die: number): QuorumCe
   return { ...certificate, vote: { ...vote, commit: null } };
 }
 
-function framed(message: HotstuffMessage): Uint8Array {
+export function framed(message: HotstuffMessage): Uint8Array {
   return messageFrame(encodeMessage(message));
 }

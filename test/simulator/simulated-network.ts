@@ -21,6 +21,8 @@ export interface NetworkOptions {
   readonly onSend: (life: Life, to: SimulatedValidator, seen: SeenFrame) => readonly Uint8Array[];
   /** What an answer of this server to a request for blocks becomes. */
   readonly onAnswer: (server: SimulatedValidator, answer: Uint8Array) => Uint8Array;
+  /** @returns whether the process there is given what arrives */
+  readonly onArrival: (at: SimulatedValidator, from: SimulatedValidator, frame: Uint8Array) => boolean;
 }
 
 const REDIAL_MS = 60;
@@ -132,18 +134,24 @@ export class SimulatedNetwork {
       sent = true;
       const { lens, onSend } = this.#options;
       const seen = lens.look(frame);
-      for (const leaving of onSend(life, node, seen)) {
-        const passage = { from: life.node.id, to: node.id, kind: seen.kind, round: seen.round };
-        this.#carry(passage, null, () => this.#arrived(node, life.node, leaving));
-      }
+      for (const leaving of onSend(life, node, seen)) this.#bring(life.node, node, seen, leaving);
     }
     return sent;
+  }
+
+  /** A frame that no validator sends, on the links of this one. */
+  bring(from: SimulatedValidator, to: SimulatedValidator, frame: Uint8Array): void {
+    this.#bring(from, to, this.#options.lens.look(frame), frame);
+  }
+
+  #bring(from: SimulatedValidator, to: SimulatedValidator, { kind, round }: SeenFrame, frame: Uint8Array): void {
+    this.#carry({ from: from.id, to: to.id, kind, round }, null, () => this.#arrived(to, from, frame));
   }
 
   /** At whatever process runs there then. */
   #arrived(at: SimulatedValidator, from: SimulatedValidator, frame: Uint8Array): void {
     const { life } = at;
-    if (life === null || !life.up.has(from.id)) return;
+    if (life === null || !life.up.has(from.id) || !this.#options.onArrival(at, from, frame)) return;
     this.#options.scheduler.current = life;
     life.listener?.onFrame(from.peerId, frame);
   }

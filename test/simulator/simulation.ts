@@ -74,8 +74,7 @@ class Simulation {
     this.#liveness = new LivenessChecker(this.world);
     for (const { index, kind } of adversaries) {
       this.world.faulty.add(index);
-      const { book, chain } = this.world;
-      this.world.adversaries.set(index, adversary(kind, { book, chain, index, seed: seedOf(seed, 2, index) }));
+      this.world.adversaries.set(index, adversary(kind, this.world.toolsOf(index, seedOf(seed, 2, index))));
       this.world.tally.count(`adversary: ${kind}`);
     }
     this.world.tally.count('adversary: twins', twins.length);

@@ -5,7 +5,7 @@
 import type { CommittedBlock } from '../../src/consensus/engine.ts';
 import { CodedError } from '../../src/base/result.ts';
 import type { SignatureScheme } from '../../src/qc/scheme.ts';
-import type { Adversary } from './adversaries.ts';
+import type { Adversary, AdversaryTools } from './adversaries.ts';
 import { AMPLE, type QueueLimits } from './cast.ts';
 import { Checkers } from './checkers.ts';
 import type { Violation } from './checkers/violation.ts';
@@ -77,6 +77,7 @@ export class World {
       tally,
       onSend: this.#leaving,
       onAnswer: this.#answering,
+      onArrival: (at, from, frame) => this.adversaries.get(at.id)?.hears(from, lens.look(frame)) ?? true,
     });
     const surroundings: Surroundings = {
       chain,
@@ -126,6 +127,20 @@ export class World {
 
   node(id: number): SimulatedValidator {
     return this.nodes[id]!;
+  }
+
+  /** What an adversary in this validator's place may use. */
+  toolsOf(index: number, seed: number): AdversaryTools {
+    const { book, chain, network, scheduler, tally } = this;
+    return {
+      book,
+      chain,
+      index,
+      seed,
+      send: (to, frame) => network.bring(this.node(index), this.node(to), frame),
+      after: (delayMs, run) => void scheduler.after(delayMs, null, run),
+      count: (what) => tally.count(`adversary: ${what}`),
+    };
   }
 
   startAll(): void {

@@ -27,6 +27,13 @@ export const brokenRules: readonly BrokenRule[] = [
   },
   {
     ...FOUR,
+    rule: 'a proposal extends as much as those knew who gave up',
+    file: 'src/hotstuff/proposal-rules.ts',
+    find: 'return certificateRound >= highest',
+    replace: 'return certificateRound < round',
+  },
+  {
+    ...FOUR,
     validators: 6,
     rule: 'a quorum is n - f',
     file: 'src/qc/validator-set.ts',

@@ -79,7 +79,14 @@ export class SimulatedNetwork {
   exchangeOf(life: Life): AskForBlocks {
     return (target, request, options) => {
       life.underWay.exchanges++;
-      return this.#exchange(life, target, request, options).finally(() => life.underWay.exchanges--);
+      let isUnderWay = true;
+      const end = () => {
+        if (isUnderWay) life.underWay.exchanges--;
+        isUnderWay = false;
+      };
+      // What hangs on after that is no fault of the node's.
+      if (this.settings.hangMs !== undefined) this.#later(options.deadlineMs, life, end);
+      return this.#exchange(life, target, request, options).finally(end);
     };
   }
 
@@ -88,7 +95,9 @@ export class SimulatedNetwork {
       const server = this.#nodes.find((node) => node.peerId === target.peerId && life.up.has(node.id));
       const fail = () => reject(codedError('deadline-passed', 'no answer came in time', { deadlineMs }));
       if (server === undefined) return void this.#later(1, life, fail);
-      this.#later(deadlineMs, life, fail);
+      const { hangMs } = this.settings;
+      if (hangMs !== undefined) this.#options.tally.count('network: an exchange may hang');
+      this.#later(hangMs ?? deadlineMs, life, fail);
       const there = { from: life.node.id, to: server.id, kind: 'fetch', round: 0 } as const;
       this.#carry(there, null, () => {
         const served = server.life?.answerBlocks(request);

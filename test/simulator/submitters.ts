@@ -35,6 +35,8 @@ export class Submitters {
   readonly #all: Submitter[];
   /** Mean milliseconds between an answer and the next event; Infinity: nobody begins anything. */
   thinkMs = 2;
+  /** What their clocks show beside the true time. */
+  skewMs = 0;
 
   constructor(options: SubmittersOptions, count: number) {
     this.#options = options;
@@ -88,7 +90,7 @@ class Submitter {
   }
 
   #begin(): void {
-    const nowMs = START_MS + this.#options.scheduler.nowMs;
+    const nowMs = START_MS + this.#options.scheduler.nowMs + this.#all.skewMs;
     this.#seq++;
     const event = { ...this.#body(), peerId: this.#peerId, seq: this.#seq, time: Math.floor(nowMs / 1000) };
     const key = { sign: (message: Uint8Array) => signAsPeer(this.#peerId, message) };

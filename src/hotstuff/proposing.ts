@@ -14,7 +14,7 @@ import { MAX_UNCOMMITTED_BLOCKS, type Selection } from '../ledger/machine.ts';
 import { MAX_EVENT_AGE_SECONDS } from '../ledger/transition.ts';
 import { certificateDigest } from '../qc/certificate.ts';
 import type { TreeBlock } from './block-tree.ts';
-import { blockContext, hasWork, leaderAt, nowSeconds, type Replica } from './replica.ts';
+import { blockContext, hasWork, leaderAt, mustGoOn, nowSeconds, type Replica } from './replica.ts';
 import { castVote } from './voting.ts';
 
 /** @returns whether it proposed */
@@ -30,7 +30,7 @@ export function propose(replica: Replica): boolean {
     replica.mempool.remove(event.id);
     replica.turn.reject(event.id, refusal);
   }
-  if (selection.events.length === 0 && !tree.hasWork && !waitsForTime(selection)) {
+  if (selection.events.length === 0 && !mustGoOn(replica) && !waitsForTime(selection)) {
     replica.machine.discard(selection.execution);
     return false;
   }

@@ -210,7 +210,7 @@ export class World {
     this.adversaries.get(server.id)?.answer(answer) ?? answer;
 
   #heard(to: SimulatedValidator, seen: SeenFrame): Uint8Array {
-    return this.twins.has(to.index) ? untold(seen) : seen.frame;
+    return this.twins.has(to.index) || this.adversaries.has(to.id) ? untold(seen) : seen.frame;
   }
 
   readonly #committed = (life: Life, blocks: readonly CommittedBlock[]): void => {

@@ -2,6 +2,7 @@
 import { fractionOf } from './dice.ts';
 import { Forger } from './forger.ts';
 import type { SeenFrame } from './lens.ts';
+import { LyingServer } from './lying-server.ts';
 import type { SigningBook, SimulatedChain } from './simulated-keys.ts';
 import type { SimulatedValidator } from './simulated-validator.ts';
 import { StaleParentLeader } from './stale-parent.ts';
@@ -11,6 +12,7 @@ export const ADVERSARIES = [
   'vote withholder',
   'mute',
   'two-faced',
+  'double voter',
   'mutator',
   'flooder',
   'replayer',
@@ -50,6 +52,7 @@ export function adversary(kind: AdversaryKind, tools: AdversaryTools): Adversary
   const { seed } = tools;
   const forger = new Forger(tools);
   const stale = new StaleParentLeader(tools, forger);
+  const liar = new LyingServer(tools);
   const remembered: Uint8Array[] = [];
   let count = 0;
   const send = (to: SimulatedValidator, seen: SeenFrame): readonly Uint8Array[] => {
@@ -57,20 +60,31 @@ export function adversary(kind: AdversaryKind, tools: AdversaryTools): Adversary
     count++;
     switch (kind) {
       case 'silent leader':
+        if (seen.kind === 'proposal') tools.count('a proposal withheld');
         return seen.kind === 'proposal' ? [] : [frame];
       case 'vote withholder':
+        if (seen.kind === 'vote') tools.count('a vote withheld');
         return seen.kind === 'vote' ? [] : [frame];
       case 'mute':
+        tools.count('anything withheld');
         return [];
       case 'two-faced':
         // Half of the others hear of it, by turns.
+        tools.count('a frame for half of the others');
         return (to.id + seen.round) % 2 === 0 ? [frame] : [];
       case 'mutator':
-        return fractionOf(seed, count, 0) < 0.5 ? [frame] : [mutated(frame, seed, count)];
+        if (fractionOf(seed, count, 0) < 0.5) return [frame];
+        tools.count(`mutated: ${seen.kind}`);
+        return [mutated(frame, seed, count)];
+      case 'double voter':
+        return forger.voteTwice(seen);
       case 'flooder':
-        return fractionOf(seed, count, 0) < 0.8 ? [frame] : Array.from({ length: 100 }, () => frame);
+        if (fractionOf(seed, count, 0) < 0.8) return [frame];
+        tools.count('a frame a hundred times');
+        return Array.from({ length: 100 }, () => frame);
       case 'replayer':
         remembered[Math.floor(fractionOf(seed, count, 1) * REMEMBERED_FRAMES)] = frame;
+        tools.count('a frame of before');
         return [frame, remembered[Math.floor(fractionOf(seed, count, 2) * REMEMBERED_FRAMES)] ?? frame];
       case 'equivocator':
         return forger.equivocate(to, seen);
@@ -87,8 +101,8 @@ export function adversary(kind: AdversaryKind, tools: AdversaryTools): Adversary
     hears: (from, seen) => kind !== 'stale-parent leader' || stale.hears(from.index, seen),
     answer: (bytes) => {
       count++;
-      if (kind !== 'lying server' && kind !== 'mutator') return bytes;
-      return mutated(bytes, seed, count);
+      if (kind === 'mutator') return mutated(bytes, seed, count);
+      return kind === 'lying server' ? liar.answer(bytes) : bytes;
     },
   };
 }

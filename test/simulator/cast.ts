@@ -14,6 +14,8 @@ export interface QueueLimits {
 export interface Cast {
   /** Nodes that tell the ledger of themselves. */
   readonly submitters: number;
+  /** Validators' operators decide things together. */
+  readonly operators?: boolean;
   readonly limits: QueueLimits;
   /** Validators of which there are two, with one key. */
   readonly twins: readonly number[];
@@ -51,5 +53,6 @@ export function castOf(seed: number, validators: number): Cast {
     adversaries,
     lostDisks: order.slice(traitors.length),
     badClocks: order,
+    operators: random.chance(0.5),
   };
 }

@@ -9,6 +9,7 @@ export function linesOf(scenario: Scenario): string[] {
   return [
     ...(about === undefined ? [] : [about]),
     `seed ${seed}: ${validators} validators, commit depth ${commitDepth}, submitters: ${cast.submitters}`,
+    ...(cast.operators === true ? ['validators propose and approve actions'] : []),
     ...limitLines(scenario),
     ...nodeLines(scenario),
     ...episodes.flatMap(episodeLines),

@@ -71,8 +71,8 @@ class Simulation {
     this.#options = options;
     const { seed, validators } = options;
     this.#script = options.script ?? scriptOfSeed(seed, validators);
-    const { adversaries, limits, submitters, twins } = this.#script.cast;
-    this.world = new World({ ...options, limits, submitters, twins });
+    const { adversaries, limits, operators = false, submitters, twins } = this.#script.cast;
+    this.world = new World({ ...options, limits, submitters, operators, twins });
     this.#liveness = new LivenessChecker(this.world);
     for (const { index, kind } of adversaries) {
       this.world.faulty.add(index);
@@ -95,6 +95,7 @@ class Simulation {
       this.#play(episode);
     }
     this.#end();
+    for (const { action } of world.checkers.chain.actions.decided) world.tally.count(`action decided: ${action.kind}`);
     return {
       seed,
       rounds: world.rounds,

@@ -27,6 +27,8 @@ function* smallerCasts(scenario: Scenario): Generator<Scenario> {
   if (badClocks.length + lostDisks.length > 0) yield { ...scenario, cast: { ...cast, badClocks: [], lostDisks: [] } };
   for (const fewer of withoutParts(adversaries)) yield { ...scenario, cast: { ...cast, adversaries: fewer } };
   for (let place = 0; place < twins.length; place++) yield withoutTwin(scenario, place);
+  const { operators, ...undecided } = cast;
+  if (operators !== undefined) yield { ...scenario, cast: undecided };
   for (const fewer of lower(submitters, 1)) yield { ...scenario, cast: { ...cast, submitters: fewer } };
   for (const name of ['mempoolEvents', 'inboxMessages', 'waitingSubmissions'] as const) {
     if (limits[name] >= AMPLE[name]) continue;

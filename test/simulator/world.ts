@@ -25,6 +25,8 @@ export interface WorldOptions {
   readonly validators: number;
   readonly commitDepth: 2 | 3;
   readonly submitters: number;
+  /** Validators propose and approve actions. */
+  readonly operators?: boolean;
   readonly limits?: QueueLimits;
   /** Validators of which there are two, with one key: each is correct, both together are not. */
   readonly twins?: readonly number[];
@@ -53,7 +55,17 @@ export class World {
   readonly #seed: number;
 
   constructor(options: WorldOptions) {
-    const { commitDepth, limits = AMPLE, onLine, scheme, seed, submitters, twins = [], validators } = options;
+    const {
+      commitDepth,
+      limits = AMPLE,
+      onLine,
+      operators = false,
+      scheme,
+      seed,
+      submitters,
+      twins = [],
+      validators,
+    } = options;
     this.#seed = seed;
     this.twins = new Set(twins);
     this.trace = new Trace(onLine);
@@ -108,6 +120,7 @@ export class World {
         scheduler,
         seed,
         chainId: chain.chainId,
+        validators: chain.validators,
         nodes: () => this.nodes,
         tally,
         onAcknowledged: (life, event, height) => {
@@ -117,6 +130,7 @@ export class World {
         onRefused: (life, event, code) => this.checkers.submissionRefused(life, event, code),
       },
       submitters,
+      operators,
     );
   }
 

@@ -10,6 +10,7 @@ import { nodeEntryCodec } from '../../../src/ledger/record.ts';
 import { Replay } from '../../../src/ledger/replay.ts';
 import { NODE_KEY_PREFIX, type StateChange } from '../../../src/ledger/state.ts';
 import type { SimulatedChain } from '../simulated-keys.ts';
+import { ActionChecker } from './actions.ts';
 import type { CertificateChecker } from './certificates.ts';
 import { brokenInvariantOf } from './records.ts';
 import type { Report } from './violation.ts';
@@ -31,6 +32,7 @@ export class ChainChecker {
   readonly #heights = new Map<Hash, number>();
   readonly #lastSeq = new Map<string, number>();
   readonly replay: Replay;
+  readonly actions: ActionChecker;
 
   constructor(chain: SimulatedChain, certificates: CertificateChecker, report: Report) {
     this.#chain = chain;
@@ -38,6 +40,7 @@ export class ChainChecker {
     this.#report = report;
     this.#ids = [chain.state.block.id];
     this.replay = new Replay({ genesis: chain.state, validatorsOf: () => chain.validators });
+    this.actions = new ActionChecker(chain.validators.members.map(({ peerId }) => peerId));
   }
 
   /** Of the longest committed chain that anybody has shown. */
@@ -99,6 +102,7 @@ export class ChainChecker {
       return;
     }
     this.#checkRecords(height, executed.value.changes);
+    for (const broken of this.actions.check(block, executed.value.changes)) this.#violated(broken, { height });
   }
 
   #checkSeal(by: Committer, { block, seal }: SealedBlock): void {

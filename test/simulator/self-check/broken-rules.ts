@@ -119,6 +119,13 @@ export const brokenRules: readonly BrokenRule[] = [
   },
   {
     ...FOUR,
+    rule: 'an action takes a quorum',
+    file: 'src/ledger/quorum-actions.ts',
+    find: 'if (proposal.approvals.length < context.validators.quorum) {',
+    replace: 'if (proposal.approvals.length < context.validators.quorum - 1) {',
+  },
+  {
+    ...FOUR,
     rule: 'a timeout is sent until its round ends',
     file: 'src/hotstuff/pacemaker.ts',
     find: 'if (this.#gaveUpAtMs !== null) return this.#gaveUpAtMs + this.#baseMs;',

@@ -126,6 +126,13 @@ export const brokenRules: readonly BrokenRule[] = [
   },
   {
     ...FOUR,
+    rule: 'what others made void leaves the mempool',
+    file: 'src/hotstuff/committing.ts',
+    find: 'mempool.peersOf((event) => isTooOld(event) || dependsOnOthers(event)),',
+    replace: 'mempool.peersOf((event) => isTooOld(event)),',
+  },
+  {
+    ...FOUR,
     rule: 'a timeout is sent until its round ends',
     file: 'src/hotstuff/pacemaker.ts',
     find: 'if (this.#gaveUpAtMs !== null) return this.#gaveUpAtMs + this.#baseMs;',

@@ -51,8 +51,6 @@ const TRACES: Readonly<Record<AdversaryKind, readonly string[]>> = {
     'message refused: justify-mismatch',
     'a block with a wrong state root',
     'refused: state-root-mismatch',
-    'a block of an hour later',
-    'refused: timestamp-ahead',
   ],
   'lying server': [
     'a server has nothing',

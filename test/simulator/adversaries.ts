@@ -88,8 +88,11 @@ export function adversary(kind: AdversaryKind, tools: AdversaryTools): Adversary
         return [frame, remembered[Math.floor(fractionOf(seed, count, 2) * REMEMBERED_FRAMES)] ?? frame];
       case 'equivocator':
         return forger.equivocate(to, seen);
-      case 'forger':
-        return fractionOf(seed, count, 0) < 0.3 ? [frame] : forger.forge(seen, fractionOf(seed, count, 3));
+      case 'forger': {
+        // All are told of the same block.
+        const key = seen.kind === 'proposal' ? -seen.round : count;
+        return fractionOf(seed, key, 0) < 0.3 ? [frame] : forger.forge(seen, fractionOf(seed, key, 3));
+      }
       case 'stale-parent leader':
         return stale.replace(seen);
       case 'lying server':

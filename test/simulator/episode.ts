@@ -68,7 +68,7 @@ export function episodeOf(
   }
   for (let node = 0; node < nodes; node++) if (random.chance(0.2)) add(random.below(stormMs), clock(random, node));
   for (const node of cast.badClocks) if (random.chance(0.5)) add(random.below(stormMs), badClock(random, node));
-  if (random.chance(0.15)) add(random.below(stormMs), { kind: 'load', thinkMs: null });
+  if (random.chance(0.3)) add(random.below(stormMs), { kind: 'load', thinkMs: null });
   if (random.chance(0.15)) add(random.below(stormMs), { kind: 'clocks', skewMs: random.pick(STEPS_BACK_MS) });
   actions.sort((a, b) => a.atMs - b.atMs);
   return { number, stormMs, actions };

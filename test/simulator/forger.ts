@@ -17,15 +17,19 @@ import { signAsPeer } from './simulated-keys.ts';
 import type { SimulatedValidator } from './simulated-validator.ts';
 
 const NONE = new Uint8Array(0);
+/** A certificate is used again until there is one of so many rounds later. */
+const OLD_ROUNDS = 10;
 
 /** By what each is. */
 type Lies<T> = Readonly<Record<string, () => T>>;
 
 export class Forger {
   readonly #tools: AdversaryTools;
-  /** The other block of each of its rounds, for those who are told of that one. */
   /** A certificate that it has used before. */
   #older: QuorumCertificate | null = null;
+  /** Its last block, and what the others were told instead. */
+  #proposed: { readonly own: string; readonly told: Block['id'] } = { own: '', told: ZERO_HASH };
+  /** The other block of each of its rounds, for those who are told of that one. */
   readonly #siblings = new Map<number, { readonly own: string; readonly sibling: string }>();
 
   constructor(tools: AdversaryTools) {
@@ -55,29 +59,19 @@ export class Forger {
   forge({ frame, message }: SeenFrame, die: number): readonly Uint8Array[] {
     switch (message?.kind) {
       case 'proposal':
-        return [this.#lie(this.#liesAboutProposal(message), die)];
-      case 'vote':
-        return [this.#lie(this.#liesAboutVote(message), die)];
+        return [this.#propose(message, die)];
+      case 'vote': {
+        // For what it told instead of its own block, or else a lie.
+        const { own, told } = this.#proposed;
+        if (message.vote.blockId === own) return [framed(this.vote({ ...message.vote, blockId: told }))];
+        return [framed(this.#lie(this.#liesAboutVote(message), die))];
+      }
       case 'timeout':
-        return [this.#lie(this.#liesAboutTimeout(message), die)];
-      case 'certificate': {
-        const lies = liesAbout(message.certificate);
-        return [
-          this.#lie(
-            mapped(lies, (certificate) => ({ ...message, certificate })),
-            die,
-          ),
-        ];
-      }
-      case 'timeoutCertificate': {
-        const lies = liesAboutTimeouts(message.certificate);
-        return [
-          this.#lie(
-            mapped(lies, (certificate) => ({ ...message, certificate })),
-            die,
-          ),
-        ];
-      }
+        return [framed(this.#lie(this.#liesAboutTimeout(message), die))];
+      case 'certificate':
+        return [framed({ ...message, certificate: this.#lie(liesAbout(message.certificate), die) })];
+      case 'timeoutCertificate':
+        return [framed({ ...message, certificate: this.#lie(liesAboutTimeouts(message.certificate), die) })];
       default:
         return [frame];
     }
@@ -90,11 +84,17 @@ export class Forger {
     return [frame, framed(this.vote({ ...message.vote, blockId: ZERO_HASH }))];
   }
 
-  #lie(lies: Lies<HotstuffMessage>, die: number): Uint8Array {
+  #propose(message: ProposalMessage, die: number): Uint8Array {
+    const lie = this.#lie(this.#liesAboutProposal(message), die);
+    this.#proposed = { own: message.block.id, told: lie.block.id };
+    return framed(lie);
+  }
+
+  #lie<T>(lies: Lies<T>, die: number): T {
     const all = Object.entries(lies);
     const [what, tell] = all[Math.floor(die * all.length)]!;
     this.#tools.count(what);
-    return framed(tell());
+    return tell();
   }
 
   #liesAboutProposal(message: ProposalMessage): Lies<ProposalMessage> {
@@ -102,7 +102,6 @@ export class Forger {
     const { height, round, timestamp } = block.header;
     const { parentId } = justify.vote;
     const older = this.#older;
-    this.#older = justify;
     return {
       'a block with a wrong state root': () => this.#changed(message, { stateRoot: ZERO_HASH }),
       'a block on the parent of its parent': () => this.#changed(message, { parentId, height: height - 1 }),
@@ -133,6 +132,7 @@ export class Forger {
   #liesAboutTimeout(message: TimeoutMessage): Lies<TimeoutMessage> {
     const { highCertificate, timeout, timeoutCertificate } = message;
     const older = this.#older;
+    if (older === null || timeout.highRound > older.vote.round + OLD_ROUNDS) this.#older = highCertificate;
     const knowing = (certificate: QuorumCertificate) =>
       this.#timeout({ ...message, highCertificate: certificate }, certificate.vote.round);
     return {

@@ -32,6 +32,8 @@ export class ChainChecker {
   readonly #heights = new Map<Hash, number>();
   readonly #lastSeq = new Map<string, number>();
   readonly replay: Replay;
+  /** Of the last block. */
+  #stateRoot: Hash;
   readonly actions: ActionChecker;
 
   constructor(chain: SimulatedChain, certificates: CertificateChecker, report: Report) {
@@ -39,6 +41,7 @@ export class ChainChecker {
     this.#certificates = certificates;
     this.#report = report;
     this.#ids = [chain.state.block.id];
+    this.#stateRoot = chain.state.block.header.stateRoot;
     this.replay = new Replay({ genesis: chain.state, validatorsOf: () => chain.validators });
     this.actions = new ActionChecker(chain.validators.members.map(({ peerId }) => peerId));
   }
@@ -101,6 +104,11 @@ export class ChainChecker {
       this.#violated('executing the log again gives what it names', { height, round, because: executed.refusal.code });
       return;
     }
+    const { stateRoot } = block.header;
+    if ((stateRoot === this.#stateRoot) !== (executed.value.changes.length === 0)) {
+      this.#violated('a state root changes with the state, and only with it', { height, round });
+    }
+    this.#stateRoot = stateRoot;
     this.#checkRecords(height, executed.value.changes);
     for (const broken of this.actions.check(block, executed.value.changes)) this.#violated(broken, { height });
   }

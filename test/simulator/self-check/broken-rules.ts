@@ -35,6 +35,7 @@ export const brokenRules: readonly BrokenRule[] = [
   {
     ...FOUR,
     validators: 6,
+    seeds: 5,
     rule: 'a quorum is n - f',
     file: 'src/qc/validator-set.ts',
     find: 'return n - faultsOf(n);',

@@ -27,7 +27,7 @@ export interface Cast {
 }
 
 /** Those from whom something new is to be expected every time. */
-const INVENTIVE: readonly AdversaryKind[] = ['equivocator', 'forger', 'mutator', 'stale-parent leader'];
+const INVENTIVE: readonly AdversaryKind[] = ['equivocator', 'forger', 'forger', 'mutator', 'stale-parent leader'];
 
 export const AMPLE: QueueLimits = { mempoolEvents: 1_000, inboxMessages: 256, waitingSubmissions: 256 };
 

@@ -11,10 +11,9 @@ import { assert } from '../base/assert.ts';
 import type { Hash } from '../base/hash.ts';
 import { BLOCK_OVERHEAD_BYTES, makeBlock, MAX_BLOCK_BYTES, MAX_BLOCK_EVENTS, type Block } from '../ledger/block.ts';
 import { MAX_UNCOMMITTED_BLOCKS, type Selection } from '../ledger/machine.ts';
-import { MAX_EVENT_AGE_SECONDS } from '../ledger/transition.ts';
 import { certificateDigest } from '../qc/certificate.ts';
 import type { TreeBlock } from './block-tree.ts';
-import { blockContext, hasWork, leaderAt, nowSeconds, type Replica } from './replica.ts';
+import { blockContext, hasWork, leaderAt, mustGoOn, nowSeconds, type Replica } from './replica.ts';
 import { castVote } from './voting.ts';
 
 /** @returns whether it proposed */
@@ -30,19 +29,12 @@ export function propose(replica: Replica): boolean {
     replica.mempool.remove(event.id);
     replica.turn.reject(event.id, refusal);
   }
-  if (selection.events.length === 0 && !tree.hasWork && !waitsForTime(selection)) {
+  // A chain that does not go on has no time, and what is too late waits for ever.
+  if (selection.events.length === 0 && !mustGoOn(replica) && !selection.waitsForTime) {
     replica.machine.discard(selection.execution);
     return false;
   }
   return cast(replica, parent, selection);
-}
-
-/**
- * Something that waits is too old for this block, but not for the committed head of a chain that stood still. Only the
- * chain's own time can refuse it for ever, so the chain must go on, if with an empty block.
- */
-function waitsForTime({ waiting, execution }: Selection): boolean {
-  return waiting.some(({ event }) => event.time + MAX_EVENT_AGE_SECONDS < execution.timestamp);
 }
 
 function select(replica: Replica, parent: TreeBlock): Selection {

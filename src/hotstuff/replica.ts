@@ -102,9 +102,19 @@ export function nowSeconds({ clock }: Replica): number {
   return Math.floor(clock.wallMs / 1000);
 }
 
-/** Something is to be agreed on: an uncommitted block that must not be left behind, or an event that can be in a block. */
+/** Something is to be agreed on: a chain that must not be left as it is, or an event that can be in a block. */
 export function hasWork(replica: Replica): boolean {
-  return replica.tree.hasWork || hasRipeEvent(replica);
+  return mustGoOn(replica) || hasRipeEvent(replica);
+}
+
+/**
+ * An uncommitted block must not be left behind; or the highest certificate commits nothing. Then whoever proposed its
+ * block waited for something, which may be committed here already by a certificate that nobody went on from. Those who
+ * wait need two leaders in a row: a leader that is content and proposes nothing would keep them waiting for ever.
+ */
+export function mustGoOn({ tree, rules }: Replica): boolean {
+  const { commit, round } = rules.record.highCertificate.vote;
+  return tree.hasWork || (commit === null && round > 0);
 }
 
 /** When the first of the events whose time has not come may be in a block: by this node's clock, unix milliseconds. */

@@ -15,7 +15,7 @@ import { checkSuccession } from './block-rules.ts';
 import { CommittedState, type ProvenValue } from './committed-state.ts';
 import type { StateTree, TreeVersion } from './state-tree.ts';
 import { Overlay, type CommittedChange, type StateChange, type StateReader } from './state.ts';
-import { applyEvent, checkApplies, TRANSIENT_REFUSALS, type BlockContext } from './transition.ts';
+import { applyEvent, type BlockContext, checkApplies, REFUSALS_OF_TIME, TRANSIENT_REFUSALS } from './transition.ts';
 import type { VerifiedEvent } from './verified-event.ts';
 
 /** A proposer adds events only to this depth above the committed head; a voter executes what others propose. */
@@ -46,6 +46,11 @@ export interface Selection {
   readonly refused: readonly RefusedEvent[];
   /** Not applicable on this parent, but perhaps later. */
   readonly waiting: readonly VerifiedEvent[];
+  /**
+   * One of those is too late for this block, but not for the committed head of a chain that stood still: only the chain's
+   * own time can refuse it for ever, and that stands still where there is no block.
+   */
+  readonly waitsForTime: boolean;
 }
 
 export interface RefusedEvent {
@@ -140,6 +145,7 @@ export class LedgerMachine {
     const waitingPeers = new Set<string>();
     const maxEvents = this.uncommittedDepth(base) < MAX_UNCOMMITTED_BLOCKS ? limits.maxEvents : 0;
     let bytes = 0;
+    let waitsForTime = false;
     for (const event of candidates) {
       bytes += event.bytes.length + EVENT_OVERHEAD_BYTES;
       if (events.length >= maxEvents || bytes > limits.maxBytes) break;
@@ -156,9 +162,10 @@ export class LedgerMachine {
       } else {
         waiting.push(event);
         waitingPeers.add(peerId);
+        waitsForTime ||= applied?.ok === false && REFUSALS_OF_TIME.has(applied.refusal.code);
       }
     }
-    return { execution: this.#layer(base, context, overlay), events, refused, waiting };
+    return { execution: this.#layer(base, context, overlay), events, refused, waiting, waitsForTime };
   }
 
   /**

@@ -3,6 +3,7 @@ import { unwrap } from '../../src/base/result.ts';
 import type { VerifiedEvent } from '../../src/ledger/verified-event.ts';
 import { headOf } from '../../src/ledger/genesis-state.ts';
 import { LedgerMachine, MAX_UNCOMMITTED_BLOCKS, type Execution } from '../../src/ledger/machine.ts';
+import { replacedDigest } from '../../src/ledger/actions.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
 import { StateTree } from '../../src/ledger/state-tree.ts';
 import { verifyTreeProof } from '../../src/ledger/state-proof.ts';
@@ -174,7 +175,7 @@ describe('selecting', () => {
     const early = chain.event({ ...chain.join(1).event, time: chain.now + 700 });
     const next = version(chain, 1, 2, 'v2');
     const selection = machine.select(machine.head, chain.context(), [early, next], NO_LIMITS);
-    expect(selection).toMatchObject({ events: [], refused: [], waiting: [early, next] });
+    expect(selection).toMatchObject({ events: [], refused: [], waiting: [early, next], waitsForTime: false });
   });
 
   test('an event too old for this block is refused once it is too old for the committed head', () => {
@@ -182,10 +183,26 @@ describe('selecting', () => {
     const { machine } = chain;
     const event = chain.join(1);
     chain.now += 601;
-    expect(machine.select(machine.head, chain.context(), [event], NO_LIMITS).waiting).toEqual([event]);
+    const selection = machine.select(machine.head, chain.context(), [event], NO_LIMITS);
+    expect(selection).toMatchObject({ waiting: [event], waitsForTime: true });
     chain.commit();
     const { refused } = machine.select(machine.head, chain.context(), [event], NO_LIMITS);
     expect(refused).toMatchObject([{ refusal: { code: 'expired' } }]);
+  });
+
+  test('a proposal that expires before this block waits for the time of the chain as well', () => {
+    const chain = new SealedChain();
+    const { machine } = chain;
+    const { peerId } = chain.context().validators.member(0);
+    const action = { kind: 'parametersChanged', parameters: { livenessWindowSeconds: 600 } } as const;
+    const replaces = unwrap(replacedDigest(machine.head, action));
+    const proposed = chain.event({ type: 'proposed', peerId, seq: 1, action, epoch: 0, replaces, expires: chain.now });
+    chain.now += 1;
+    const selection = machine.select(machine.head, chain.context(), [proposed], NO_LIMITS);
+    expect(selection).toMatchObject({ waiting: [proposed], waitsForTime: true });
+    chain.commit();
+    const { refused } = machine.select(machine.head, chain.context(), [proposed], NO_LIMITS);
+    expect(refused).toMatchObject([{ refusal: { code: 'proposal-expired' } }]);
   });
 
   test('a heartbeat is judged by the time of the block, not by that of an idle head', () => {

@@ -58,6 +58,11 @@ const KEPT = [
     rule: 'a restart begins where the record ends',
     notSo: 'liveness: not so: a healed network makes progress',
   },
+  {
+    file: 'an-approval-that-came-too-late-is-refused.json',
+    rule: 'what others made void leaves the mempool',
+    notSo: 'liveness: not so: a network that is left alone comes to rest',
+  },
 ] as const;
 
 test.each(KEPT)('$file fails when this does not hold: $rule', { timeout: 120_000 }, ({ file, notSo, rule }) => {

@@ -14,6 +14,8 @@ export interface QueueLimits {
 export interface Cast {
   /** Nodes that tell the ledger of themselves. */
   readonly submitters: number;
+  /** Validators' operators decide things together. */
+  readonly operators?: boolean;
   readonly limits: QueueLimits;
   /** Validators of which there are two, with one key. */
   readonly twins: readonly number[];
@@ -25,7 +27,7 @@ export interface Cast {
 }
 
 /** Those from whom something new is to be expected every time. */
-const INVENTIVE: readonly AdversaryKind[] = ['equivocator', 'forger', 'mutator'];
+const INVENTIVE: readonly AdversaryKind[] = ['equivocator', 'forger', 'forger', 'mutator', 'stale-parent leader'];
 
 export const AMPLE: QueueLimits = { mempoolEvents: 1_000, inboxMessages: 256, waitingSubmissions: 256 };
 
@@ -51,5 +53,6 @@ export function castOf(seed: number, validators: number): Cast {
     adversaries,
     lostDisks: order.slice(traitors.length),
     badClocks: order,
+    operators: random.chance(0.5),
   };
 }

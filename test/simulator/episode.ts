@@ -22,7 +22,10 @@ export type Action =
   | ({ readonly kind: 'flip'; readonly node: number } & Flip)
   | { readonly kind: 'clock'; readonly node: number; readonly skewMs: number; readonly rate: number }
   | { readonly kind: 'network'; readonly settings: NetworkSettings }
-  | { readonly kind: 'load'; readonly thinkMs: number };
+  /** All clocks together, those of who submits too. They stay so until everything else is healed. */
+  | { readonly kind: 'clocks'; readonly skewMs: number }
+  /** Null: nobody begins anything, until all have come to rest. */
+  | { readonly kind: 'load'; readonly thinkMs: number | null };
 
 export interface TimedAction {
   /** From the start of the episode. */
@@ -67,12 +70,20 @@ export function episodeOf(
   }
   for (let node = 0; node < nodes; node++) if (random.chance(0.2)) add(random.below(stormMs), clock(random, node));
   for (const node of cast.badClocks) if (random.chance(0.5)) add(random.below(stormMs), badClock(random, node));
+  if (random.chance(0.3)) add(random.below(stormMs), { kind: 'load', thinkMs: null });
+  if (random.chance(0.15)) add(random.below(stormMs), { kind: 'clocks', skewMs: random.pick(STEPS_BACK_MS) });
   // Of chance of its own, so that all else of a seed is what it was before there was this fault.
   const chanceOfFlips = new Random(seedOf(seed, 3, number));
   for (const node of cast.lostDisks) if (chanceOfFlips.chance(0.08)) flips(chanceOfFlips, node, stormMs, add);
   actions.sort((a, b) => a.atMs - b.atMs);
   return { number, stormMs, actions };
 }
+
+/** Of all clocks. */
+const STEPS_BACK_MS = [-60_000, -300_000, -3_600_000, -86_400_000] as const;
+
+/** Longer than a healed network may take to make progress. */
+const HANG_MS = 600_000;
 
 function weather(random: Random, nodes: number): NetworkSettings {
   const everybody = Array.from({ length: nodes }, (_, id) => id);
@@ -87,6 +98,7 @@ function weather(random: Random, nodes: number): NetworkSettings {
     cuts: cuts(random, everybody),
     cutsBreakLinks: random.chance(0.5),
     rules: Array.from({ length: random.pick([0, 0, 1, 3]) }, () => rule(random, everybody)),
+    ...(random.chance(0.3) ? { hangMs: HANG_MS } : {}),
   };
 }
 

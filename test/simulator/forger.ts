@@ -10,13 +10,25 @@ import { makeBlock, type Block, type BlockHeader } from '../../src/ledger/block.
 import { messageFrame } from '../../src/node/peer-frame.ts';
 import { proposalPreimage, timeoutPreimage, votePreimage, type VoteData } from '../../src/qc/ballot.ts';
 import { certificateDigest, type QuorumCertificate } from '../../src/qc/certificate.ts';
+import type { TimeoutCertificate } from '../../src/qc/timeout-certificate.ts';
 import type { AdversaryTools } from './adversaries.ts';
 import type { SeenFrame } from './lens.ts';
 import { signAsPeer } from './simulated-keys.ts';
 import type { SimulatedValidator } from './simulated-validator.ts';
 
+const NONE = new Uint8Array(0);
+/** A certificate is used again until there is one of so many rounds later. */
+const OLD_ROUNDS = 10;
+
+/** By what each is. */
+type Lies<T> = Readonly<Record<string, () => T>>;
+
 export class Forger {
   readonly #tools: AdversaryTools;
+  /** A certificate that it has used before. */
+  #older: QuorumCertificate | null = null;
+  /** Its last block, and what the others were told instead. */
+  #proposed: { readonly own: string; readonly told: Block['id'] } = { own: '', told: ZERO_HASH };
   /** The other block of each of its rounds, for those who are told of that one. */
   readonly #siblings = new Map<number, { readonly own: string; readonly sibling: string }>();
 
@@ -37,7 +49,7 @@ export class Forger {
     if (message?.kind === 'vote') {
       const known = this.#siblings.get(message.vote.round);
       if (known === undefined || known.own !== message.vote.blockId) return [frame];
-      const other = framed(this.#vote({ ...message.vote, blockId: known.sibling as VoteData['blockId'] }));
+      const other = framed(this.vote({ ...message.vote, blockId: known.sibling as VoteData['blockId'] }));
       return to.id % 2 === 0 ? [frame, other] : [other, frame];
     }
     return [frame];
@@ -47,61 +59,102 @@ export class Forger {
   forge({ frame, message }: SeenFrame, die: number): readonly Uint8Array[] {
     switch (message?.kind) {
       case 'proposal':
-        return [framed(this.#falseProposal(message, die))];
-      case 'vote':
-        return [framed(this.#falseVote(message, die))];
-      case 'timeout':
-        return [framed(this.#falseTimeout(message, die))];
-      case 'certificate':
-        return [framed({ ...message, certificate: falseCertificate(message.certificate, die) })];
-      case 'timeoutCertificate': {
-        const { certificate } = message;
-        const highRounds = certificate.highRounds.map((round) => Math.max(0, round - 1));
-        const forged = die < 0.5 ? { ...certificate, highRounds } : { ...certificate, round: certificate.round + 1 };
-        return [framed({ ...message, certificate: forged })];
+        return [this.#propose(message, die)];
+      case 'vote': {
+        // For what it told instead of its own block, or else a lie.
+        const { own, told } = this.#proposed;
+        if (message.vote.blockId === own) return [framed(this.vote({ ...message.vote, blockId: told }))];
+        return [framed(this.#lie(this.#liesAboutVote(message), die))];
       }
+      case 'timeout':
+        return [framed(this.#lie(this.#liesAboutTimeout(message), die))];
+      case 'certificate':
+        return [framed({ ...message, certificate: this.#lie(liesAbout(message.certificate), die) })];
+      case 'timeoutCertificate':
+        return [framed({ ...message, certificate: this.#lie(liesAboutTimeouts(message.certificate), die) })];
       default:
         return [frame];
     }
   }
 
-  #falseProposal(message: ProposalMessage, die: number): ProposalMessage {
+  /** Its vote, and one for another block of the round. */
+  voteTwice({ frame, message }: SeenFrame): readonly Uint8Array[] {
+    if (message?.kind !== 'vote') return [frame];
+    this.#tools.count('two votes of a round');
+    return [frame, framed(this.vote({ ...message.vote, blockId: ZERO_HASH }))];
+  }
+
+  #propose(message: ProposalMessage, die: number): Uint8Array {
+    const lie = this.#lie(this.#liesAboutProposal(message), die);
+    this.#proposed = { own: message.block.id, told: lie.block.id };
+    return framed(lie);
+  }
+
+  #lie<T>(lies: Lies<T>, die: number): T {
+    const all = Object.entries(lies);
+    const [what, tell] = all[Math.floor(die * all.length)]!;
+    this.#tools.count(what);
+    return tell();
+  }
+
+  #liesAboutProposal(message: ProposalMessage): Lies<ProposalMessage> {
     const { block, justify, timeoutCertificate } = message;
-    const { header } = block;
-    if (die < 0.15) return this.#changed(message, { stateRoot: ZERO_HASH });
-    // On the parent of the block that its certificate names.
-    if (die < 0.3) return this.#changed(message, { parentId: justify.vote.parentId, height: header.height - 1 });
-    if (die < 0.4) return this.#changed(message, { parentId: justify.vote.parentId });
-    if (die < 0.5) return this.#changed(message, { timestamp: header.timestamp + 3_600 });
-    if (die < 0.6) return this.#changed(message, { round: header.round + this.#tools.chain.validators.n });
-    if (die < 0.7) return { ...message, timeoutCertificate: null };
-    if (die < 0.8 && timeoutCertificate !== null) {
-      // An older certificate than those know who gave up.
-      return this.#on(message, timeoutCertificate.highCertificate);
-    }
-    return this.#on(message, falseCertificate(justify, die));
+    const { height, round, timestamp } = block.header;
+    const { parentId } = justify.vote;
+    const older = this.#older;
+    return {
+      'a block with a wrong state root': () => this.#changed(message, { stateRoot: ZERO_HASH }),
+      'a block on the parent of its parent': () => this.#changed(message, { parentId, height: height - 1 }),
+      'a block on another parent than its certificate names': () => this.#changed(message, { parentId }),
+      'a block of an hour later': () => this.#changed(message, { timestamp: timestamp + 3_600 }),
+      'a block of a later round of its own': () =>
+        this.#changed(message, { round: round + this.#tools.chain.validators.n }),
+      ...(block.events.length > 0 && {
+        'a block without the events of its root': () => ({ ...message, block: { ...block, events: [] } }),
+      }),
+      ...(timeoutCertificate !== null && {
+        'a proposal that does not say why it skips a round': () => ({ ...message, timeoutCertificate: null }),
+      }),
+      ...(older !== null && { 'a proposal on a certificate of long ago': () => this.#on(message, older) }),
+      ...mapped(liesAbout(justify), (certificate) => this.#on(message, certificate)),
+    };
   }
 
-  #falseVote({ vote }: VoteMessage, die: number): VoteMessage {
-    if (die < 0.3) return this.#vote({ ...vote, blockId: ZERO_HASH });
-    if (die < 0.6) return this.#vote({ ...vote, commit: null });
-    if (die < 0.8) return this.#vote({ ...vote, round: vote.round + 1 });
-    return this.#vote({ ...vote, parentRound: 0, parentId: ZERO_HASH });
+  #liesAboutVote({ vote }: VoteMessage): Lies<VoteMessage> {
+    return {
+      'a vote for a block that nobody made': () => this.vote({ ...vote, blockId: ZERO_HASH }),
+      'a vote that commits nothing': () => this.vote({ ...vote, commit: null }),
+      'a vote of a later round': () => this.vote({ ...vote, round: vote.round + 1 }),
+      'a vote on another parent': () => this.vote({ ...vote, parentRound: 0, parentId: ZERO_HASH }),
+    };
   }
 
-  #falseTimeout(message: TimeoutMessage, die: number): TimeoutMessage {
-    const { highCertificate, timeout } = message;
-    if (die < 0.4) {
-      const certificate = falseCertificate(highCertificate, die * 2);
-      return this.#timeout({ ...message, highCertificate: certificate }, certificate.vote.round);
-    }
-    if (die < 0.6) return this.#timeout(message, Math.max(0, timeout.highRound - 1));
-    if (die < 0.8) return this.#timeout(message, timeout.round - 1);
-    return { ...message, timeoutCertificate: null };
+  #liesAboutTimeout(message: TimeoutMessage): Lies<TimeoutMessage> {
+    const { highCertificate, timeout, timeoutCertificate } = message;
+    const older = this.#older;
+    if (older === null || timeout.highRound > older.vote.round + OLD_ROUNDS) this.#older = highCertificate;
+    const knowing = (certificate: QuorumCertificate) =>
+      this.#timeout({ ...message, highCertificate: certificate }, certificate.vote.round);
+    return {
+      'a timeout that knows less than it shows': () => this.#timeout(message, Math.max(0, timeout.highRound - 1)),
+      'a timeout that knows more than it shows': () => this.#timeout(message, timeout.round - 1),
+      ...(timeoutCertificate !== null && {
+        'a timeout that does not say how it came there': () => ({ ...message, timeoutCertificate: null }),
+      }),
+      ...(older !== null && { 'a timeout with a certificate of long ago': () => knowing(older) }),
+      ...mapped(liesAbout(highCertificate), knowing),
+    };
   }
 
-  #vote(vote: VoteData): VoteMessage {
+  vote(vote: VoteData): VoteMessage {
     return { kind: 'vote', epoch: 0, vote, signature: this.#sign(votePreimage(this.#binding, vote)) };
+  }
+
+  /** Of a round that its highest certificate leads into. */
+  timeout(round: number, highCertificate: QuorumCertificate): TimeoutMessage {
+    const timeout = { round, highRound: highCertificate.vote.round };
+    const message = { kind: 'timeout', epoch: 0, timeout, highCertificate, timeoutCertificate: null } as const;
+    return this.#timeout({ ...message, signature: NONE }, timeout.highRound);
   }
 
   #timeout(message: TimeoutMessage, highRound: number): TimeoutMessage {
@@ -117,9 +170,16 @@ export class Forger {
 
   #changed(message: ProposalMessage, change: Partial<BlockHeader>): ProposalMessage {
     const { version: _version, eventsRoot: _eventsRoot, ...header } = message.block.header;
-    const block: Block = makeBlock({ ...header, ...change }, message.block.events);
+    return this.proposal(makeBlock({ ...header, ...change }, message.block.events), message);
+  }
+
+  proposal(
+    block: Block,
+    { justify, timeoutCertificate }: Pick<ProposalMessage, 'justify' | 'timeoutCertificate'>,
+  ): ProposalMessage {
     const preimage = proposalPreimage(this.#binding, { round: block.header.round, blockId: block.id });
-    return { ...message, block, signature: signAsPeer(header.proposer, preimage) };
+    const signature = signAsPeer(block.header.proposer, preimage);
+    return { kind: 'proposal', block, justify, timeoutCertificate, signature };
   }
 
   #sign(preimage: Uint8Array): Uint8Array {
@@ -133,17 +193,35 @@ export class Forger {
   }
 }
 
-/** A later round, too few signers, or one who did not sign. */
-function falseCertificate(certificate: QuorumCertificate, die: number): QuorumCertificate {
+function liesAbout(certificate: QuorumCertificate): Lies<QuorumCertificate> {
   const { signers, vote } = certificate;
-  if (vote.round === 0) return { ...certificate, vote: { ...vote, blockId: ZERO_HASH } };
-  if (die < 0.3) return { ...certificate, vote: { ...vote, round: vote.round + 1 } };
-  if (die < 0.6) return { ...certificate, signers: signers.slice(1) };
-  if (die < 0.8)
-    return { ...certificate, signers: signers.map((signer, place) => (place === 1 ? signers[0]! : signer)) };
-  return { ...certificate, vote: { ...vote, commit: null } };
+  if (vote.round === 0) {
+    return { 'another genesis': () => ({ ...certificate, vote: { ...vote, blockId: ZERO_HASH } }) };
+  }
+  const others = (changed: readonly number[]) => () => ({ ...certificate, signers: changed });
+  return {
+    'a certificate of a later round': () => ({ ...certificate, vote: { ...vote, round: vote.round + 1 } }),
+    'a certificate of too few': others(signers.slice(1)),
+    'a certificate with a signer twice': others(signers.with(1, signers[0]!)),
+    'a certificate that commits nothing': () => ({ ...certificate, vote: { ...vote, commit: null } }),
+  };
 }
 
-function framed(message: HotstuffMessage): Uint8Array {
+function liesAboutTimeouts(certificate: TimeoutCertificate): Lies<TimeoutCertificate> {
+  const { highRounds, round } = certificate;
+  return {
+    'a timeout certificate of those who know less': () => ({
+      ...certificate,
+      highRounds: highRounds.map((highRound) => Math.max(0, highRound - 1)),
+    }),
+    'a timeout certificate of a later round': () => ({ ...certificate, round: round + 1 }),
+  };
+}
+
+function mapped<From, To>(lies: Lies<From>, map: (from: From) => To): Lies<To> {
+  return Object.fromEntries(Object.entries(lies).map(([what, tell]) => [what, () => map(tell())]));
+}
+
+export function framed(message: HotstuffMessage): Uint8Array {
   return messageFrame(encodeMessage(message));
 }

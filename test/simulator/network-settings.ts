@@ -15,6 +15,8 @@ export interface NetworkSettings {
   /** Links that are cut break after a while, and both ends notice. */
   readonly cutsBreakLinks: boolean;
   readonly rules: readonly KindRule[];
+  /** An exchange that gets no answer ends so long after it began, and not when its time is up. Absent: it keeps its time. */
+  readonly hangMs?: number;
 }
 
 export interface Cut {

@@ -10,6 +10,7 @@ export function linesOf(scenario: Scenario): string[] {
   return [
     ...(about === undefined ? [] : [about]),
     `seed ${seed}: ${validators} validators, commit depth ${commitDepth}, submitters: ${cast.submitters}`,
+    ...(cast.operators === true ? ['validators propose and approve actions'] : []),
     ...limitLines(scenario),
     ...nodeLines(scenario),
     ...episodes.flatMap(episodeLines),
@@ -40,7 +41,7 @@ function episodeLines({ actions, number, stormMs }: Episode): string[] {
 
 function whoOf(action: Action): string {
   if (action.kind === 'network') return 'network';
-  return action.kind === 'load' ? 'all' : `node ${action.node}`;
+  return 'node' in action ? `node ${action.node}` : 'all';
 }
 
 function whatOf(action: Action): string {
@@ -48,7 +49,9 @@ function whatOf(action: Action): string {
     case 'network':
       return weatherOf(action.settings);
     case 'load':
-      return `submit an event, then think for ${action.thinkMs} ms`;
+      return action.thinkMs === null ? 'submit nothing more' : `submit an event, then think for ${action.thinkMs} ms`;
+    case 'clocks':
+      return `their clocks are set ${action.skewMs} ms off`;
     case 'clock':
       return `its clock is set ${action.skewMs} ms off and runs at ${action.rate}`;
     case 'disk':
@@ -79,7 +82,7 @@ const CRASHES = {
 } as const;
 
 function weatherOf(settings: NetworkSettings): string {
-  const { cuts, cutsBreakLinks, delayMs, duplication, inOrder, late, loss, rules } = settings;
+  const { cuts, cutsBreakLinks, delayMs, duplication, hangMs, inOrder, late, loss, rules } = settings;
   const parts = [
     ...(String(delayMs) === String(CALM.delayMs) ? [] : [`delay ${delayMs.join(' to ')} ms`]),
     ...(late.chance === 0 ? [] : [`late by up to ${late.mostMs} ms ${late.chance}`]),
@@ -89,6 +92,7 @@ function weatherOf(settings: NetworkSettings): string {
     ...cuts.map(({ from, to }) => `cut ${passage(from, to)}`),
     ...(cutsBreakLinks ? ['cuts break links'] : []),
     ...rules.map(ruleOf),
+    ...(hangMs === undefined ? [] : [`exchanges without an answer hang for ${hangMs} ms`]),
   ];
   return parts.length === 0 ? 'calm' : parts.join('; ');
 }

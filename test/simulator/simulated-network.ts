@@ -21,6 +21,8 @@ export interface NetworkOptions {
   readonly onSend: (life: Life, to: SimulatedValidator, seen: SeenFrame) => readonly Uint8Array[];
   /** What an answer of this server to a request for blocks becomes. */
   readonly onAnswer: (server: SimulatedValidator, answer: Uint8Array) => Uint8Array;
+  /** @returns whether the process there is given what arrives */
+  readonly onArrival: (at: SimulatedValidator, from: SimulatedValidator, frame: Uint8Array) => boolean;
 }
 
 const REDIAL_MS = 60;
@@ -89,7 +91,14 @@ export class SimulatedNetwork {
   exchangeOf(life: Life): AskForBlocks {
     return (target, request, options) => {
       life.underWay.exchanges++;
-      return this.#exchange(life, target, request, options).finally(() => life.underWay.exchanges--);
+      let isUnderWay = true;
+      const end = () => {
+        if (isUnderWay) life.underWay.exchanges--;
+        isUnderWay = false;
+      };
+      // What hangs on after that is no fault of the node's.
+      if (this.settings.hangMs !== undefined) this.#later(options.deadlineMs, life, end);
+      return this.#exchange(life, target, request, options).finally(end);
     };
   }
 
@@ -98,7 +107,9 @@ export class SimulatedNetwork {
       const server = this.#nodes.find((node) => node.peerId === target.peerId && life.up.has(node.id));
       const fail = () => reject(codedError('deadline-passed', 'no answer came in time', { deadlineMs }));
       if (server === undefined) return void this.#later(1, life, fail);
-      this.#later(deadlineMs, life, fail);
+      const { hangMs } = this.settings;
+      if (hangMs !== undefined) this.#options.tally.count('network: an exchange may hang');
+      this.#later(hangMs ?? deadlineMs, life, fail);
       const there = { from: life.node.id, to: server.id, kind: 'fetch', round: 0 } as const;
       this.#carry(there, null, () => {
         const served = server.life?.answerBlocks(request);
@@ -144,18 +155,24 @@ export class SimulatedNetwork {
       sent = true;
       const { lens, onSend } = this.#options;
       const seen = lens.look(frame);
-      for (const leaving of onSend(life, node, seen)) {
-        const passage = { from: life.node.id, to: node.id, kind: seen.kind, round: seen.round };
-        this.#carry(passage, null, () => this.#arrived(node, life.node, leaving));
-      }
+      for (const leaving of onSend(life, node, seen)) this.#bring(life.node, node, seen, leaving);
     }
     return sent;
+  }
+
+  /** A frame that no validator sends, on the links of this one. */
+  bring(from: SimulatedValidator, to: SimulatedValidator, frame: Uint8Array): void {
+    this.#bring(from, to, this.#options.lens.look(frame), frame);
+  }
+
+  #bring(from: SimulatedValidator, to: SimulatedValidator, { kind, round }: SeenFrame, frame: Uint8Array): void {
+    this.#carry({ from: from.id, to: to.id, kind, round }, null, () => this.#arrived(to, from, frame));
   }
 
   /** At whatever process runs there then. */
   #arrived(at: SimulatedValidator, from: SimulatedValidator, frame: Uint8Array): void {
     const { life } = at;
-    if (life === null || !life.up.has(from.id)) return;
+    if (life === null || !life.up.has(from.id) || !this.#options.onArrival(at, from, frame)) return;
     this.#options.scheduler.current = life;
     life.listener?.onFrame(from.peerId, frame);
   }

@@ -42,6 +42,8 @@ export interface SimulationResult {
   readonly scenario: Scenario;
 }
 
+/** Events that are made now are no older than a block of then may take (`MAX_EVENT_AGE_SECONDS`), and some. */
+const MAX_STEP_WITH_PROGRESS_MS = 400_000;
 /** Rounds between two replays of everything. */
 const REPLAY_EVERY_ROUNDS = 1_000;
 
@@ -70,13 +72,12 @@ class Simulation {
     this.#options = options;
     const { seed, validators } = options;
     this.#script = options.script ?? scriptOfSeed(seed, validators);
-    const { adversaries, limits, submitters, twins } = this.#script.cast;
-    this.world = new World({ ...options, limits, submitters, twins });
+    const { adversaries, limits, operators = false, submitters, twins } = this.#script.cast;
+    this.world = new World({ ...options, limits, submitters, operators, twins });
     this.#liveness = new LivenessChecker(this.world);
     for (const { index, kind } of adversaries) {
       this.world.faulty.add(index);
-      const { book, chain } = this.world;
-      this.world.adversaries.set(index, adversary(kind, { book, chain, index, seed: seedOf(seed, 2, index) }));
+      this.world.adversaries.set(index, adversary(kind, this.world.toolsOf(index, seedOf(seed, 2, index))));
       this.world.tally.count(`adversary: ${kind}`);
     }
     this.world.tally.count('adversary: twins', twins.length);
@@ -95,6 +96,7 @@ class Simulation {
       this.#play(episode);
     }
     this.#end();
+    for (const { action } of world.checkers.chain.actions.decided) world.tally.count(`action decided: ${action.kind}`);
     return {
       seed,
       rounds: world.rounds,
@@ -118,6 +120,7 @@ class Simulation {
     world.runUntil(startMs + stormMs);
     if (world.violation !== null) return;
     this.#heal();
+    if (world.violation !== null) return;
     this.#liveness.check();
     if (world.rounds >= this.#replayedRounds + REPLAY_EVERY_ROUNDS) this.#replay();
   }
@@ -130,11 +133,14 @@ class Simulation {
         tally.count('network: changed');
         return world.network.change(action.settings);
       case 'load':
-        world.submitters.thinkMs = action.thinkMs;
+        world.submitters.thinkMs = action.thinkMs ?? Infinity;
         return;
+      case 'clocks':
+        tally.count('clock: all set back');
+        return this.#setClocks(action.skewMs);
       case 'clock': {
         tally.count(Math.abs(action.skewMs) > 5_000 ? 'clock: set far off' : 'clock: set a little off');
-        return world.node(action.node).clock.set(action.skewMs, action.rate);
+        return world.node(action.node).clock.set(world.submitters.skewMs + action.skewMs, action.rate);
       }
       case 'disk': {
         const { forMs, mode, node } = action;
@@ -168,22 +174,36 @@ class Simulation {
     if (node.life === null) this.world.start(id);
   }
 
+  /** All but the clocks, if all of them are off; then the clocks as well. */
   #heal(): void {
     const { world } = this;
+    const { submitters } = world;
     world.network.change(CALM);
-    world.submitters.thinkMs = 5;
-    for (const { id, clock, life } of world.nodes) {
-      clock.set(id % 3, 1);
+    this.#setClocks(submitters.skewMs);
+    for (const { id, life } of world.nodes) {
       if (life !== null) life.effectsLeft = null;
       this.#mend(id);
     }
+    // The chain's time stands still. An event that is too old for it is refused: what is under way goes on, nothing new.
+    if (-submitters.skewMs > MAX_STEP_WITH_PROGRESS_MS) submitters.thinkMs = Infinity;
+    if (submitters.thinkMs === Infinity) this.#liveness.checkRest(false);
+    submitters.thinkMs = 5;
+    if (world.violation !== null || submitters.skewMs === 0) return;
+    if (-submitters.skewMs <= MAX_STEP_WITH_PROGRESS_MS) this.#liveness.check();
+    this.#setClocks(0);
+  }
+
+  #setClocks(skewMs: number): void {
+    const { nodes, submitters } = this.world;
+    submitters.skewMs = skewMs;
+    for (const { id, clock } of nodes) clock.set(skewMs + (id % 3), 1);
   }
 
   #end(): void {
     const { world } = this;
     if (world.violation !== null) return;
     world.submitters.thinkMs = Infinity;
-    this.#liveness.checkRest();
+    this.#liveness.checkRest(true);
     if (world.violation === null) this.#replay();
   }
 

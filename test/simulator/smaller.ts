@@ -27,6 +27,8 @@ function* smallerCasts(scenario: Scenario): Generator<Scenario> {
   if (badClocks.length + lostDisks.length > 0) yield { ...scenario, cast: { ...cast, badClocks: [], lostDisks: [] } };
   for (const fewer of withoutParts(adversaries)) yield { ...scenario, cast: { ...cast, adversaries: fewer } };
   for (let place = 0; place < twins.length; place++) yield withoutTwin(scenario, place);
+  const { operators, ...undecided } = cast;
+  if (operators !== undefined) yield { ...scenario, cast: undecided };
   for (const fewer of lower(submitters, 1)) yield { ...scenario, cast: { ...cast, submitters: fewer } };
   for (const name of ['mempoolEvents', 'inboxMessages', 'waitingSubmissions'] as const) {
     if (limits[name] >= AMPLE[name]) continue;
@@ -44,7 +46,7 @@ function withoutTwin(scenario: Scenario, place: number): Scenario {
     passages: readonly T[],
   ) => passages.map((passage) => ({ ...passage, from: others(passage.from), to: others(passage.to) }));
   const adapted = (action: Action): Action => {
-    if (action.kind === 'load') return action;
+    if (action.kind === 'load' || action.kind === 'clocks') return action;
     if (action.kind !== 'network') return { ...action, node: renumbered(action.node) };
     const { cuts, rules } = action.settings;
     return { ...action, settings: { ...action.settings, cuts: ofOthers(cuts), rules: ofOthers(rules) } };
@@ -126,6 +128,9 @@ function* milderActions(action: Action): Generator<Action> {
         yield { ...action, skewMs: action.skewMs < 0 ? -skewMs : skewMs };
       }
       return;
+    case 'clocks':
+      for (const skewMs of lower(-action.skewMs, 0)) yield { ...action, skewMs: -skewMs };
+      return;
     case 'load':
       return;
   }
@@ -133,6 +138,8 @@ function* milderActions(action: Action): Generator<Action> {
 
 function* calmerSettings(settings: NetworkSettings): Generator<NetworkSettings> {
   const { cuts, rules } = settings;
+  const { hangMs, ...punctual } = settings;
+  if (hangMs !== undefined) yield punctual;
   for (const name of ['loss', 'duplication', 'late', 'delayMs', 'inOrder', 'cutsBreakLinks'] as const) {
     const calmer = { ...settings, [name]: CALM[name] };
     if (JSON.stringify(calmer) !== JSON.stringify(settings)) yield calmer;

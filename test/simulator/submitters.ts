@@ -1,14 +1,15 @@
 /**
- * Nodes that tell the ledger of themselves: real events, signed, one in flight each, sent to some validator and, when
- * no answer comes, sent again to another. What they are told is what the ledger promised them.
+ * Those who tell the ledger something (`authors.ts`): real events, signed, one in flight each, sent to some validator
+ * and, when no answer comes, sent again to another. What they are told is what the ledger promised them.
  */
 import type { Hash } from '../../src/base/hash.ts';
 import { Random } from '../../src/base/random.ts';
 import { CodedError } from '../../src/base/result.ts';
 import { answersTo } from '../../src/node/submission-service.ts';
-import { signEvent, type EventBody, type OwnSignedEvent } from '../../src/node/sign-event.ts';
+import { signEvent, type OwnSignedEvent } from '../../src/node/sign-event.ts';
 import type { SubmissionAnswer } from '../../src/net/submission-wire.ts';
-import { NO_CAPABILITIES, peerOf } from '../ledger/nodes.ts';
+import type { ValidatorSet } from '../../src/qc/validator-set.ts';
+import { NodeAuthor, OperatorAuthor, type Author } from './authors.ts';
 import { seedOf } from './dice.ts';
 import type { Scheduler } from './scheduler.ts';
 import { signAsPeer, START_MS } from './simulated-keys.ts';
@@ -19,6 +20,7 @@ export interface SubmittersOptions {
   readonly scheduler: Scheduler;
   readonly seed: number;
   readonly chainId: string;
+  readonly validators: ValidatorSet;
   readonly nodes: () => readonly SimulatedValidator[];
   readonly tally: Tally;
   readonly onAcknowledged: (life: Life, event: Hash, height: number | null) => void;
@@ -36,10 +38,28 @@ export class Submitters {
   readonly #all: Submitter[];
   /** Mean milliseconds between an answer and the next event; Infinity: nobody begins anything. */
   thinkMs = 2;
+  /** What their clocks show beside the true time. */
+  skewMs = 0;
 
-  constructor(options: SubmittersOptions, count: number) {
+  /** @param operators whether validators decide things as well */
+  constructor(options: SubmittersOptions, count: number, operators: boolean) {
     this.#options = options;
-    this.#all = Array.from({ length: count }, (_, place) => new Submitter(this, options, place));
+    const { nodes, seed, validators } = options;
+    const authors = Array.from({ length: count }, (_, place) => {
+      const random = new Random(seedOf(seed, 400, place));
+      return new Submitter(this, options, new NodeAuthor(place, random), random);
+    });
+    const deciding = Array.from({ length: operators ? validators.n : 0 }, (_, index) => {
+      const random = new Random(seedOf(seed, 401, index));
+      const state = () => nodes()[index]?.life?.ledger?.log.state;
+      return new Submitter(
+        this,
+        options,
+        new OperatorAuthor({ index, validators, nodes: count, state }, random),
+        random,
+      );
+    });
+    this.#all = [...authors, ...deciding];
   }
 
   start(): void {
@@ -60,18 +80,17 @@ class Submitter {
   readonly #all: Submitters;
   readonly #options: SubmittersOptions;
   readonly #random: Random;
-  readonly #peerId: string;
-  #joined = false;
+  readonly #author: Author;
   #seq = 0;
   #event: OwnSignedEvent | null = null;
   /** Counts attempts, so that a late answer or a late timer of an earlier one changes nothing. */
   #attempt = 0;
 
-  constructor(all: Submitters, options: SubmittersOptions, place: number) {
+  constructor(all: Submitters, options: SubmittersOptions, author: Author, random: Random) {
     this.#all = all;
     this.#options = options;
-    this.#random = new Random(seedOf(options.seed, 400, place));
-    this.#peerId = peerOf(1000 + place);
+    this.#author = author;
+    this.#random = random;
   }
 
   get isWaiting(): boolean {
@@ -80,32 +99,26 @@ class Submitter {
 
   think(): void {
     const { thinkMs } = this.#all;
-    const pauseMs = Number.isFinite(thinkMs) ? 2 * thinkMs * this.#random.fraction() : 50;
+    const meanMs = thinkMs * this.#author.slowness;
+    const pauseMs = Number.isFinite(meanMs) ? 2 * meanMs * this.#random.fraction() : 50;
     this.#options.scheduler.after(pauseMs, null, () => {
       if (!Number.isFinite(this.#all.thinkMs)) return this.think();
-      this.#begin();
-      this.#send();
+      if (this.#begin()) this.#send();
+      else this.think();
     });
   }
 
-  #begin(): void {
-    const nowMs = START_MS + this.#options.scheduler.nowMs;
-    this.#seq++;
-    const event = { ...this.#body(), peerId: this.#peerId, seq: this.#seq, time: Math.floor(nowMs / 1000) };
-    const key = { sign: (message: Uint8Array) => signAsPeer(this.#peerId, message) };
+  /** @returns whether there is anything to tell */
+  #begin(): boolean {
+    const nowMs = START_MS + this.#options.scheduler.nowMs + this.#all.skewMs;
+    const { peerId } = this.#author;
+    const time = Math.floor(nowMs / 1000);
+    const body = this.#author.next(time);
+    if (body === null) return false;
+    const event = { ...body, peerId, seq: ++this.#seq, time };
+    const key = { sign: (message: Uint8Array) => signAsPeer(peerId, message) };
     this.#event = signEvent(key, this.#options.chainId, event);
-  }
-
-  #body(): EventBody {
-    const version = `v0.${this.#random.below(9)}.${this.#random.below(99)}`;
-    const multiaddrs = [`/ip4/203.0.113.${1 + this.#random.below(250)}/udp/4001/quic-v1`];
-    if (!this.#joined) return { type: 'joined', multiaddrs, version, ...NO_CAPABILITIES };
-    const die = this.#random.below(20);
-    if (die === 0) return { type: 'left' };
-    if (die === 1) return { type: 'heartbeat' };
-    if (die < 5) return { type: 'addressesChanged', multiaddrs };
-    if (die < 8) return { type: 'capabilitiesDeclared', ...NO_CAPABILITIES, isWebScraper: this.#random.chance(0.5) };
-    return { type: 'versionChanged', version };
+    return true;
   }
 
   #send(): void {
@@ -123,7 +136,7 @@ class Submitter {
         ? ({ kind: 'json', value: event.submission } as const)
         : ({ kind: 'binary', events: [event.bytes], acknowledge: 'committed' } as const);
       scheduler.current = life;
-      answersTo(chainId, this.#peerId, submission, submissions).then(
+      answersTo(chainId, this.#author.peerId, submission, submissions).then(
         ([answer]) => {
           if (!life.ended && answer !== undefined) this.#answered(life, event, attempt, answer);
         },
@@ -153,14 +166,10 @@ class Submitter {
         this.#options.scheduler.after(RETRY_MS, null, () => this.#again(attempt));
         return;
       }
-      if (answer.refusal.code === 'not-joined' || answer.refusal.code === 'already-joined') {
-        this.#joined = answer.refusal.code === 'already-joined';
-      }
     } else {
       this.#all.tally.count('submission acknowledged');
-      if (event.event.type === 'joined') this.#joined = true;
-      if (event.event.type === 'left') this.#joined = false;
     }
+    this.#author.settled(event.event, answer.kind === 'refused' ? answer.refusal.code : null);
     this.#event = null;
     this.think();
   }

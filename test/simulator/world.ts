@@ -5,7 +5,7 @@
 import type { CommittedBlock } from '../../src/consensus/engine.ts';
 import { CodedError } from '../../src/base/result.ts';
 import type { SignatureScheme } from '../../src/qc/scheme.ts';
-import type { Adversary } from './adversaries.ts';
+import type { Adversary, AdversaryTools } from './adversaries.ts';
 import { AMPLE, type QueueLimits } from './cast.ts';
 import { Checkers } from './checkers.ts';
 import type { Violation } from './checkers/violation.ts';
@@ -26,6 +26,8 @@ export interface WorldOptions {
   readonly validators: number;
   readonly commitDepth: 2 | 3;
   readonly submitters: number;
+  /** Validators propose and approve actions. */
+  readonly operators?: boolean;
   readonly limits?: QueueLimits;
   /** Validators of which there are two, with one key: each is correct, both together are not. */
   readonly twins?: readonly number[];
@@ -70,7 +72,17 @@ export class World {
   #noted = '';
 
   constructor(options: WorldOptions) {
-    const { commitDepth, limits = AMPLE, onLine, scheme, seed, submitters, twins = [], validators } = options;
+    const {
+      commitDepth,
+      limits = AMPLE,
+      onLine,
+      operators = false,
+      scheme,
+      seed,
+      submitters,
+      twins = [],
+      validators,
+    } = options;
     this.#seed = seed;
     this.twins = new Set(twins);
     this.trace = new Trace(onLine);
@@ -94,6 +106,7 @@ export class World {
       tally,
       onSend: this.#leaving,
       onAnswer: this.#answering,
+      onArrival: (at, from, frame) => this.adversaries.get(at.id)?.hears(from, lens.look(frame)) ?? true,
     });
     const surroundings: Surroundings = {
       chain,
@@ -124,6 +137,7 @@ export class World {
         scheduler,
         seed,
         chainId: chain.chainId,
+        validators: chain.validators,
         nodes: () => this.nodes,
         tally,
         onAcknowledged: (life, event, height) => {
@@ -133,6 +147,7 @@ export class World {
         onRefused: (life, event, code) => this.checkers.submissionRefused(life, event, code),
       },
       submitters,
+      operators,
     );
   }
 
@@ -143,6 +158,20 @@ export class World {
 
   node(id: number): SimulatedValidator {
     return this.nodes[id]!;
+  }
+
+  /** What an adversary in this validator's place may use. */
+  toolsOf(index: number, seed: number): AdversaryTools {
+    const { book, chain, network, scheduler, tally } = this;
+    return {
+      book,
+      chain,
+      index,
+      seed,
+      send: (to, frame) => network.bring(this.node(index), this.node(to), frame),
+      after: (delayMs, run) => void scheduler.after(delayMs, null, run),
+      count: (what) => tally.count(`adversary: ${what}`),
+    };
   }
 
   startAll(): void {
@@ -221,7 +250,7 @@ export class World {
     this.adversaries.get(server.id)?.answer(answer) ?? answer;
 
   #heard(to: SimulatedValidator, seen: SeenFrame): Uint8Array {
-    return this.twins.has(to.index) ? untold(seen) : seen.frame;
+    return this.twins.has(to.index) || this.adversaries.has(to.id) ? untold(seen) : seen.frame;
   }
 
   readonly #committed = (life: Life, blocks: readonly CommittedBlock[]): void => {

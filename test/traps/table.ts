@@ -553,4 +553,16 @@ export const rules: readonly Trap[] = [
       },
     ],
   },
+  {
+    trap: 'a leader that is content keeps those waiting who need two leaders in a row',
+    guard: 'src/hotstuff/replica.ts, mustGoOn',
+    mutants: [
+      {
+        file: 'src/hotstuff/replica.ts',
+        find: 'return tree.hasWork || (commit === null && round > 0);',
+        replace: 'return tree.hasWork || (commit === null && round < 0);',
+        test: testOf('test/scenarios/scenario.test.ts')('content-leader.txt goes as it is written'),
+      },
+    ],
+  },
 ];

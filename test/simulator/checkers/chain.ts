@@ -10,6 +10,7 @@ import { nodeEntryCodec } from '../../../src/ledger/record.ts';
 import { Replay } from '../../../src/ledger/replay.ts';
 import { NODE_KEY_PREFIX, type StateChange } from '../../../src/ledger/state.ts';
 import type { SimulatedChain } from '../simulated-keys.ts';
+import { ActionChecker } from './actions.ts';
 import type { CertificateChecker } from './certificates.ts';
 import { brokenInvariantOf } from './records.ts';
 import type { Report } from './violation.ts';
@@ -31,13 +32,18 @@ export class ChainChecker {
   readonly #heights = new Map<Hash, number>();
   readonly #lastSeq = new Map<string, number>();
   readonly replay: Replay;
+  /** Of the last block. */
+  #stateRoot: Hash;
+  readonly actions: ActionChecker;
 
   constructor(chain: SimulatedChain, certificates: CertificateChecker, report: Report) {
     this.#chain = chain;
     this.#certificates = certificates;
     this.#report = report;
     this.#ids = [chain.state.block.id];
+    this.#stateRoot = chain.state.block.header.stateRoot;
     this.replay = new Replay({ genesis: chain.state, validatorsOf: () => chain.validators });
+    this.actions = new ActionChecker(chain.validators.members.map(({ peerId }) => peerId));
   }
 
   /** Of the longest committed chain that anybody has shown. */
@@ -125,7 +131,13 @@ export class ChainChecker {
       this.#violated('executing the log again gives what it names', { height, round, because: executed.refusal.code });
       return;
     }
+    const { stateRoot } = block.header;
+    if ((stateRoot === this.#stateRoot) !== (executed.value.changes.length === 0)) {
+      this.#violated('a state root changes with the state, and only with it', { height, round });
+    }
+    this.#stateRoot = stateRoot;
     this.#checkRecords(height, executed.value.changes);
+    for (const broken of this.actions.check(block, executed.value.changes)) this.#violated(broken, { height });
   }
 
   #checkRecords(height: number, changes: readonly StateChange[]): void {

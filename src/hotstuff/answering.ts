@@ -10,8 +10,23 @@ const ANSWERS_PER_TIMEOUT = 10;
 
 /** @param senderRound the lowest round in which the sender can be */
 export function answerIfStale(replica: Replica, from: ValidatorIndex, senderRound: number): void {
-  const { self, pacemaker, answeredAtMs, clock, pacing } = replica;
-  if (from === self || senderRound >= pacemaker.round) return;
+  if (senderRound < replica.pacemaker.round) answer(replica, from);
+}
+
+/**
+ * Whoever gives up on the present round, and does not know the certificate that left the others with nothing to do,
+ * would give up alone for ever. Where this validator gives up too, its own timeout says as much.
+ *
+ * @param highRound of the highest certificate that the sender knows
+ */
+export function answerIfUnaware(replica: Replica, from: ValidatorIndex, highRound: number): void {
+  const { pacemaker, rules } = replica;
+  if (!pacemaker.hasGivenUp && highRound < rules.record.highCertificate.vote.round) answer(replica, from);
+}
+
+function answer(replica: Replica, from: ValidatorIndex): void {
+  const { self, answeredAtMs, clock, pacing } = replica;
+  if (from === self) return;
   const answeredMs = answeredAtMs.get(from);
   const intervalMs = pacing.baseTimeoutMs / ANSWERS_PER_TIMEOUT;
   if (answeredMs !== undefined && clock.elapsedMs - answeredMs < intervalMs) return;

@@ -8,7 +8,7 @@ import { assert, unreachable } from '../base/assert.ts';
 import type { ValidatorIndex } from '../consensus/engine.ts';
 import type { VoteData } from '../qc/ballot.ts';
 import type { BallotJob, CollectOutcome } from '../qc/collect.ts';
-import { answerIfStale } from './answering.ts';
+import { answerIfStale, answerIfUnaware } from './answering.ts';
 import type { BallotSlots, Slot } from './ballot-slots.ts';
 import { isLastVote } from './last-vote.ts';
 import { learnCertificate, learnTimeoutCertificate } from './learning.ts';
@@ -36,6 +36,7 @@ export function receiveTimeout(replica: Replica, from: ValidatorIndex, message: 
     return;
   }
   assert(timeout.round === pacemaker.round, 'a timeout shows how its round was entered', { round: timeout.round });
+  answerIfUnaware(replica, from, timeout.highRound);
   const taken = timeouts.take(from, timeout, signature);
   if (taken.kind === 'conflict') putToTrial(replica, evidence.accuseTimeouts(taken.first, taken.second));
 }

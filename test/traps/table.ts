@@ -322,8 +322,8 @@ export const traps: readonly Trap[] = [
       },
       {
         file: 'src/hotstuff/answering.ts',
-        find: 'if (from === self || senderRound >= pacemaker.round) return;',
-        replace: 'if (from === self || senderRound >= 0) return;',
+        find: 'if (senderRound < replica.pacemaker.round) answer(replica, from);',
+        replace: 'if (senderRound < 0) answer(replica, from);',
         test: livenessTest('of the last certificate to all but one are made good by those that wait for it'),
       },
     ],
@@ -562,6 +562,18 @@ export const rules: readonly Trap[] = [
         find: 'return tree.hasWork || (commit === null && round > 0);',
         replace: 'return tree.hasWork || (commit === null && round < 0);',
         test: testOf('test/scenarios/scenario.test.ts')('content-leader.txt goes as it is written'),
+      },
+    ],
+  },
+  {
+    trap: 'whoever alone waits for a commit that the others have seen gives up in a round that is not over',
+    guard: 'src/hotstuff/answering.ts, answerIfUnaware',
+    mutants: [
+      {
+        file: 'src/hotstuff/collecting.ts',
+        find: 'answerIfUnaware(replica, from, timeout.highRound);',
+        replace: 'answerIfUnaware(replica, from, timeout.round);',
+        test: testOf('test/scenarios/scenario.test.ts')('gives-up-alone.txt goes as it is written'),
       },
     ],
   },

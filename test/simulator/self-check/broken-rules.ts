@@ -150,8 +150,8 @@ export const brokenRules: readonly BrokenRule[] = [
     ...FOUR,
     rule: 'who is behind is answered',
     file: 'src/hotstuff/answering.ts',
-    find: 'if (from === self || senderRound >= pacemaker.round) return;',
-    replace: 'if (from === self || senderRound >= 0) return;',
+    find: 'if (senderRound < replica.pacemaker.round) answer(replica, from);',
+    replace: '',
   },
   {
     ...FOUR,

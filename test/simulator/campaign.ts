@@ -13,6 +13,8 @@ export interface CampaignOptions {
   readonly commitDepth: 2 | 3 | null;
   /** On the machine's own monotonic clock. */
   readonly untilMs: number;
+  /** Whether to end before that, after the seed that is played. */
+  readonly isStopped: () => boolean;
   readonly print: (line: string) => void;
   /** Of the run that failed, after it was printed. */
   readonly onFailed: (result: SimulationResult) => Promise<void>;
@@ -53,9 +55,9 @@ export class Campaign {
 
   /** @returns whether everything held */
   async run(): Promise<boolean> {
-    const { onFailed, print, untilMs } = this.#options;
+    const { isStopped, onFailed, print, untilMs } = this.#options;
     let isGood = true;
-    for (; isGood && performance.now() < untilMs; this.#seed++) {
+    for (; isGood && !isStopped() && performance.now() < untilMs; this.#seed++) {
       const options = optionsOf(this.#seed, this.#options);
       const result = await fromMacrotask(() => simulate(options));
       const { rounds, tally, violation } = result;

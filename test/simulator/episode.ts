@@ -48,7 +48,7 @@ export function episodeOf(
   cast: Pick<Cast, 'badClocks' | 'lostDisks'>,
 ): Episode {
   const random = new Random(seedOf(seed, 1, number));
-  const stormMs = random.pick([300, 1_000, 3_000, 10_000]);
+  const stormMs = random.pick([300, 1_000, 3_000, 10_000, 60_000]);
   const actions: TimedAction[] = [];
   const add = (atMs: number, action: Action) => actions.push({ atMs, action });
   const weathers = 1 + random.below(4);

@@ -9,7 +9,7 @@
  *     npm run sim -- --hours 8 --seed 100000                                   seeds from there on, until one fails
  *
  * Exits with 1 when something did not hold, after the one command that shows it again. What `--hours` finds is shrunk
- * at once; `--candidates` bounds how many smaller scenarios are tried (1000), `--write` names the file (`shrunk-7.json`).
+ * at once, and a signal ends it with its report; `--candidates` bounds how many smaller scenarios are tried (1000), `--write` names the file (`shrunk-7.json`).
  */
 import { parseArgs } from 'node:util';
 import { loadDefaultScheme } from '../../src/qc/default-scheme.ts';
@@ -57,6 +57,7 @@ const isGood =
         validators,
         commitDepth,
         untilMs: performance.now() + Number(values.hours) * 3_600_000,
+        isStopped: stopped(),
         print: (line) => console.log(line),
         onFailed: shrink,
       }).run();
@@ -78,6 +79,13 @@ async function runOne(given: SimulationOptions): Promise<boolean> {
   if (values.shrink) await shrink(result);
   else if (values.write !== undefined) writeScenario(values.write, result.scenario);
   return result.violation === null;
+}
+
+/** By Ctrl-C, or as a service is: the report is printed all the same. */
+function stopped(): () => boolean {
+  let isStopped = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (isStopped = true));
+  return () => isStopped;
 }
 
 function shrink(result: SimulationResult): Promise<void> {

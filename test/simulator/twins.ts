@@ -11,7 +11,8 @@ import { messageFrame } from '../../src/node/peer-frame.ts';
 import type { SeenFrame } from './lens.ts';
 import type { World } from './world.ts';
 
-const LOOK_EVERY_MS = 700;
+/** It costs a start of the process each time. */
+const LOOK_EVERY_MS = 2_000;
 
 /** From now on. */
 export function keepTwinsTalking(world: World): void {

@@ -51,12 +51,25 @@ export class Fetching {
       this.#options.offer({ kind: 'fetchFailed', request: fetch.request, refusal });
       return;
     }
-    this.#underWay++;
+    const leave = this.#enter();
     try {
       await this.#ask(fetch);
     } finally {
-      this.#underWay--;
+      leave();
     }
+  }
+
+  /** @returns what ends it. An exchange that does not keep its time holds no other up for longer. */
+  #enter(): () => void {
+    this.#underWay++;
+    let isUnderWay = true;
+    const leave = () => {
+      clearTimeout(timer);
+      if (isUnderWay) this.#underWay--;
+      isUnderWay = false;
+    };
+    const timer = setTimeout(leave, FETCH_DEADLINE_MS).unref();
+    return leave;
   }
 
   async #ask({ request, what, from }: Fetch): Promise<void> {

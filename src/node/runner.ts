@@ -44,9 +44,9 @@ export class Runner<M, J, R, O> {
     if (this.#scheduled || this.#turning !== null) return;
     this.#scheduled = true;
     setImmediate(() => {
+      if (!this.#stopped) this.#turning = this.#turns();
+      // Only now: an input that comes in the middle of the first step is found by the turns that are under way.
       this.#scheduled = false;
-      if (this.#stopped) return;
-      this.#turning = this.#turns();
     });
   }
 

@@ -40,6 +40,24 @@ describe('a runner', () => {
     await runner.stop();
   });
 
+  test('takes what comes in the middle of a step in the next turn, and never two turns at once', async () => {
+    let isFirst = true;
+    const { engine, fatal, runner, store } = runnerOf(() => {
+      if (isFirst) runner.offer(received('an answer at once'));
+      isFirst = false;
+      return [effects.persist()];
+    });
+    runner.offer(received('a'));
+    await ticks();
+    expect(engine.inputs).toHaveLength(1);
+    store.letThrough();
+    await ticks();
+    expect(engine.inputs).toHaveLength(2);
+    expect(fatal).toEqual([]);
+    store.letThrough();
+    await runner.stop();
+  });
+
   test('collects what comes while a batch is written, and goes on with it', async () => {
     const { runner, engine, store } = runnerOf(() => [effects.persist()]);
     runner.offer(received('a'));

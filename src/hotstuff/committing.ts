@@ -110,7 +110,8 @@ export function judge(replica: Replica): Judge {
   return (event) => machine.finalRefusal(event, context);
 }
 
-function rejectAll(replica: Replica, peerIds: Iterable<string>): void {
+/** What of these nodes can no longer be committed is refused. */
+export function rejectAll(replica: Replica, peerIds: Iterable<string>): void {
   for (const { event, refusal } of replica.mempool.rejudge(peerIds, judge(replica))) {
     replica.turn.reject(event.id, refusal);
   }

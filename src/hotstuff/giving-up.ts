@@ -6,8 +6,8 @@
  * it (when both leaders that were to use it are gone, everybody can), and the events that wait here are sent to all once
  * more: a validator that alone holds an event would otherwise give up alone, round after round.
  */
-import { passOverForks } from './committing.ts';
-import { everybody, type Replica } from './replica.ts';
+import { passOverForks, rejectAll } from './committing.ts';
+import { everybody, hasWork, type Replica } from './replica.ts';
 import { unusedVote } from './voting.ts';
 
 /** Events that are forwarded again with a timeout. */
@@ -19,6 +19,8 @@ export function giveUpIfDue(replica: Replica): boolean {
   const others = timeouts.othersAt(pacemaker.round, self);
   const joinsOthers = others > context.validators.f && !pacemaker.hasGivenUp;
   if (!joinsOthers && !pacemaker.hasExpired(clock.elapsedMs)) return false;
+  rejectVoid(replica);
+  if (!joinsOthers && !hasWork(replica) && !isWantedByOthers(replica)) return false;
   pacemaker.gaveUp(clock.elapsedMs);
   return sendTimeout(replica);
 }
@@ -26,6 +28,15 @@ export function giveUpIfDue(replica: Replica): boolean {
 /** f + 1 others still wait for this round to end: then this validator's timeout is wanted, though it may be idle. */
 export function isWantedByOthers({ timeouts, pacemaker, context, self }: Replica): boolean {
   return timeouts.othersAt(pacemaker.round, self) > context.validators.f;
+}
+
+/**
+ * Time alone may have made void what waits here, for a block of any later time, while the chain stood still. Whoever
+ * else is asked refuses it at once, so that with it this validator would give up alone, round after round.
+ */
+function rejectVoid(replica: Replica): void {
+  const waiting = replica.mempool.next(MAX_FORWARDED_EVENTS);
+  rejectAll(replica, new Set(waiting.map(({ event }) => event.peerId)));
 }
 
 function sendTimeout(replica: Replica): boolean {

@@ -178,7 +178,11 @@ describe('ballots', () => {
     timeoutCertificate: null,
     signature: new Uint8Array(96).fill(2),
   });
-  const disk = (record: SafetyRecord | undefined, holds = true) => ({ safety: () => record, holdsBlock: () => holds });
+  const disk = (record: SafetyRecord | undefined, holds = true, committedRound = 0) => ({
+    safety: () => record,
+    holdsBlock: () => holds,
+    committedRound: () => committedRound,
+  });
   const voted = (round: number): SafetyRecord => ({ ...first, lastVotedRound: round });
   const gaveUp = (round: number): SafetyRecord => {
     const stored = {
@@ -195,6 +199,14 @@ describe('ballots', () => {
     checker.sent(0, vote(1), disk(voted(1)));
     checker.sent(0, timeout(1), disk(gaveUp(1)));
     expect(found).toEqual([]);
+  });
+
+  test('need their block no more once a block of that round or a later one is committed', () => {
+    const checker = new BallotChecker(report);
+    checker.sent(0, vote(3), disk(voted(3), false, 3));
+    expect(found).toEqual([]);
+    checker.sent(0, vote(4), disk(voted(4), false, 3));
+    expect(found).toEqual(['a block is durable before its vote is sent']);
   });
 
   test.each<[string, (checker: BallotChecker) => void]>([
@@ -244,7 +256,7 @@ describe('ballots of a damaged disk', () => {
     vote: { ...voteOf(round, { id: blockId }, chain.state.block), blockId },
     signature: new Uint8Array(96),
   });
-  const damaged = { isDamaged: true, safety: () => undefined, holdsBlock: () => false };
+  const damaged = { isDamaged: true, safety: () => undefined, holdsBlock: () => false, committedRound: () => 0 };
 
   test('may have lost what they were durable by', () => {
     const checker = new BallotChecker(report);

@@ -196,4 +196,9 @@ class DiskView implements DurableView {
     const height = disk.durable(heightKey(id));
     return height !== undefined && disk.durable(blockKey(fromBigEndian(height))) !== undefined;
   }
+
+  committedRound(): number {
+    const log = this.#node.life?.ledger?.log;
+    return log?.sealedBlockAt(log.head().height)?.block.header.round ?? -1;
+  }
 }

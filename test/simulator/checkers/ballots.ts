@@ -15,6 +15,8 @@ export interface DurableView {
   /** Undefined where there is none. */
   safety(): SafetyRecord | undefined;
   holdsBlock(id: Hash): boolean;
+  /** Of the last block in its log. */
+  committedRound(): number;
 }
 
 const NAME = 'ballots';
@@ -74,7 +76,8 @@ export class BallotChecker {
       this.#violated('a vote locks what it votes on', { by, round, lock: record.lockedRound });
     }
     if (!this.#once(by, 'vote', round, latin1(message.signature) + blockId)) return;
-    if (disk.isDamaged !== true && !disk.holdsBlock(blockId))
+    // One turn may take many rounds: the batch that wrote the block may have forgotten it again, as it lost by then.
+    if (disk.isDamaged !== true && !disk.holdsBlock(blockId) && disk.committedRound() < round)
       this.#violated('a block is durable before its vote is sent', { by, round });
     const gaveUp = this.#gaveUp.get(by);
     // A vote that was on disk when the process ended may leave beside a later timeout.

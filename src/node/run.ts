@@ -8,6 +8,8 @@ import type { RunningNode } from './status.ts';
 
 /** A stop that takes longer than this is cut short: what was acknowledged is durable already. */
 const STOP_DEADLINE_MS = 10_000;
+/** What is still open after the stop, such as a connection that nobody waits for, keeps the process no longer. */
+const LINGER_MS = 1_000;
 
 export interface RunOptions {
   /** Stop when standard input ends, so that no node outlives the program that started it. */
@@ -29,6 +31,7 @@ export async function runNode(config: NodeConfig, options: RunOptions): Promise<
     // An open input would keep the process alive.
     if (options.untilInputEnds) process.stdin.destroy();
     await flushLog(log);
+    setTimeout(() => process.exit(), LINGER_MS).unref();
   }
 }
 

@@ -14,7 +14,7 @@ import type { SealedBlock } from '../ledger/block.ts';
 import { encodeCommitProof } from '../ledger/commit-proof.ts';
 import type { StateChange } from '../ledger/state.ts';
 import { NODE_KEY_PREFIX } from '../ledger/state.ts';
-import { dependsOnOthers, MAX_EVENT_AGE_SECONDS } from '../ledger/transition.ts';
+import { MAX_EVENT_AGE_SECONDS } from '../ledger/transition.ts';
 import type { VerifiedEvent } from '../ledger/verified-event.ts';
 import type { VerifiedCertificate } from '../qc/certificate.ts';
 import type { TreeBlock } from './block-tree.ts';
@@ -132,11 +132,11 @@ function moveRoot(replica: Replica, block: TreeBlock): void {
   }
   const { height, timestamp } = block.header;
   for (const [id, orphan] of orphans) if (orphan.block.header.height <= height) orphans.delete(id);
-  const isTooOld = ({ event }: VerifiedEvent) => timestamp > before && event.time + MAX_EVENT_AGE_SECONDS < timestamp;
-  rejectAll(
-    replica,
-    mempool.peersOf((event) => isTooOld(event) || dependsOnOthers(event)),
-  );
+  if (timestamp > before)
+    rejectAll(
+      replica,
+      mempool.peersOf(({ event }) => event.time + MAX_EVENT_AGE_SECONDS < timestamp),
+    );
   const committed = new Set(path.flatMap((step) => step.block.events.map(({ id }) => id)));
   for (const lost of forgotten) for (const event of lost.events) if (!committed.has(event.id)) giveBack(replica, event);
 }

@@ -31,8 +31,9 @@ export function isWantedByOthers({ timeouts, pacemaker, context, self }: Replica
 }
 
 /**
- * Time alone may have made void what waits here, for a block of any later time, while the chain stood still. Whoever
- * else is asked refuses it at once, so that with it this validator would give up alone, round after round.
+ * What waits here may have become void: by what others did (a proposal that was decided needs no more approvals), or by
+ * time alone while the chain stood still. Whoever else is asked refuses it at once, so that with it this validator would
+ * give up alone, round after round.
  */
 function rejectVoid(replica: Replica): void {
   const waiting = replica.mempool.next(MAX_FORWARDED_EVENTS);

@@ -33,11 +33,6 @@ export const TRANSIENT_REFUSALS: ReadonlySet<string> = new Set(['time-ahead']);
 /** The refusals that come with time alone: final once the committed chain's own time has come so far. */
 export const REFUSALS_OF_TIME: ReadonlySet<string> = new Set(['expired', 'proposal-expired']);
 
-/** Whether what other nodes' events change may decide if this one applies. */
-export function dependsOnOthers({ event: { type } }: VerifiedEvent): boolean {
-  return type === 'proposed' || type === 'approved' || type === 'evidenceRecorded';
-}
-
 /**
  * @returns the changes, each key once
  *

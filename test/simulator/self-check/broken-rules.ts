@@ -128,9 +128,9 @@ export const brokenRules: readonly BrokenRule[] = [
   {
     ...FOUR,
     rule: 'what others made void leaves the mempool',
-    file: 'src/hotstuff/committing.ts',
-    find: 'mempool.peersOf((event) => isTooOld(event) || dependsOnOthers(event)),',
-    replace: 'mempool.peersOf((event) => isTooOld(event)),',
+    file: 'src/hotstuff/giving-up.ts',
+    find: 'rejectVoid(replica);',
+    replace: '',
   },
   {
     ...FOUR,

@@ -72,8 +72,11 @@ async function noStaleRecord(network: TestNetwork, peerId: string, old: Uint8Arr
     return (found?.answers === network.names().length && found.height === height) || undefined;
   });
   expect(await records.put(key, old, DEADLINE)).toMatchObject({ stored: 0 });
+  // Logs are written behind the answer.
   for (const name of network.names()) {
-    expect(network.log(name)).toMatch(/"code":"record-stale".*"msg":"DHT record refused"/);
+    await eventually(`${name} says why it refused the record`, async () => {
+      return /"code":"record-stale".*"msg":"DHT record refused"/.test(network.log(name)) || undefined;
+    });
   }
   expect(await records.get(key, DEADLINE)).toMatchObject({ height });
 }

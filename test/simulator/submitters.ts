@@ -51,7 +51,11 @@ export class Submitters {
     });
     const deciding = Array.from({ length: operators ? validators.n : 0 }, (_, index) => {
       const random = new Random(seedOf(seed, 401, index));
-      const state = () => nodes()[index]?.life?.ledger?.log.state;
+      // Who decides looks at what its own validator holds; a damaged disk shows it nothing.
+      const state = () => {
+        const node = nodes()[index];
+        return node?.disk.damage === 'none' ? node.life?.ledger?.log.state : undefined;
+      };
       return new Submitter(
         this,
         options,

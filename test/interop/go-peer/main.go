@@ -7,6 +7,8 @@ package main
 
 import (
 	"flag"
+	"io"
+	"io/ioutil"
 	"log"
 	"math/rand"
 	"net"
@@ -38,6 +40,7 @@ var (
 	maxPool   = flag.Int("maxpool", 3, "transport MaxPool")
 	timeout   = flag.Duration("timeout", 10*time.Second, "transport timeout")
 	keep      = flag.Int("keep", 100000, "entries kept by the recorder")
+	untilEnd  = flag.Bool("until-input-ends", false, "end when standard input ends: with whoever started this")
 	logLevel  = flag.String("loglevel", "INFO", "hclog level")
 	decode    = flag.Bool("decode", false, "read hexadecimal commands from stdin, say what becomes of them, run no server")
 	canon     = flag.Bool("canonical", false, "as -decode, for snapshots")
@@ -50,6 +53,12 @@ func main() {
 			log.Fatal(err)
 		}
 		return
+	}
+	if *untilEnd {
+		go func() {
+			io.Copy(ioutil.Discard, os.Stdin)
+			os.Exit(0)
+		}()
 	}
 	rand.Seed(time.Now().UnixNano())
 	host, _, err := net.SplitHostPort(*httpAddr)

@@ -1,6 +1,6 @@
 /**
  * What a real Go server of 1.1.2 answers to what is old, new, wrong or from a stranger, byte for byte as it was captured
- * (`test/vectors/raft/errors.json`): the captured file says the truth, and what our servers are held to is what Go does.
+ * (`test/raft/vectors/errors.json`): the captured file says the truth, and what our servers are held to is what Go does.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ interface Captured {
   readonly closedByPeer: boolean;
 }
 
-const VECTORS = join(import.meta.dirname, '..', 'vectors', 'raft', 'errors.json');
+const VECTORS = join(import.meta.dirname, '..', 'raft', 'vectors', 'errors.json');
 const captured = (JSON.parse(readFileSync(VECTORS, 'utf8')) as Captured[]).filter(({ lib }) => lib === 'raft 1.1.2');
 
 /** Who led in the captured messages. */

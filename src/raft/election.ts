@@ -71,6 +71,7 @@ function mayStand(server: RaftServer): boolean {
 
 /** A disk that stands still could not even keep this server's own vote; a log that is being replaced says nothing. */
 function canStand(server: RaftServer): boolean {
+  if (server.hardState.term >= Number.MAX_SAFE_INTEGER) return false;
   return !isDiskStalled(server) && server.restoring === null && server.foreign === null;
 }
 

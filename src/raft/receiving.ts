@@ -50,8 +50,12 @@ export function answered(server: RaftServer, number: number, response: RaftRespo
   call.to.heardAtMs = server.nowMs;
   if (call.kind === 'heartbeat') call.to.heartbeatsInFlight--;
   if (response.kind === 'timeoutNow') return;
-  if (response.term > server.hardState.term)
-    return stepDown(server, response.term, newerTerm(response.term, server.hardState.term));
+  if (response.term > server.hardState.term) {
+    // Of a server that was removed, no term is taken.
+    if (!call.to.isLeaving) stepDown(server, response.term, newerTerm(response.term, server.hardState.term));
+    else leadership.followers.delete(call.to.server.id);
+    return;
+  }
   if (call.kind !== 'snapshot' && call.kind !== 'timeoutNow' && response.term === server.hardState.term)
     call.to.confirmedRound = Math.max(call.to.confirmedRound, call.round);
   if (call.kind === 'append' && response.kind === 'appendEntries')

@@ -10,7 +10,7 @@ import {
   DEFAULT_SNAPSHOT_POLICY,
   type RaftServerOptions,
 } from '../../../src/node/raft/server-options.ts';
-import { startRaftServer, type RaftServer } from '../../../src/node/raft/server.ts';
+import { startRaftServer, type RaftServer } from '../../../src/node/raft/raft-server.ts';
 import { SnapshotFiles } from '../../../src/node/raft/snapshot-files.ts';
 import { DEFAULT_LIMITS } from '../../../src/raft/contract.ts';
 import type { Configuration, ServerId } from '../../../src/raft/messages.ts';
@@ -19,7 +19,7 @@ import { RecorderMachine } from '../../interop/recorder-machine.ts';
 import { configurationCodec } from './configuration-codec.ts';
 
 /** A disk that others use as well may owe a write for long. */
-const TIMINGS = { heartbeatMs: 500, electionMs: 2000, leaseMs: 2000, commitMs: 10 };
+const TIMINGS = { heartbeatMs: 1000, electionMs: 1000, leaseMs: 1000, commitMs: 10 };
 
 /** A network of servers by name, whose address is their name. */
 export class TestNetwork {

@@ -17,7 +17,9 @@ export function replicate(server: RaftServer, leadership: Leadership): void {
   if (tellsCommit) leadership.tellCommitAtMs = Infinity;
   for (const [id, progress] of leadership.followers) {
     sendTo(server, leadership, progress, tellsCommit);
-    if (progress.knowsThatItLeft || server.nowMs >= progress.leavesAtMs) leadership.followers.delete(id);
+    const isTooFarBehind = progress.isLeaving && progress.state === 'snapshot';
+    if (isTooFarBehind || progress.knowsThatItLeft || server.nowMs >= progress.leavesAtMs)
+      leadership.followers.delete(id);
   }
 }
 

@@ -4,9 +4,17 @@
  */
 import { assert } from '../../base/assert.ts';
 import { ok, refuse, type Result } from '../../base/result.ts';
-import type { ConfigurationChange, RaftEffect, RaftInput, RaftStatus, SnapshotMeta } from '../../raft/contract.ts';
+import type {
+  ConfigurationChange,
+  Leader,
+  RaftEffect,
+  RaftInput,
+  RaftStatus,
+  SnapshotMeta,
+} from '../../raft/contract.ts';
 import { RaftEngine } from '../../raft/engine.ts';
 import { ENTRY_TYPES, type RaftResponse, type ServerId } from '../../raft/messages.ts';
+import type { KnownServer } from '../../raft/sender.ts';
 import type { StoredSnapshot } from '../../raft/stored-records.ts';
 import type { ShareOf } from '../inbox.ts';
 import { Loop, type Steps } from '../loop.ts';
@@ -54,6 +62,9 @@ export class RaftServer<O> {
   /** Reads that wait until this much is applied, ascending. */
   readonly #reads: { readonly index: number; readonly resolve: () => void }[] = [];
   #links: RaftLinks | null = null;
+  #leader: Leader | null = null;
+  /** Of the configuration in force, and of the one before it until that is committed. */
+  #configured: readonly KnownServer[];
   #ask = 0;
   #stopping: Promise<void> | null = null;
 
@@ -124,10 +135,16 @@ export class RaftServer<O> {
     });
     this.#proposals = new Proposals<O>(shellLimits.maxGatheredProposals);
     this.#requests = new Requests(shellLimits.maxRequests);
+    this.#configured = configurations.flatMap((logged) => logged.configuration.servers);
   }
 
   async start(): Promise<void> {
-    this.#links = await this.#options.openLinks((ask) => this.#asked(ask));
+    const { outlets } = this.#options;
+    this.#links = await this.#options.openLinks((ask) => this.#asked(ask), {
+      configured: () => (this.#leader === null ? this.#configured : unionOf(this.#configured, [this.#leader])),
+      leader: () => this.#leader?.id ?? null,
+      refused: (refusal) => outlets.refused(null, refusal),
+    });
     this.#offer({ kind: 'started' });
   }
 
@@ -241,8 +258,17 @@ export class RaftServer<O> {
       settled: (request, index) => this.#requests.settled(request, index),
       unsettled: (request, refusal) => this.#requests.unsettled(request, refusal),
       readReady: (request, index) => this.#requests.settled(request, index),
-      leaderChanged: outlets.leaderChanged,
-      configurationChanged: outlets.configurationChanged,
+      leaderChanged: (leader, term, isSelf) => {
+        this.#leader = leader;
+        this.#links?.configured();
+        outlets.leaderChanged(leader, term, isSelf);
+      },
+      configurationChanged: (latest, isCommitted) => {
+        const { servers } = latest.configuration;
+        this.#configured = isCommitted ? servers : unionOf(servers, this.#configured);
+        this.#links?.configured();
+        outlets.configurationChanged(latest, isCommitted);
+      },
       refused: outlets.refused,
     };
   }
@@ -314,6 +340,11 @@ export class RaftServer<O> {
   #serveReads(applied: number): void {
     while (this.#reads.length > 0 && (this.#reads[0]?.index ?? 0) <= applied) this.#reads.shift()?.resolve();
   }
+}
+
+function unionOf(servers: readonly KnownServer[], others: readonly KnownServer[]): readonly KnownServer[] {
+  const more = others.filter(({ id }) => !servers.some((server) => server.id === id));
+  return more.length === 0 ? servers : [...servers, ...more];
 }
 
 /** Others have a share each for each kind of request, so that no heartbeat waits for room among entries. */

@@ -174,8 +174,8 @@ describe('a server alone', () => {
   });
 
   test('begins no second cluster over its log', async () => {
-    const { stop } = await alone();
-    await stop();
+    const server = await alone();
+    await server.stop();
     await expect(cluster.start('a', ['a'])).rejects.toMatchObject({ code: 'raft-log-exists' });
   });
 

@@ -19,9 +19,11 @@ export const TEST_LIMITS: RaftLimits = {
   maxAppendEntries: 64,
   maxAppendBytes: 64 * 1024,
   maxInFlight: 2,
+  maxInFlightBytes: 128 * 1024,
   maxUncommittedBytes: 1024 * 1024,
   maxUncommittedEntries: 1000,
   maxTrailingToPromote: 5,
   trailingEntries: 2,
   maxCachedBytes: 64 * 1024,
+  maxWaitingReads: 16,
 };

@@ -17,7 +17,7 @@ import { ENTRY_TYPES, type Entry, type LoggedConfiguration, type RaftRequest } f
 import { RaftDisk, type HeldSnapshot } from './disk.ts';
 import { engineOf, TEST_LIMITS, TEST_TIMINGS } from './engine-under-test.ts';
 import { assertKept, type Promised } from './promises.ts';
-import { addressOf, decodeConfiguration, idOf, textOf } from './words.ts';
+import { addressOf, decodeConfiguration, idOf, testCodec, textOf } from './words.ts';
 
 export type Call = Extract<RaftEffect, { kind: 'call' }>;
 export type Answer = Extract<RaftEffect, { kind: 'answer' }>;
@@ -114,6 +114,7 @@ export class Server {
       seed: this.#options.seed ?? this.number,
       hardState: this.disk.hardState,
       log: this.disk,
+      codec: testCodec,
       snapshot: snapshot?.meta ?? null,
       configurations: this.disk.configurations(this.appliedIndex),
       appliedIndex: this.appliedIndex,
@@ -151,11 +152,14 @@ export class Server {
     this.nowMs = end;
   }
 
-  /** @param state of the snapshot that comes with the request */
-  ask(ask: number, from: number, request: RaftRequest, state: readonly string[] = []): void {
+  /**
+   * @param isListed the operator's list of the cluster names the sender
+   * @param state of the snapshot that comes with the request
+   */
+  ask(ask: number, from: number, request: RaftRequest, isListed: boolean, state: readonly string[] = []): void {
     this.#asks.set(ask, { server: this.number, request });
     if (request.kind === 'installSnapshot') this.#incoming.set(ask, state);
-    this.step({ kind: 'asked', ask, from: idOf(from), request });
+    this.step({ kind: 'asked', ask, from: idOf(from), isListed, request });
   }
 
   /** The state as it is applied becomes a snapshot on the disk. */
@@ -318,8 +322,10 @@ export class Server {
   #apply(): void {
     if (this.isMachineStalled || this.appliedIndex >= this.commitIndex) return;
     for (let index = this.appliedIndex + 1; index <= this.commitIndex; index++) {
-      const entry = this.#written.entry(index);
+      const entry = this.#running.entry(index);
       assert(entry !== undefined, 'what is committed is in the log', { server: this.number, index });
+      const written = this.#written.entry(index)?.term;
+      assert(written === entry.term, 'what is applied is what is written', { index, term: entry.term, written });
       if (entry.type === ENTRY_TYPES.command) this.applied.push({ index, text: textOf(entry.data) });
       if (entry.type === ENTRY_TYPES.configuration) {
         const configuration = decodeConfiguration(entry.data ?? new Uint8Array());

@@ -3,6 +3,8 @@
  * `n3` and the address `h3:7000`, so that nothing passes which takes one for the other.
  */
 import { Packr } from 'msgpackr';
+import { ok, refuse } from '../../src/base/result.ts';
+import type { ConfigurationCodec } from '../../src/raft/contract.ts';
 import {
   ENTRY_TYPES,
   type AppendEntriesRequest,
@@ -68,6 +70,17 @@ export function decodeConfiguration(bytes: Uint8Array): Configuration {
     })),
   };
 }
+
+export const testCodec: ConfigurationCodec = {
+  encode: encodeConfiguration,
+  decode: ({ index, data }) => {
+    try {
+      return ok(decodeConfiguration(data ?? new Uint8Array()));
+    } catch (error) {
+      return refuse('undecodable', 'no configuration', { index, reason: String(error) });
+    }
+  },
+};
 
 function entryOf(index: number, term: number, type: EntryType, data: Uint8Array | null): Entry {
   return { index, term, type, data, extensions: null, appendedAt: undefined };

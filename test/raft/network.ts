@@ -25,7 +25,7 @@ export interface Passage {
   readonly exchange: Exchange;
 }
 
-interface Exchange {
+export interface Exchange {
   readonly caller: number;
   readonly callee: number;
   readonly call: number;

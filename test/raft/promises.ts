@@ -38,8 +38,8 @@ function assertRequestKept({ hardState }: RaftDisk, { server, request }: Promise
 function assertResponseKept(disk: RaftDisk, { server, request }: Promised, response: RaftResponse): void {
   const { term, votedFor } = disk.hardState;
   const numbers = { server, kind: request.kind, term, votedFor };
-  if (response.kind !== 'timeoutNow') {
-    // Raft, figure 2: persistent state is "updated on stable storage before responding".
+  if (response.kind !== 'timeoutNow' && response.kind !== 'preVote') {
+    // Raft, figure 2: persistent state is "updated on stable storage before responding". A pre-vote names the term asked for.
     assert(response.term <= term, 'a term is told when it is durable', { ...numbers, says: response.term });
   }
   if (request.kind === 'requestVote' && response.kind === 'requestVote' && response.granted) {

@@ -42,6 +42,7 @@ export interface ServerOptions {
   readonly limits?: Partial<RaftLimits>;
   readonly seed?: number;
   readonly nowMs?: number;
+  readonly isDiskStalled?: boolean;
 }
 
 export class Server {
@@ -78,6 +79,7 @@ export class Server {
     this.disk = options.disk ?? new RaftDisk();
     this.#written = this.disk.copy();
     this.nowMs = options.nowMs ?? 1000;
+    this.isDiskStalled = options.isDiskStalled ?? false;
     this.#options = options;
     this.#surroundings = surroundings;
   }
@@ -187,9 +189,11 @@ export class Server {
 
   /** One write more becomes durable, and no other. */
   resumeDiskOnce(): void {
-    const next = this.#disk.findIndex(({ kind }) => kind === 'persist' || kind === 'restore');
+    const isWrite = ({ kind }: RaftEffect) => kind === 'persist' || kind === 'restore';
+    const next = this.#disk.findIndex(isWrite);
     assert(next >= 0, 'something waits to be written', { server: this.number });
-    for (const effect of this.#disk.splice(0, next + 1)) this.#perform(effect);
+    const after = this.#disk.findIndex((effect, at) => at > next && isWrite(effect));
+    for (const effect of this.#disk.splice(0, after < 0 ? this.#disk.length : after)) this.#perform(effect);
     this.#work();
   }
 

@@ -35,7 +35,7 @@ export function addressOf(server: number): ServerAddress {
 }
 
 /** The number of the server with this id or address. */
-export function numberOf(name: ServerId | ServerAddress): number {
+export function numberOf(name: string): number {
   return Number.parseInt(name.slice(1), 10);
 }
 

@@ -66,13 +66,15 @@ describe('persistent state, the vote', () => {
     expect(lone.calls('requestVote')).toHaveLength(2);
   });
 
-  it('of a lone voter for itself counts when it is durable', () => {
-    const lone = new Lone({ terms: [1], configuration: configurationOf([1]) });
-    lone.server.stallDisk();
+  it('of a lone voter for itself is durable before anything comes of it', () => {
+    const lone = new Lone({ terms: [1], configuration: configurationOf([1]), isDiskStalled: true });
     lone.elapse(2500);
-    expect(lone.status.role).not.toBe('leader');
+    lone.propose('w1');
+    lone.step({ kind: 'readIndex', request: 1 });
+    expect(lone.status.commitIndex).toBe(0);
+    expect(lone.effectsOf('readReady')).toEqual([]);
     lone.server.resumeDisk();
-    lone.elapseUntil(() => lone.status.role === 'leader');
+    lone.elapseUntil(() => lone.status.role === 'leader' && lone.status.commitIndex > 1);
   });
 });
 

@@ -48,7 +48,7 @@ describe('InstallSnapshot, receiver', () => {
   it('what follows a snapshot follows its last entry', () => {
     const lone = new Lone({ terms: [] });
     lone.ask(2, snapshotAt([10, 2], 3), ['a']);
-    expect(lone.ask(2, appendEntries({ from: 2, term: 3, prev: [10, 1] })).success).toBe(false);
+    expect(lone.ask(2, appendEntries({ from: 2, term: 3, prev: [11, 2] })).success).toBe(false);
     const request = appendEntries({ from: 2, term: 3, prev: [10, 2], entries: [command(11, 3, 'b')], commit: 11 });
     expect(lone.ask(2, request)).toMatchObject({ success: true });
     expect(lone.server.applied.map(({ text }) => text)).toEqual(['a', 'b']);

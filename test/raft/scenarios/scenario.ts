@@ -11,7 +11,7 @@
  *     stabilize                   all that is on its way arrives, and what it causes, until nothing moves
  *     elect N                     campaign and stabilize, telling nothing: for what a scenario is not about
  *     propose N a b c | barrier N
- *     lose name=x kind=append from=1 to=2 answer=yes      whatever is named must agree; `hold` keeps them; `heal`, `heal x`
+ *     lose name=x kind=append from=1 to=2 answer=yes index=3      whatever is named must agree; `hold` keeps them; `heal`, `heal x`
  *     partition 1,2 3             nothing passes between the groups
  *     deliver kind=.. from=..     once, those that agree, held or not | discard kind=..   those are gone
  *     stall N | resume N | resume-once N      the disk of N
@@ -246,10 +246,12 @@ function filterOf(words: Words): [name: string, filter: Filter] {
     to: ({ to }, value) => numbersOf(value).includes(to),
     channel: ({ channel }, value) => channel === value,
     answer: ({ isAnswer }, value) => isAnswer === (value === 'yes'),
+    index: ({ exchange: { request } }, value) =>
+      request.kind === 'appendEntries' && (request.entries ?? []).some(({ index }) => index === Number(value)),
   };
   const demands = [...options].map(([option, value]) => {
     const demand = agrees[option];
-    assert(demand !== undefined, 'a message is told by kind, from, to, channel or answer', { option });
+    assert(demand !== undefined, 'a message is told by kind, from, to, channel, answer or index', { option });
     return (passage: Passage) => demand(passage, value);
   });
   return [name, (passage) => demands.every((demand) => demand(passage))];

@@ -221,7 +221,7 @@ export class Network {
     const disk = new RaftDisk();
     if (entries.length > 0) disk.write({ hardState: { term: 1, votedFor: null }, truncateFrom: null, entries });
     const server: Server = new Server(
-      { ...this.#options.server, number, disk },
+      { ...this.#options.server, seed: (this.#options.server?.seed ?? 0) * 1000 + number, number, disk },
       {
         onEffect: (effect) => {
           this.watch.onEffect(server, effect);

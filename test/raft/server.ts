@@ -96,6 +96,11 @@ export class Server {
     return this.#engine?.wakeAtMs();
   }
 
+  /** Something waits for the disk. */
+  get isWriting(): boolean {
+    return this.#disk.some(({ kind }) => kind === 'persist' || kind === 'restore');
+  }
+
   get #running(): RaftEngineContract {
     assert(this.#engine !== null, 'the server is up', { server: this.number });
     return this.#engine;
@@ -168,7 +173,7 @@ export class Server {
   takeSnapshot(): void {
     const configuration = this.#configuration;
     assert(configuration !== null && this.appliedIndex > 0, 'there is something to keep', { server: this.number });
-    assert(this.#disk.length === 0, 'the log behind a snapshot is durable', { server: this.number });
+    assert(!this.isWriting, 'the log behind a snapshot is durable', { server: this.number });
     const lastTerm = this.#written.termAt(this.appliedIndex);
     assert(lastTerm !== undefined, 'the last applied entry is known', { index: this.appliedIndex });
     const meta = { lastIndex: this.appliedIndex, lastTerm, configuration };

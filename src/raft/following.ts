@@ -14,6 +14,7 @@ import {
   type LoggedConfiguration,
 } from './messages.ts';
 import { noteForeignHistory, obey, type Asker } from './obeying.ts';
+import { isEntryType, refuseEntryType } from './proposing.ts';
 import { whenTermIsDurable, type RaftServer } from './server.ts';
 
 /** How far back one answer looks for the beginning of a term. */
@@ -68,6 +69,7 @@ function checkEntries(
   for (const entry of entries) {
     if (entry.index !== before.index + 1 || entry.term < before.term || entry.term > term)
       return malformed(entry, before, term);
+    if (!isEntryType(entry.type)) return refuseEntryType(entry.type);
     before = entry;
     if (!isConfiguration(entry)) continue;
     const configuration = codec.decode(entry);
@@ -79,7 +81,7 @@ function checkEntries(
 
 function malformed(entry: Entry, before: { index: number; term: number }, term: number): Result<never> {
   return refuse(
-    'raft-append-malformed',
+    'raft-request-malformed',
     'entries follow one another, and their terms never fall or pass the leader’s',
     {
       index: entry.index,

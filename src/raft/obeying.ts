@@ -27,7 +27,7 @@ export function obey(
     server.turn.refuse(from, refusal);
     return false;
   }
-  if (term < server.hardState.term) return false;
+  if (term === 0 || term < server.hardState.term) return false;
   if (term > server.hardState.term || server.role !== 'follower')
     stepDown(server, term, newerTerm(term, server.hardState.term));
   follow(server, { id: from, address: request.leader });

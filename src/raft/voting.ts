@@ -46,7 +46,7 @@ function isMember(server: RaftServer, { from, isListed }: Asker, term: number): 
 function decide(server: RaftServer, from: ServerId, request: RequestVoteRequest): boolean {
   if (!request.isTransfer && hasOtherLeader(server, from)) return false;
   const { term, candidate } = request;
-  if (term < server.hardState.term) return false;
+  if (term === 0 || term < server.hardState.term || candidate === '') return false;
   if (term > server.hardState.term) stepDown(server, term, newerTerm(term, server.hardState.term));
   if (!mayHaveVotes(server, from)) return false;
   const { votedFor } = server.hardState;

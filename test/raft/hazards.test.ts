@@ -229,6 +229,15 @@ describe('requests that contradict themselves', () => {
     expect(lone.status.commitIndex).toBe(0);
   });
 
+  it.each(cases)('%s: does not keep the next request from being taken', (_what, prev, entries) => {
+    const lone = new Lone(options);
+    lone.ask(2, appendEntries({ from: 2, term: 2, prev: [2, 1], commit: 2 }));
+    lone.ask(2, appendEntries({ from: 2, term: 2, prev, entries, commit: 5 }));
+    const right = appendEntries({ from: 2, term: 2, prev: [2, 1], entries: [command(3, 2)], commit: 3 });
+    expect(lone.ask(2, right).success).toBe(true);
+    expect(lone.status.commitIndex).toBe(3);
+  });
+
   it('a term of 0 is nobody’s', () => {
     const lone = new Lone({ terms: [] });
     lone.send(2, heartbeat({ from: 2, term: 0 }));
@@ -244,7 +253,7 @@ describe('requests that contradict themselves', () => {
     lone.send(2, requestVote({ from: 2, term: huge, last: [huge, huge] }));
     lone.send(2, installSnapshot({ from: 2, term: 1, last: [huge, huge], configuration: configurationOf([1, 2]) }));
     lone.elapse(5000);
-    lone.stand();
+    for (const call of lone.calls('preVote')) lone.answer(call, { kind: 'preVote', term: huge, granted: true });
     expect(lone.status.term).toBeLessThanOrEqual(huge);
   });
 
@@ -260,6 +269,20 @@ describe('requests that contradict themselves', () => {
     const configuration = configurationOf([1, 2, 3]);
     const request = installSnapshot({ from: 2, term: 2, last: [9, 2], configuration, configurationIndex: 10 });
     expect(lone.ask(2, request, ['a']).success).toBe(false);
+  });
+
+  it('a vote for the address of another member is no vote: that one would then have it as well', () => {
+    const lone = new Lone(options);
+    const claim = { ...requestVote({ from: 2, term: 3, last: [2, 1] }), candidate: addressOf(3) };
+    const first = lone.ask(2, claim).granted;
+    const second = lone.ask(3, requestVote({ from: 3, term: 3, last: [2, 1] })).granted;
+    expect([first, second]).toEqual([false, true]);
+  });
+
+  it('a member that has moved to an address that nobody has may have votes', () => {
+    const lone = new Lone(options);
+    const request = { ...requestVote({ from: 2, term: 3, last: [2, 1] }), candidate: 'h2:7777' };
+    expect(lone.ask(2, request).granted).toBe(true);
   });
 
   it('a vote for an empty address is no vote', () => {

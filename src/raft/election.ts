@@ -6,7 +6,7 @@ import type { Call } from './calls.ts';
 import { majorityOf, votersOf } from './configuration.ts';
 import { lead } from './leading.ts';
 import type { CallFailure, PreVoteResponse, RaftRequest, RequestVoteResponse } from './messages.ts';
-import { isDiskStalled, isOwnVoter, othersOf, setHardState, spread, type RaftServer } from './server.ts';
+import { isDiskStalled, isOwnVoter, isTerm, othersOf, setHardState, spread, type RaftServer } from './server.ts';
 import { newerTerm, stepDown, waitForLeader } from './stepping-down.ts';
 
 type VoteCall = Extract<Call, { kind: 'vote' | 'preVote' }>;
@@ -71,7 +71,7 @@ function mayStand(server: RaftServer): boolean {
 
 /** A disk that stands still could not even keep this server's own vote; a log that is being replaced says nothing. */
 function canStand(server: RaftServer): boolean {
-  if (server.hardState.term >= Number.MAX_SAFE_INTEGER) return false;
+  if (!isTerm(server.hardState.term + 1)) return false;
   return !isDiskStalled(server) && server.restoring === null && server.foreign === null;
 }
 

@@ -2,7 +2,7 @@
 import { refuse, type Refusal } from '../base/result.ts';
 import type { AppendEntriesRequest, InstallSnapshotRequest, ServerId } from './messages.ts';
 import { isStranger, leadsAnotherCluster, strangerRefusal } from './membership.ts';
-import type { ForeignHistory, RaftServer } from './server.ts';
+import { isTerm, type ForeignHistory, type RaftServer } from './server.ts';
 import { follow, newerTerm, stepDown } from './stepping-down.ts';
 
 export interface Asker {
@@ -27,7 +27,7 @@ export function obey(
     server.turn.refuse(from, refusal);
     return false;
   }
-  if (term === 0 || term < server.hardState.term) return false;
+  if (!isTerm(term) || term < server.hardState.term) return false;
   if (term > server.hardState.term || server.role !== 'follower')
     stepDown(server, term, newerTerm(term, server.hardState.term));
   follow(server, { id: from, address: request.leader });

@@ -3,7 +3,7 @@ import { isVoter, serverOf } from './configuration.ts';
 import { isStranger, strangerRefusal } from './membership.ts';
 import type { PreVoteRequest, RequestVoteRequest, ServerId } from './messages.ts';
 import type { Asker } from './obeying.ts';
-import { setHardState, whenTermIsDurable, type RaftServer } from './server.ts';
+import { isTerm, setHardState, whenTermIsDurable, type RaftServer } from './server.ts';
 import { newerTerm, stepDown } from './stepping-down.ts';
 
 export function receiveVoteRequest(server: RaftServer, asker: Asker, request: RequestVoteRequest): void {
@@ -46,7 +46,7 @@ function isMember(server: RaftServer, { from, isListed }: Asker, term: number): 
 function decide(server: RaftServer, from: ServerId, request: RequestVoteRequest): boolean {
   if (!request.isTransfer && hasOtherLeader(server, from)) return false;
   const { term, candidate } = request;
-  if (term === 0 || term < server.hardState.term || candidate === '') return false;
+  if (!isTerm(term) || term < server.hardState.term || candidate === '') return false;
   if (term > server.hardState.term) stepDown(server, term, newerTerm(term, server.hardState.term));
   if (!mayHaveVotes(server, from)) return false;
   const { votedFor } = server.hardState;

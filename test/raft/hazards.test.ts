@@ -220,6 +220,9 @@ describe('requests that contradict themselves', () => {
     ['index 0', [0, 0], [command(0, 1)]],
     ['a previous index without a term', [2, 0], [command(3, 2)]],
     ['a previous term without an index', [0, 7], [command(1, 2)]],
+    ['a previous term without an index, and nothing else', [0, 2], []],
+    ['a previous index without a term, and nothing else', [2, 0], []],
+    ['a previous term that is later than the leader’s', [2, 3], []],
   ];
 
   it.each(cases)('%s: refused, nothing written', (_what, prev, entries) => {

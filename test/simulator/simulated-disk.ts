@@ -25,7 +25,8 @@ export interface Flip {
   readonly place: number;
 }
 
-export type DiskMode = 'ok' | 'slow' | 'full';
+/** `stalled`: what is written is not done before it is mended. */
+export type DiskMode = 'ok' | 'slow' | 'full' | 'stalled';
 
 /** What the disk does next, decided by the simulation. */
 export interface DiskFaults {
@@ -183,6 +184,9 @@ interface Writing {
   readonly sync: boolean;
 }
 
+/** How often a stalled disk is looked at. */
+const STALL_LOOK_MS = 10;
+
 /** The disk as one process has it open. */
 export class SimulatedStore implements Store {
   readonly #disk: SimulatedDisk;
@@ -190,6 +194,8 @@ export class SimulatedStore implements Store {
   readonly #process: Owner;
   readonly #faults: DiskFaults;
   readonly #writing: Writing[] = [];
+  /** What is written and only waits for a stalled disk to be mended, oldest first. */
+  readonly #held: (() => void)[] = [];
   #freeAtMs = 0;
 
   constructor(disk: SimulatedDisk, scheduler: Scheduler, process: Owner, faults: DiskFaults) {
@@ -221,12 +227,24 @@ export class SimulatedStore implements Store {
     const writing: Writing = { operations, sync };
     this.#writing.push(writing);
     return new Promise((resolve) => {
-      this.#scheduler.after(this.#freeAtMs - nowMs, this.#process, () => {
+      const finish = () => {
         this.#writing.shift();
         this.#disk.apply(operations, sync);
         faults.onEffect('after-write');
         if (!this.#process.ended) resolve();
+      };
+      this.#scheduler.after(this.#freeAtMs - nowMs, this.#process, () => {
+        if (faults.mode !== 'stalled' && this.#held.length === 0) return finish();
+        this.#held.push(finish);
+        if (this.#held.length === 1) this.#waitForMending();
       });
+    });
+  }
+
+  #waitForMending(): void {
+    this.#scheduler.after(STALL_LOOK_MS, this.#process, () => {
+      if (this.#faults.mode === 'stalled') return this.#waitForMending();
+      for (const finish of this.#held.splice(0)) if (!this.#process.ended) finish();
     });
   }
 

@@ -20,8 +20,8 @@ export class Carrier<K extends string> {
   readonly #options: CarrierOptions<K>;
   /** Of every passage so far, so that two alike roll different dice. */
   readonly #counts = new Map<number, number>();
-  /** When the last of what keeps its order on a link arrives. */
-  readonly #lastArrivalMs = new Map<number | string, number>();
+  /** When the last of a link arrives. */
+  readonly #lastArrivalMs = new Map<number, number>();
 
   constructor(options: CarrierOptions<K>) {
     this.#options = options;
@@ -31,34 +31,39 @@ export class Carrier<K extends string> {
     return isCut(this.settings, from, to);
   }
 
-  /**
-   * Brings something over, or not.
-   *
-   * @param receiver whose work its arrival is
-   * @param line what arrives on one line arrives in the order in which it was sent; undefined: as the settings say
-   * @returns whether anything of it arrives
-   */
-  carry(passage: Passage<K>, receiver: Owner | null, arrive: () => void, line?: string): boolean {
+  /** Brings something over, or not. @param receiver whose work its arrival is */
+  carry(passage: Passage<K>, receiver: Owner | null, arrive: () => void): void {
+    const { from, to } = passage;
+    const fate = this.fateOf(passage);
+    if (typeof fate === 'string') return;
+    for (const delay of fate) {
+      const delayMs = this.settings.inOrder ? this.#inOrder(from * 256 + to, delay) : delay;
+      this.#options.scheduler.after(delayMs, receiver, arrive);
+    }
+  }
+
+  /** What becomes of it: it meets a cut, it is lost, or it takes so long, each of its copies. */
+  fateOf(passage: Passage<K>): 'cut' | 'lost' | readonly number[] {
     const { from, kind, to } = passage;
     const { settings } = this;
-    const { tally, scheduler } = this.#options;
+    const { tally } = this.#options;
     if (isCut(settings, from, to)) {
       tally.count('network: cut off');
-      return false;
+      return 'cut';
     }
     const rule = ruleFor(settings, passage);
     const roll = this.#dice(passage);
     if (rule !== undefined && roll(0) < rule.loss) {
       tally.count(`network: ${kind} of a kind lost`);
-      return false;
+      return 'lost';
     }
     if (settings.loss > 0 && roll(1) < settings.loss) {
       tally.count('network: lost');
-      return false;
+      return 'lost';
     }
     const copies = settings.duplication > 0 && roll(2) < settings.duplication ? 2 : 1;
     if (copies === 2) tally.count('network: doubled');
-    for (let copy = 0; copy < copies; copy++) {
+    return Array.from({ length: copies }, (_, copy) => {
       const [least, most] = settings.delayMs;
       let delayMs = least + roll(3 + copy) * (most - least) + (rule?.extraMs ?? 0);
       if (rule !== undefined && rule.extraMs > 0) tally.count(`network: ${kind} of a kind delayed`);
@@ -66,14 +71,11 @@ export class Carrier<K extends string> {
         delayMs += roll(7 + copy) * settings.late.mostMs;
         tally.count('network: late');
       }
-      if (line !== undefined) delayMs = this.#inOrder(line, delayMs);
-      else if (settings.inOrder) delayMs = this.#inOrder(from * 256 + to, delayMs);
-      scheduler.after(delayMs, receiver, arrive);
-    }
-    return true;
+      return delayMs;
+    });
   }
 
-  #inOrder(link: number | string, delayMs: number): number {
+  #inOrder(link: number, delayMs: number): number {
     const { nowMs } = this.#options.scheduler;
     const arrivalMs = Math.max(nowMs + delayMs, this.#lastArrivalMs.get(link) ?? 0);
     this.#lastArrivalMs.set(link, arrivalMs);

@@ -15,7 +15,12 @@ import {
 import type { HardState } from '../../../src/raft/contract.ts';
 import type { Entry } from '../../../src/raft/messages.ts';
 import { readStoredEntry } from '../../../src/raft/stored-entry.ts';
-import { hardStateCodec, logBoundsCodec, snapshotCodec, type StoredSnapshot } from '../../../src/raft/stored-records.ts';
+import {
+  hardStateCodec,
+  logBoundsCodec,
+  snapshotCodec,
+  type StoredSnapshot,
+} from '../../../src/raft/stored-records.ts';
 import type { StoreOperation } from '../../../src/store/store.ts';
 import type { LogTerms } from './checkers/books.ts';
 import type { DurableLog } from './checkers/promises.ts';

@@ -5,6 +5,7 @@
  *
  * The list is for a server that has no configuration yet, or one from before all others were replaced.
  */
+import { hostPortOf } from '../base/host-port.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import type { Claim, RaftRequest, Server, ServerAddress, ServerId } from './messages.ts';
 
@@ -93,7 +94,7 @@ function isClaimed(server: KnownServer, { id, address }: Claim, known: KnownServ
 /** A Go node says the IP address that it listens on where its cluster may know it by a name. */
 function isSameEndpoint(one: ServerAddress, other: ServerAddress, { ipsOf }: KnownServers): boolean {
   if (one === other) return true;
-  const [a, b] = [endpointOf(one), endpointOf(other)];
+  const [a, b] = [hostPortOf(one), hostPortOf(other)];
   if (a === undefined || b === undefined || a.port !== b.port) return false;
   const ips = ipsOf(b.host).map(plainIp);
   return ipsOf(a.host).some((ip) => ips.includes(plainIp(ip)));
@@ -101,15 +102,8 @@ function isSameEndpoint(one: ServerAddress, other: ServerAddress, { ipsOf }: Kno
 
 function isAt(remote: RemoteIdentity, address: ServerAddress, { ipsOf }: KnownServers): boolean {
   if (remote.kind === 'peer') return remote.peerId === address;
-  const host = endpointOf(address)?.host;
+  const host = hostPortOf(address)?.host;
   return host !== undefined && ipsOf(host).some((ip) => plainIp(ip) === plainIp(remote.ip));
-}
-
-/** @returns undefined for what is no `host:port`, such as a peer id */
-export function endpointOf(address: ServerAddress): { readonly host: string; readonly port: number } | undefined {
-  const [, host, port] = /^(.+):(\d{1,5})$/.exec(address) ?? [];
-  if (host === undefined || Number(port) > 65_535) return undefined;
-  return { host: host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host, port: Number(port) };
 }
 
 /** An IPv4 address that came over an IPv6 socket is that IPv4 address. */

@@ -28,8 +28,8 @@ export abstract class Machine<L extends MachineProcess> {
 
   abstract start(): void;
 
-  /** The process has ended. */
-  protected abstract stopped(life: L): void;
+  /** The process has ended. @param withPower and its machine with it */
+  protected abstract stopped(life: L, withPower: boolean): void;
 
   /**
    * The process ends here and now; nothing that it had under way goes on.
@@ -44,7 +44,7 @@ export abstract class Machine<L extends MachineProcess> {
     this.life = null;
     for (const { operations, sync } of life.store.writing.slice(0, finished)) this.disk.apply(operations, sync);
     if (lost !== null) this.disk.powerCut(lost);
-    this.stopped(life);
+    this.stopped(life, lost !== null);
   }
 }
 
@@ -52,6 +52,7 @@ export abstract class Machine<L extends MachineProcess> {
 export abstract class MachineProcess implements TimedProcess {
   ended = false;
   readonly store: SimulatedStore;
+  readonly diskFaults: DiskFaults;
   /** Effects until the process is stopped; null: it is not. */
   effectsLeft: number | null = null;
   readonly #clock: SimulatedClock;
@@ -63,13 +64,14 @@ export abstract class MachineProcess implements TimedProcess {
   ) {
     const { clock, disk, diskFaults } = machine;
     this.#clock = clock;
-    this.store = new SimulatedStore(disk, scheduler, this, {
+    this.diskFaults = {
       get mode() {
         return diskFaults.mode;
       },
       writeMs,
       onEffect: () => void this.mayActOn('disk'),
-    });
+    };
+    this.store = new SimulatedStore(disk, scheduler, this, this.diskFaults);
   }
 
   get realMsPerMs(): number {

@@ -64,6 +64,8 @@ export class Scheduler {
   nowMs = 0;
   /** Whose work runs now. */
   current: Owner | null = null;
+  /** Whose work ran last, after it has ended. */
+  last: Owner | null = null;
   /** Happenings so far. */
   steps = 0;
   readonly #heap: Happening[] = [];
@@ -99,6 +101,7 @@ export class Scheduler {
   /** At once, as `owner`, with all that follows from it in promises. */
   run(owner: Owner | null, work: () => void): void {
     this.current = owner;
+    this.last = owner;
     work();
     drainPromises();
     this.current = null;

@@ -37,6 +37,11 @@ export abstract class Stage<M extends Machine<L>, L extends MachineProcess> {
   /** After everything else of a crash. */
   protected abstract crashed(id: number, how: CrashKind): void;
 
+  /** After every happening. */
+  protected stepped(): void {
+    // Whoever looks at each step says what for.
+  }
+
   node(id: number): M {
     return this.nodes[id]!;
   }
@@ -104,7 +109,9 @@ export abstract class Stage<M extends Machine<L>, L extends MachineProcess> {
 
   #step(untilMs: number): boolean {
     try {
-      return this.scheduler.step(untilMs);
+      const happened = this.scheduler.step(untilMs);
+      if (happened) this.stepped();
+      return happened;
     } catch (error) {
       this.threw(error);
       return false;

@@ -21,13 +21,26 @@ export function commandOf(key: string, value: string): Uint8Array {
   return utf8(`${key}=${value}`);
 }
 
+/** Is told of everything that changes the state. */
+export interface RegistersListener {
+  applied(entry: Entry, digest: string): void;
+  /** @param index of the last entry in it */
+  restored(index: number, digest: string): void;
+}
+
 export class Registers implements StateMachine<Written> {
+  readonly #listener: RegistersListener;
   readonly #values = new Map<string, string>();
-  #digest = 'nothing';
+  /** The index of the last entry that was applied, and a digest of all of them. */
+  #digest = '0 nothing';
+
+  private constructor(listener: RegistersListener) {
+    this.#listener = listener;
+  }
 
   /** As a store has them. */
-  static async open(store: Store): Promise<Registers> {
-    const registers = new Registers();
+  static async open(store: Store, listener: RegistersListener): Promise<Registers> {
+    const registers = new Registers(listener);
     for await (const [key, value] of store.entries(STATE_RANGE)) {
       registers.#set(textOf(key.subarray(1)), textOf(value));
     }
@@ -38,6 +51,11 @@ export class Registers implements StateMachine<Written> {
     return this.#digest;
   }
 
+  /** Of the last entry that was applied. */
+  get index(): number {
+    return Number.parseInt(this.#digest, 10);
+  }
+
   /** Undefined where nothing was written. */
   get(key: string): string | undefined {
     return this.#values.get(key);
@@ -46,7 +64,8 @@ export class Registers implements StateMachine<Written> {
   apply(entries: readonly Entry[]): Application<Written> {
     const operations: StoreOperation[] = [];
     const outcomes = entries.map((entry) => {
-      this.#digest = mixed(this.#digest, `${entry.index} ${entry.term} ${contentOf(entry)}`);
+      this.#digest = `${entry.index} ${mixed(this.#digest, `${entry.term} ${contentOf(entry)}`)}`;
+      this.#listener.applied(entry, this.#digest);
       const written = writtenBy(entry);
       if (written === null) return null;
       this.#values.set(written.key, written.value);
@@ -77,6 +96,7 @@ export class Registers implements StateMachine<Written> {
       });
     }
     if (rest !== '') throw codedError('snapshot-malformed', 'the last register ends');
+    this.#listener.restored(this.index, this.#digest);
   }
 
   #set(key: string, value: string): void {

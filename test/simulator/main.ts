@@ -17,14 +17,18 @@ import { describeViolation } from './checkers/violation.ts';
 import { Campaign } from './campaign.ts';
 import type { Playing, Run } from './playing.ts';
 import { playHotstuff } from './playing-hotstuff.ts';
+import { playRaft } from './raft/playing.ts';
+import type { RaftScenario } from './raft/scenario.ts';
 import { readScenario, writeScenario, type AnyScenario, type Scenario } from './scenario.ts';
 import { shrinkAndTell } from './shrink.ts';
 
 const { values } = parseArgs({
   options: {
+    engine: { type: 'string', default: 'hotstuff' },
     seed: { type: 'string', default: '1' },
     steps: { type: 'string', default: '1000' },
     validators: { type: 'string' },
+    servers: { type: 'string' },
     'commit-depth': { type: 'string' },
     hours: { type: 'string' },
     trace: { type: 'boolean', default: false },
@@ -41,7 +45,12 @@ const rounds = whole('steps', values.steps);
 const candidates = whole('candidates', values.candidates);
 const isCampaign = values.hours !== undefined;
 
-process.exitCode = (await runWith(await hotstuff())) ? 0 : 1;
+process.exitCode = (await (values.engine === 'raft' ? runWith(raft()) : runWith(await hotstuff()))) ? 0 : 1;
+
+function raft(): Playing<RaftScenario> {
+  const servers = values.servers === undefined ? null : whole('servers', values.servers);
+  return playRaft({ entries: rounds, servers: servers ?? (isCampaign ? null : 3) });
+}
 
 async function hotstuff(): Promise<Playing<Scenario>> {
   const validators = values.validators === undefined ? null : whole('validators', values.validators);

@@ -30,6 +30,7 @@ export interface DiskListener {
   hardState(now: HardState): void;
   /** @param previousTerm of the entry before it; null where that is compacted */
   entry(entry: Entry, previousTerm: number | null): void;
+  snapshot(snapshot: StoredSnapshot): void;
 }
 
 const ENTRY_TAG = RAFT_ENTRY_RANGE.gte?.[0] ?? 0;
@@ -92,6 +93,7 @@ export class DiskView implements DurableLog, LogTerms {
       const snapshot: StoredSnapshot = decoded(value, (bytes) => snapshotCodec.decode(bytes));
       this.snapshotIndex = snapshot.lastIndex;
       this.#snapshotTerm = snapshot.lastTerm;
+      this.#listener.snapshot(snapshot);
     }
   }
 }

@@ -35,8 +35,8 @@ export interface StreamsOptions {
   readonly scheduler: Scheduler;
   readonly seed: number;
   readonly tally: Tally;
-  /** A request leaves a machine. */
-  readonly onRequest: (from: number, to: number, request: RaftRequest) => void;
+  /** A request leaves a machine. @param waiting on its connection for an answer, this one as well */
+  readonly onRequest: (from: number, to: number, request: RaftRequest, waiting: number) => void;
   /** The answer to one leaves a machine. */
   readonly onAnswer: (from: number, to: number, request: RaftRequest, answer: WireResponse) => void;
 }
@@ -259,8 +259,8 @@ class Connection implements Between {
     const { options } = this.#given;
     const { from, to } = this.#there;
     let closes = false;
-    for (const { request } of this.#lens.asked(bytes)) {
-      options.onRequest(from.machine.id, to.machine.id, request);
+    for (const { request, waiting } of this.#lens.asked(bytes)) {
+      options.onRequest(from.machine.id, to.machine.id, request, waiting);
       closes ||= request.kind === 'preVote' && to.machine.closesOnPreVote;
     }
     if (closes) {

@@ -14,6 +14,8 @@ export const CHANNELS: readonly Channel[] = ['heartbeat', 'log', 'election', 'sn
 export interface SeenRequest {
   readonly request: RaftRequest;
   readonly channel: Channel;
+  /** For an answer, on this connection, of those of the same channel and term: this one as well. */
+  readonly waiting: number;
 }
 
 /** What some bytes belong to. */
@@ -36,6 +38,11 @@ export function channelOf(request: RaftRequest): Channel {
   }
 }
 
+/** 0 for what has none. */
+export function termOf(request: RaftRequest): number {
+  return 'term' in request ? request.term : 0;
+}
+
 export class WireLens {
   readonly #requests = new RequestParser();
   readonly #responses = new ResponseParser();
@@ -50,17 +57,19 @@ export class WireLens {
     if (this.#isBroken || bytes.length === 0) return [];
     const seen: SeenRequest[] = [];
     this.#requests.push(bytes);
-    for (let next = this.#requests.next(); next !== undefined; next = this.#requests.next()) {
-      if (!next.ok) {
+    for (let parsed = this.#requests.next(); parsed !== undefined; parsed = this.#requests.next()) {
+      if (!parsed.ok) {
         this.#isBroken = true;
         break;
       }
-      if (next.value.kind !== 'request') continue;
-      const { request } = next.value;
+      if (parsed.value.kind !== 'request') continue;
+      const { request } = parsed.value;
       const channel = channelOf(request);
-      this.traffic = { channel, term: 'term' in request ? request.term : 0 };
-      this.#open.push({ request, channel });
-      seen.push({ request, channel });
+      this.traffic = { channel, term: termOf(request) };
+      const isAlike = (other: SeenRequest) => other.channel === channel && termOf(other.request) === termOf(request);
+      const next = { request, channel, waiting: this.#open.filter(isAlike).length + 1 };
+      this.#open.push(next);
+      seen.push(next);
     }
     return seen;
   }

@@ -28,12 +28,11 @@ export class VoteChecker {
     this.#violated('a vote on a disk stays what it was in its term', details);
   }
 
-  /** A process reads at its start what its disk holds. */
-  started(id: string, read: HardState): void {
-    const { term, votedFor } = this.#durable.get(id) ?? { term: 0, votedFor: null };
-    if (read.term > term || (read.term === term && read.votedFor === votedFor)) return;
-    const details = { id, term: read.term, votedFor: read.votedFor, durableTerm: term, durableVote: votedFor };
-    this.#violated('a restart begins with the term and the vote on the disk', details);
+  /** @param term in which a process begins */
+  started(id: string, { term }: Pick<HardState, 'term'>): void {
+    const durableTerm = this.#durable.get(id)?.term ?? 0;
+    if (term >= durableTerm) return;
+    this.#violated('a restart begins with the term on the disk', { id, term, durableTerm });
   }
 
   /** A request leaves the machine. @param address of the server that sends it */

@@ -13,7 +13,7 @@ import type {
   SnapshotMeta,
 } from '../../raft/contract.ts';
 import { RaftEngine } from '../../raft/engine.ts';
-import { ENTRY_TYPES, type RaftResponse, type ServerId } from '../../raft/messages.ts';
+import { ENTRY_TYPES, type Entry, type RaftResponse, type ServerId } from '../../raft/messages.ts';
 import type { KnownServer } from '../../raft/sender.ts';
 import type { StoredSnapshot } from '../../raft/stored-records.ts';
 import type { ShareOf } from '../inbox.ts';
@@ -207,6 +207,11 @@ export class RaftServer<O> {
       proposalsWaiting: this.#proposals.waiting,
       machineIndex: this.#applier.applied.index,
     };
+  }
+
+  /** Of the log as the engine sees it: what is not durable yet is in it too. Undefined for what is compacted or not there. */
+  entry(index: number): Entry | undefined {
+    return this.#engine.entry(index);
   }
 
   /** Leaves the store open. What was proposed and not applied is refused with `stopping`: its fate is not known. */

@@ -280,6 +280,7 @@ describe('requests that contradict themselves', () => {
     const first = lone.ask(2, claim).granted;
     const second = lone.ask(3, requestVote({ from: 3, term: 3, last: [2, 1] })).granted;
     expect([first, second]).toEqual([false, true]);
+    expect(lone.effectsOf('refused')[0]?.refusal.code).toBe('raft-address-of-another');
   });
 
   it('a member that has moved to an address that nobody has may have votes', () => {

@@ -3,9 +3,11 @@
  * server: `node test/interop/our-server.ts -id=n1 -raft=HOST:PORT -http=127.0.0.1:PORT -dir=DIR ...`
  */
 import { join } from 'node:path';
+import { TcpStreams } from '../../src/net/tcp-streams.ts';
+import { networkLinks } from '../../src/node/raft/network-links.ts';
 import { bootstrap } from '../../src/node/raft/open-server.ts';
 import { openRaft } from '../../src/node/raft/log-store.ts';
-import { startRaftServer, type RaftServer } from '../../src/node/raft/raft-server.ts';
+import { startRaftServer } from '../../src/node/raft/raft-server.ts';
 import { DEFAULT_SHELL_LIMITS, DEFAULT_SNAPSHOT_POLICY } from '../../src/node/raft/server-options.ts';
 import { SnapshotFiles } from '../../src/node/raft/snapshot-files.ts';
 import type { SnapshotStore } from '../../src/node/raft/snapshot-store.ts';
@@ -18,7 +20,6 @@ import { MemorySnapshots } from '../node/raft/memory-snapshots.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 import { refusalCounter, serveAdmin } from './our-admin.ts';
 import { parseFlags, type OurFlags } from './our-flags.ts';
-import { ourLinks } from './our-links.ts';
 import { parse, RecorderMachine } from './recorder-machine.ts';
 import { StallingStore } from './stalling-store.ts';
 
@@ -38,10 +39,8 @@ async function run(flags: OurFlags): Promise<void> {
   const machine = new RecorderMachine(store, flags.keep);
   if (flags.keep > 0) machine.remember(await appliedBefore(store, snapshots));
   const refusals = refusalCounter();
-  let server: RaftServer<number> | undefined = undefined;
   const self = { id, address };
-  const status = (): ReturnType<RaftServer<number>['status']> | undefined => server?.status();
-  server = await startRaftServer<number>({
+  const server = await startRaftServer<number>({
     self,
     protocolVersion: protocol,
     timings,
@@ -53,7 +52,12 @@ async function run(flags: OurFlags): Promise<void> {
     store,
     snapshots,
     machine,
-    openLinks: ourLinks({ self, protocolVersion: protocol, listed: flags.listed, status, refused: refusals.note }),
+    openLinks: networkLinks({
+      self,
+      streams: new TcpStreams({ listen: address }),
+      protocolVersion: protocol,
+      listed: () => flags.listed,
+    }),
     nowMs: () => performance.now(),
     outlets: {
       leaderChanged: (leader, term, isSelf) => {

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { kinds } from '../../net/byte-streams.ts';
-import { CLIENT, snapshotOf, transport, yes } from './fixture.ts';
+import { CLIENT, snapshotOf, transport, yes } from './transport-fixture.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

@@ -23,7 +23,7 @@ import {
   snapshotOf,
   transport,
   vote,
-} from './fixture.ts';
+} from './transport-fixture.ts';
 
 interface Called {
   readonly server: RawServer;

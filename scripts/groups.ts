@@ -26,6 +26,7 @@ export const groups: readonly Group[] = [
   { name: 'simulator', folders: ['simulator'] },
   { name: 'twins', folders: ['twins'] },
   { name: 'fuzz', folders: ['fuzz'] },
+  { name: 'interop', folders: ['interop'], alone: true },
   { name: 'e2e', folders: ['e2e'], alone: true },
 ];
 

@@ -11,6 +11,8 @@
  *     P projection ...     rows of projections
  *     E epoch, offender    evidence
  *     D record key         greatest height seen of a DHT record
+ *     L index              entry of a Raft log
+ *     R name               of Raft: term and vote, bounds of the log, snapshot, applied index, history
  *
  * A change of this table, or of an encoding under it, is a new layout version and a migration; unless the older encoding
  * is read as well and nothing is ever mistaken for the other, as of records with and without a check
@@ -32,6 +34,8 @@ const TAG = {
   projection: tag('P'),
   evidence: tag('E'),
   dht: tag('D'),
+  raftEntry: tag('L'),
+  raft: tag('R'),
 } as const;
 
 /** Decimal text, readable by every version of the program. */
@@ -40,6 +44,15 @@ export const IDENTITY_KEY = concatBytes(TAG.meta, utf8('identity'));
 export const HEAD_KEY = concatBytes(TAG.meta, utf8('head'));
 export const SAFETY_KEY = concatBytes(TAG.meta, utf8('safety'));
 
+export const RAFT_HARD_STATE_KEY = concatBytes(TAG.raft, utf8('hard-state'));
+export const RAFT_LOG_KEY = concatBytes(TAG.raft, utf8('log'));
+export const RAFT_SNAPSHOT_KEY = concatBytes(TAG.raft, utf8('snapshot'));
+/** A snapshot that is taking the place of the state: until it is whole, the state is neither the old one nor the new. */
+export const RAFT_RESTORING_KEY = concatBytes(TAG.raft, utf8('restoring'));
+export const RAFT_APPLIED_KEY = concatBytes(TAG.raft, utf8('applied'));
+export const RAFT_HISTORY_KEY = concatBytes(TAG.raft, utf8('history'));
+
+export const RAFT_ENTRY_RANGE = rangeOf(TAG.raftEntry);
 export const STATE_RANGE = rangeOf(TAG.state);
 export const UNCOMMITTED_RANGE = rangeOf(TAG.uncommitted);
 export const EVIDENCE_RANGE = rangeOf(TAG.evidence);
@@ -70,6 +83,10 @@ export function evidenceKeyOf(epoch: number, offender: number): Uint8Array {
 
 export function projectionKey(rest: Uint8Array): Uint8Array {
   return concatBytes(TAG.projection, rest);
+}
+
+export function raftEntryKey(index: number): Uint8Array {
+  return storeKey(TAG.raftEntry, bigEndian(index));
 }
 
 export function dhtHeightKey(recordKey: Uint8Array): Uint8Array {

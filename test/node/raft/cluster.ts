@@ -112,6 +112,7 @@ export class TestCluster {
       snapshotPolicy: DEFAULT_SNAPSHOT_POLICY,
       seed: id.charCodeAt(0),
       codec: wireCodec,
+      pinnedHistory: null,
       store,
       snapshots,
       machine,
@@ -134,6 +135,11 @@ export class TestCluster {
     const started = { id, server, machine, store, refusals, fatal, stop };
     this.servers.set(id, started);
     return started;
+  }
+
+  /** What a stopped server had on its disk is gone. */
+  async wipe(id: ServerId): Promise<void> {
+    await rm(join(this.#root, id), { recursive: true });
   }
 
   async leader(): Promise<TestServer> {

@@ -91,9 +91,28 @@ export class TestCluster {
   }
 
   /** @param first the configuration to begin a cluster with; none for a server that joins or comes back */
-  async start(id: ServerId, first: readonly ServerId[] | null = null): Promise<TestServer> {
+  async start(
+    id: ServerId,
+    first: readonly ServerId[] | null = null,
+    overrides: Partial<RaftServerOptions<number>> = {},
+  ): Promise<TestServer> {
     const directory = join(this.#root, id);
     const store = await LevelStore.open(join(directory, 'ledger'), { create: true });
+    try {
+      return await this.#start(id, directory, store, first, overrides);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  async #start(
+    id: ServerId,
+    directory: string,
+    store: LevelStore,
+    first: readonly ServerId[] | null,
+    overrides: Partial<RaftServerOptions<number>>,
+  ): Promise<TestServer> {
     if (first !== null) await bootstrap(store, wireCodec, configurationOf(first));
     const machine = new RecorderMachine(store, 100_000);
     const refusals: Refusal[] = [];
@@ -126,6 +145,7 @@ export class TestCluster {
         fatal: (error) => void fatal.push(error),
       },
       ...this.#overrides,
+      ...overrides,
     });
     const stop = async () => {
       this.servers.delete(id);

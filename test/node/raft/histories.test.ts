@@ -1,6 +1,7 @@
 /** Logs that are not of one cluster are never merged, whoever adds whom; and a server that was away long is still one of its own. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { utf8 } from '../../../src/base/bytes.ts';
+import { sha256Hex } from '../../../src/base/hash.ts';
 import { addVoter } from '../../../src/node/raft/adding-voters.ts';
 import { DEFAULT_LIMITS } from '../../../src/raft/contract.ts';
 import { eventually, TestCluster, type TestServer } from './cluster.ts';
@@ -138,4 +139,17 @@ test.each([
   expect(back.machine.restores).toBe(more > 0 ? 1 : 0);
   await propose(leader, 1, 'after');
   await eventually('and what comes', () => back.machine.hash === leader.machine.hash);
+});
+
+test('a server starts on no log but that of the history that its operator pins', async () => {
+  const first = await cluster.start('a', ['a']);
+  await leads(first);
+  const { hash } = first.server.status().history!;
+  await first.stop();
+  await (await cluster.start('a', null, { pinnedHistory: hash })).stop();
+  const other = sha256Hex(utf8('another'));
+  await expect(cluster.start('a', null, { pinnedHistory: other })).rejects.toMatchObject({
+    code: 'raft-foreign-log',
+    details: { own: hash, pinned: other, ownServers: 'a=a' },
+  });
 });

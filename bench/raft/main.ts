@@ -3,7 +3,7 @@
  * and take turns, so that what else the machine does meets all of them.
  */
 import { goPeer, goVersion } from '../../test/interop/go-build.ts';
-import { DEFAULT_GO_TIMINGS, goLaunch, type GoOptions } from '../../test/interop/go-launch.ts';
+import { DEFAULT_GO_TIMINGS, goLaunch, type PeerOptions } from '../../test/interop/go-launch.ts';
 import { percentile, type Summary } from '../measure.ts';
 import { PeerCluster, type ClusterUnderTest, type RaftFigures, type RaftLoad } from './cluster.ts';
 
@@ -83,7 +83,7 @@ async function goContenders(): Promise<Contender[]> {
   }
   const program = await goPeer();
   const base = { machine: 'rec', timings: DEFAULT_GO_TIMINGS, keep: 0, logLevel: 'WARN' } as const;
-  const kinds: readonly (readonly [name: string, options: GoOptions, isKilled: boolean])[] = [
+  const kinds: readonly (readonly [name: string, options: PeerOptions, isKilled: boolean])[] = [
     ['hashicorp/raft on BoltDB', { ...base, store: 'bolt' }, true],
     [
       'hashicorp/raft on BoltDB, 1024 entries a message',

@@ -17,6 +17,8 @@ import { noteForeignHistory, obey, type Asker } from './obeying.ts';
 import { isEntryType, refuseEntryType } from './proposing.ts';
 import { whenTermIsDurable, type RaftServer } from './server.ts';
 
+type Position = Pick<Entry, 'index' | 'term'>;
+
 /** How far back one answer looks for the beginning of a term. */
 const MAX_TERM_WALK = 1024;
 
@@ -66,6 +68,7 @@ function checkEntries(
 ): Result<readonly LoggedConfiguration[]> {
   const configurations: LoggedConfiguration[] = [];
   let before = { index: prevIndex, term: prevTerm };
+  if ((prevIndex === 0) !== (prevTerm === 0) || prevTerm > term) return malformed(before, { index: 0, term: 0 }, term);
   for (const entry of entries) {
     if (entry.index !== before.index + 1 || entry.term < before.term || entry.term > term)
       return malformed(entry, before, term);
@@ -79,7 +82,7 @@ function checkEntries(
   return ok(configurations);
 }
 
-function malformed(entry: Entry, before: { index: number; term: number }, term: number): Result<never> {
+function malformed(entry: Position, before: Position, term: number): Result<never> {
   return refuse(
     'raft-request-malformed',
     'entries follow one another, and their terms never fall or pass the leader’s',

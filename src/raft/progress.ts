@@ -110,9 +110,12 @@ export class Progress {
     this.#enter('probe');
   }
 
-  /** What was on its way may have arrived or not: the next answer says so. */
+  /**
+   * What was on its way may have arrived or not: the next answer says so. Where nothing was sent ahead it is asked again
+   * where it was asked: a server that was down when this leader was elected has most of the log, not none of it.
+   */
   failed(nowMs: number, longestPauseMs: number): void {
-    this.next = this.match + 1;
+    if (this.state === 'pipeline') this.next = this.match + 1;
     this.#enter('probe');
     this.pause(nowMs, longestPauseMs);
   }

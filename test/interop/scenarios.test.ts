@@ -3,10 +3,10 @@ import { describe, test } from 'vitest';
 import { needsGo } from './go-build.ts';
 import { joins } from './joining.ts';
 import { leadsGo } from './leading.ts';
-import { goNewcomer } from './newcomer.ts';
+import { goNewcomer, ourNewcomer } from './newcomer.ts';
 import { electsAndIsElected } from './voting.ts';
 
-describe.runIf(needsGo()).each([goNewcomer])('$what, among Go servers', (newcomer) => {
+describe.runIf(needsGo()).each([ourNewcomer, goNewcomer])('$what, among Go servers', (newcomer) => {
   test('joins by snapshot and log, is promoted, and is then needed by the quorum', () => joins(newcomer));
   test('is handed leadership, leads, ships a snapshot to a blank server, hands back, and is removed', () =>
     leadsGo(newcomer));

@@ -14,7 +14,7 @@ import type {
 } from '../../raft/contract.ts';
 import { RaftEngine } from '../../raft/engine.ts';
 import { History, type HistoryFacts, type Verdict } from '../../raft/history.ts';
-import { ENTRY_TYPES, type RaftResponse, type Server, type ServerId } from '../../raft/messages.ts';
+import { ENTRY_TYPES, type Entry, type RaftResponse, type Server, type ServerId } from '../../raft/messages.ts';
 import type { KnownServer } from '../../raft/sender.ts';
 import type { HistoryRecord, StoredSnapshot } from '../../raft/stored-records.ts';
 import type { ShareOf } from '../inbox.ts';
@@ -219,6 +219,11 @@ export class RaftServer<O> {
       foreign: this.#foreign,
       machineIndex: this.#applier.applied.index,
     };
+  }
+
+  /** Of the log as the engine sees it: what is not durable yet is in it too. Undefined for what is compacted or not there. */
+  entry(index: number): Entry | undefined {
+    return this.#engine.entry(index);
   }
 
   /** Leaves the store open. What was proposed and not applied is refused with `stopping`: its fate is not known. */

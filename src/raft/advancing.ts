@@ -39,7 +39,7 @@ function leaderDueMs(server: RaftServer, leadership: Leadership): number {
   if (transfer !== null) dueMs = Math.min(dueMs, transferDueMs(server, transfer));
   if (followers.size === 0) return dueMs;
   dueMs = Math.min(dueMs, leadership.heartbeatAtMs, leadership.leaseEndsAtMs, leadership.tellCommitAtMs);
-  for (const { pausedUntilMs } of followers.values())
-    if (pausedUntilMs !== undefined) dueMs = Math.min(dueMs, pausedUntilMs);
+  for (const { pausedUntilMs, leavesAtMs } of followers.values())
+    dueMs = Math.min(dueMs, leavesAtMs, pausedUntilMs ?? Infinity);
   return dueMs;
 }

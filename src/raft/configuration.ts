@@ -79,6 +79,11 @@ export class Configurations {
     return this.#logged.some(({ configuration }) => serverOf(configuration, id) !== undefined);
   }
 
+  /** A voter before the configuration in force, which is not committed and may be taken back. */
+  wasVoterBefore(id: ServerId): boolean {
+    return !this.isLatestCommitted && this.#logged.some(({ configuration }) => isVoter(configuration, id));
+  }
+
   append(configuration: LoggedConfiguration): void {
     assert(configuration.index > this.latest.index, 'configurations ascend', {
       index: configuration.index,

@@ -6,7 +6,7 @@ import type { Call } from './calls.ts';
 import { majorityOf, votersOf } from './configuration.ts';
 import { lead } from './leading.ts';
 import type { CallFailure, PreVoteResponse, RaftRequest, RequestVoteResponse } from './messages.ts';
-import { isDiskStalled, isOwnVoter, othersOf, setHardState, spread, type RaftServer } from './server.ts';
+import { isDiskStalled, isOwnVoter, isTerm, othersOf, setHardState, spread, type RaftServer } from './server.ts';
 import { newerTerm, stepDown, waitForLeader } from './stepping-down.ts';
 
 type VoteCall = Extract<Call, { kind: 'vote' | 'preVote' }>;
@@ -16,14 +16,14 @@ export function standIfDue(server: RaftServer): void {
   if (server.nowMs < server.electionAtMs) return;
   // While a leader is known, one's own votes for others would be refused (hashicorp/raft, `runFollower`).
   server.leader = null;
-  if (!isOwnVoter(server)) server.electionAtMs = Infinity;
+  if (!mayStand(server)) server.electionAtMs = Infinity;
   else if (!canStand(server)) waitForLeader(server);
   else campaign(server, 'preVote');
 }
 
 /** Leadership is being handed to this server: others grant it their votes although they know a leader. */
 export function standAtOnce(server: RaftServer): void {
-  if (!isOwnVoter(server) || !canStand(server)) return;
+  if (!mayStand(server) || !canStand(server)) return;
   campaign(server, 'vote', true);
 }
 
@@ -54,14 +54,24 @@ export function voteAnswered(
 
 /**
  * Versions before 1.7 know no pre-vote and close the connection instead of an answer. Were that a refusal, a cluster of
- * old and new servers might never elect anybody.
+ * old and new servers might never elect anybody. To a server that may have been removed it says nothing.
  */
 export function voteFailed(server: RaftServer, call: VoteCall, failure: CallFailure): void {
-  if (call.kind === 'preVote' && failure === 'closed') server.candidacy?.granted.add(call.to);
+  if (call.kind === 'preVote' && failure === 'closed' && isOwnVoter(server)) server.candidacy?.granted.add(call.to);
+}
+
+/**
+ * A voter of the configuration in force. Or one that loses its vote by an entry that is not committed: a leader that has
+ * removed itself may be the only one with that entry, so that nobody whose log lacks it can be elected (dissertation,
+ * 4.2.2). Its own vote does not count then, and those who have the entry too refuse it theirs.
+ */
+function mayStand(server: RaftServer): boolean {
+  return isOwnVoter(server) || server.configurations.wasVoterBefore(server.self.id);
 }
 
 /** A disk that stands still could not even keep this server's own vote; a log that is being replaced says nothing. */
 function canStand(server: RaftServer): boolean {
+  if (!isTerm(server.hardState.term + 1)) return false;
   return !isDiskStalled(server) && server.restoring === null && server.foreign === null;
 }
 

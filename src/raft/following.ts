@@ -14,7 +14,10 @@ import {
   type LoggedConfiguration,
 } from './messages.ts';
 import { noteForeignHistory, obey, type Asker } from './obeying.ts';
+import { isEntryType, refuseEntryType } from './proposing.ts';
 import { whenTermIsDurable, type RaftServer } from './server.ts';
+
+type Position = Pick<Entry, 'index' | 'term'>;
 
 /** How far back one answer looks for the beginning of a term. */
 const MAX_TERM_WALK = 1024;
@@ -65,9 +68,11 @@ function checkEntries(
 ): Result<readonly LoggedConfiguration[]> {
   const configurations: LoggedConfiguration[] = [];
   let before = { index: prevIndex, term: prevTerm };
+  if ((prevIndex === 0) !== (prevTerm === 0) || prevTerm > term) return malformed(before, { index: 0, term: 0 }, term);
   for (const entry of entries) {
     if (entry.index !== before.index + 1 || entry.term < before.term || entry.term > term)
       return malformed(entry, before, term);
+    if (!isEntryType(entry.type)) return refuseEntryType(entry.type);
     before = entry;
     if (!isConfiguration(entry)) continue;
     const configuration = codec.decode(entry);
@@ -77,9 +82,9 @@ function checkEntries(
   return ok(configurations);
 }
 
-function malformed(entry: Entry, before: { index: number; term: number }, term: number): Result<never> {
+function malformed(entry: Position, before: Position, term: number): Result<never> {
   return refuse(
-    'raft-append-malformed',
+    'raft-request-malformed',
     'entries follow one another, and their terms never fall or pass the leader’s',
     {
       index: entry.index,

@@ -179,7 +179,8 @@ export class Log {
   /** Entries from `from` on, as many as fit; one that is larger than `maxBytes` goes alone. */
   slice(from: number, maxEntries: number, maxBytes: number): Slice {
     if (from > this.#lastIndex) return NOTHING;
-    if (this.#slice.entries[0]?.index === from) return this.#slice;
+    const last = this.#slice;
+    if (last.entries[0]?.index === from && last.entries.length <= maxEntries) return last;
     const entries: Entry[] = [];
     let bytes = 0;
     for (let index = from; index <= this.#lastIndex && entries.length < maxEntries; index++) {

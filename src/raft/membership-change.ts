@@ -129,7 +129,7 @@ function obstacleToAdding(
 /** A voter that lacks much makes a majority slow, and might be needed for the next one before it can help. */
 function obstacleToPromoting({ log, limits, timings, nowMs }: RaftServer, { followers }: Leadership, id: ServerId) {
   const progress = followers.get(id);
-  if (progress === undefined)
+  if (progress === undefined || progress.isLeaving)
     return refuse('not-caught-up', `${id} holds nothing of the log: add it as a non-voter first, then promote it`, {
       id,
     });

@@ -1,8 +1,9 @@
 /** Before a server obeys who says that he leads it: is he anybody, is his term not over, is his cluster this one? */
 import { refuse, type Refusal } from '../base/result.ts';
-import type { AppendEntriesRequest, InstallSnapshotRequest, ServerId } from './messages.ts';
+import { serverOf } from './configuration.ts';
+import type { AppendEntriesRequest, InstallSnapshotRequest, ServerAddress, ServerId } from './messages.ts';
 import { isStranger, leadsAnotherCluster, strangerRefusal } from './membership.ts';
-import type { ForeignHistory, RaftServer } from './server.ts';
+import { isTerm, type ForeignHistory, type RaftServer } from './server.ts';
 import { follow, newerTerm, stepDown } from './stepping-down.ts';
 
 export interface Asker {
@@ -27,11 +28,21 @@ export function obey(
     server.turn.refuse(from, refusal);
     return false;
   }
-  if (term < server.hardState.term) return false;
+  if (!isTerm(term) || term < server.hardState.term) return false;
   if (term > server.hardState.term || server.role !== 'follower')
     stepDown(server, term, newerTerm(term, server.hardState.term));
-  follow(server, { id: from, address: request.leader });
+  follow(server, { id: from, address: addressOf(server, from, request) });
   return true;
+}
+
+/** As the request says; the field is called deprecated, and a later version may leave it out. */
+function addressOf(
+  { configurations }: RaftServer,
+  from: ServerId,
+  { leader, sender }: AppendEntriesRequest | InstallSnapshotRequest,
+): ServerAddress {
+  if (leader !== '') return leader;
+  return sender.address ?? serverOf(configurations.latest.configuration, from)?.address ?? from;
 }
 
 /** A committed entry of this server is another one there: these are two histories, and they are never merged. */

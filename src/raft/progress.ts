@@ -31,6 +31,13 @@ export class Progress {
   /** When any answer of it last came. */
   heardAtMs: number | null = null;
   readonly followedSinceMs: number;
+  /**
+   * Entries from here on are sent only once this one is committed: it takes the vote from this server. Were it the only
+   * one to hold it beside a leader that fails, it could neither stand nor vote for anybody else.
+   */
+  holdFrom = Infinity;
+  /** It was removed, and is sent that until then at the latest. */
+  leavesAtMs = Infinity;
   /** The last round of `reading.ts` that it was asked in, and the last in which it said that this is its leader. */
   sentRound = 0;
   confirmedRound = 0;
@@ -50,6 +57,20 @@ export class Progress {
   /** From when on it counts as silent: a leader gives each server the time since it follows it. */
   get lastSignMs(): number {
     return this.heardAtMs ?? this.followedSinceMs;
+  }
+
+  get isLeaving(): boolean {
+    return this.leavesAtMs !== Infinity;
+  }
+
+  /** It knows that it was removed, and that this is committed. */
+  get knowsThatItLeft(): boolean {
+    return this.isLeaving && this.match >= this.holdFrom && this.sentCommit >= this.holdFrom && this.inFlight === 0;
+  }
+
+  /** The last index that it may be sent. */
+  sendable(lastIndex: number, commitIndex: number): number {
+    return commitIndex >= this.holdFrom ? lastIndex : Math.min(lastIndex, this.holdFrom - 1);
   }
 
   /** Nothing is sent to it before then; undefined while an answer is waited for, or nothing keeps it waiting. */
@@ -89,9 +110,12 @@ export class Progress {
     this.#enter('probe');
   }
 
-  /** What was on its way may have arrived or not: the next answer says so. */
+  /**
+   * What was on its way may have arrived or not: the next answer says so. Where nothing was sent ahead it is asked again
+   * where it was asked: a server that was down when this leader was elected has most of the log, not none of it.
+   */
   failed(nowMs: number, longestPauseMs: number): void {
-    this.next = this.match + 1;
+    if (this.state === 'pipeline') this.next = this.match + 1;
     this.#enter('probe');
     this.pause(nowMs, longestPauseMs);
   }

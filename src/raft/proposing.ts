@@ -1,15 +1,18 @@
 /** What a leader writes into the log, of its own or of others. */
-import { refuse, type Refusal } from '../base/result.ts';
+import { refuse, type Refusal, type Refused } from '../base/result.ts';
 import { sizeOf } from './log.ts';
 import type { Proposal } from './contract.ts';
-import type { Entry, EntryType } from './messages.ts';
+import { ENTRY_TYPES, type Entry, type EntryType } from './messages.ts';
 import type { Leadership, RaftServer } from './server.ts';
+
+/** Configurations are changed in another way. */
+const PROPOSED: ReadonlySet<EntryType> = new Set([ENTRY_TYPES.command, ENTRY_TYPES.noop, ENTRY_TYPES.barrier]);
 
 /** In one step, one write and one request to each follower: what was proposed together is committed together. */
 export function propose(server: RaftServer, proposals: readonly Proposal[]): void {
   const { leadership, turn, hardState } = server;
   for (const { number, type, data } of proposals) {
-    const refusal = leadership === null ? notLeader(server) : reasonToRefuse(server, leadership);
+    const refusal = leadership === null ? notLeader(server) : reasonToRefuse(server, leadership, type);
     if (leadership === null || refusal !== null) {
       turn.tell({ kind: 'refusedProposal', number, refusal: refusal ?? notLeader(server) });
       continue;
@@ -41,7 +44,21 @@ export function transferring(to: string): Refusal {
   return refuse('transferring', `leadership is being handed to ${to}`, { to }).refusal;
 }
 
-function reasonToRefuse({ limits, timings }: RaftServer, { proposals, transfer }: Leadership): Refusal | null {
+export function isEntryType(type: number): boolean {
+  return type >= ENTRY_TYPES.command && type <= ENTRY_TYPES.configuration;
+}
+
+/** A Go node that meets such an entry panics, and again whenever it is started. */
+export function refuseEntryType(type: number): Refused {
+  return refuse('raft-entry-type', 'no version of hashicorp/raft writes entries of this type', { type });
+}
+
+function reasonToRefuse(
+  { limits, timings }: RaftServer,
+  { proposals, transfer }: Leadership,
+  type: EntryType,
+): Refusal | null {
+  if (!PROPOSED.has(type)) return refuseEntryType(type).refusal;
   if (transfer !== null) return transferring(transfer.to);
   const { maxUncommittedBytes, maxUncommittedEntries } = limits;
   if (proposals.size < maxUncommittedEntries && proposals.bytes < maxUncommittedBytes) return null;

@@ -15,13 +15,19 @@ type SnapshotCall = Extract<Call, { kind: 'snapshot' }>;
 export function replicate(server: RaftServer, leadership: Leadership): void {
   const tellsCommit = server.nowMs >= leadership.tellCommitAtMs;
   if (tellsCommit) leadership.tellCommitAtMs = Infinity;
-  for (const progress of leadership.followers.values()) sendTo(server, leadership, progress, tellsCommit);
+  for (const [id, progress] of leadership.followers) {
+    sendTo(server, leadership, progress, tellsCommit);
+    const isTooFarBehind = progress.isLeaving && progress.state === 'snapshot';
+    if (isTooFarBehind || progress.knowsThatItLeft || server.nowMs >= progress.leavesAtMs)
+      leadership.followers.delete(id);
+  }
 }
 
 /** @param tellsCommit whether a request without entries may tell the commit index */
-export function sendTo(server: RaftServer, leadership: Leadership, progress: Progress, tellsCommit: boolean): void {
+function sendTo(server: RaftServer, leadership: Leadership, progress: Progress, tellsCommit: boolean): void {
   const { log, limits, commitIndex } = server;
-  while (progress.state === 'pipeline' && progress.next <= log.lastIndex && progress.hasRoom(limits))
+  const last = progress.sendable(log.lastIndex, commitIndex);
+  while (progress.state === 'pipeline' && progress.next <= last && progress.hasRoom(limits))
     sendEntries(server, leadership, progress);
   if (progress.state === 'pipeline') {
     if (tellsCommit && progress.sentCommit < commitIndex && progress.hasRoom(limits))
@@ -41,7 +47,8 @@ function sendEntries(server: RaftServer, { reads }: Leadership, progress: Progre
     progress.needsSnapshot();
     return sendSnapshot(server, progress);
   }
-  const { entries, bytes } = log.slice(progress.next, limits.maxAppendEntries, limits.maxAppendBytes);
+  const room = progress.sendable(log.lastIndex, commitIndex) - prevIndex;
+  const { entries, bytes } = log.slice(progress.next, Math.min(limits.maxAppendEntries, room), limits.maxAppendBytes);
   const lastIndex = prevIndex + entries.length;
   progress.sent(lastIndex, bytes, Math.min(commitIndex, lastIndex));
   progress.sentRound = reads.round;

@@ -126,6 +126,11 @@ export function isDiskStalled({ writes, timings, nowMs }: RaftServer): boolean {
   return writes.waitingSinceMs !== undefined && nowMs - writes.waitingSinceMs >= timings.electionMs;
 }
 
+/** Somebody may lead in it, and in one after it. */
+export function isTerm(term: number): boolean {
+  return term > 0 && term < Number.MAX_SAFE_INTEGER;
+}
+
 /** Term and vote as they have to be on the disk before anybody hears of them. */
 export function setHardState(server: RaftServer, term: number, votedFor: ServerAddress | null): void {
   server.hardState = { term, votedFor };

@@ -3,7 +3,8 @@
  * (Raft, section 7; hashicorp/raft `installSnapshot`, `compactLogs`).
  */
 import { assert } from '../base/assert.ts';
-import type { Refusal } from '../base/result.ts';
+import { refuse, type Refusal } from '../base/result.ts';
+import { checkConfiguration } from './configuration.ts';
 import { commitUpTo } from './committing.ts';
 import { configurationChanged } from './configuring.ts';
 import type { SnapshotMeta } from './contract.ts';
@@ -30,6 +31,11 @@ export function snapshotTaken(server: RaftServer, snapshot: SnapshotMeta): void 
 export function receiveInstallSnapshot(server: RaftServer, asker: Asker, request: InstallSnapshotRequest): void {
   const { log, turn } = server;
   if (!obey(server, asker, request)) return answer(server, asker.ask, false);
+  const malformed = problemOf(request);
+  if (malformed !== null) {
+    turn.refuse(asker.from, malformed);
+    return answer(server, asker.ask, false);
+  }
   const { lastIndex, lastTerm } = request;
   const ownTerm = log.termAt(lastIndex);
   if (lastIndex <= server.commitIndex && ownTerm !== undefined && ownTerm !== lastTerm) {
@@ -75,6 +81,22 @@ export function restoreFailed(server: RaftServer, ask: number, refusal: Refusal)
   server.restoring = null;
   server.turn.refuse(server.leader?.id ?? null, refusal);
   answer(server, ask, false);
+}
+
+function problemOf({ term, lastIndex, lastTerm, configuration, configurationIndex }: InstallSnapshotRequest) {
+  const problem = checkConfiguration(configuration);
+  if (!problem.ok) return problem.refusal;
+  if (configurationIndex <= lastIndex && lastTerm <= term) return null;
+  return refuse(
+    'raft-request-malformed',
+    'a snapshot ends in its leader’s term or before, with its configuration in it',
+    {
+      lastIndex,
+      lastTerm,
+      configurationIndex,
+      term,
+    },
+  ).refusal;
 }
 
 /** @param success promises the state on the disk, so it waits for what is on its way there */

@@ -17,7 +17,9 @@ export function statusOf(server: RaftServer): RaftStatus {
     firstIndex: log.firstIndex,
     configuration: configurations.latest,
     committedConfiguration: configurations.committedOne,
-    followers: [...(leadership?.followers.values() ?? [])].map((progress) => followerStatus(server, progress)),
+    followers: [...(leadership?.followers.values() ?? [])]
+      .filter(({ isLeaving }) => !isLeaving)
+      .map((progress) => followerStatus(server, progress)),
   };
 }
 

@@ -1,7 +1,7 @@
 /** The way back to being a follower, from whatever a server was. */
 import { refuse, type Refusal } from '../base/result.ts';
 import type { Leader } from './contract.ts';
-import { setHardState, spread, type Leadership, type RaftServer } from './server.ts';
+import { isTerm, setHardState, spread, type Leadership, type RaftServer } from './server.ts';
 
 /**
  * Becomes a follower that knows no leader, of this term or of the present one, whichever is higher.
@@ -10,7 +10,7 @@ import { setHardState, spread, type Leadership, type RaftServer } from './server
  */
 export function stepDown(server: RaftServer, term: number, why: Refusal): void {
   const { leadership } = server;
-  const isNewer = term > server.hardState.term;
+  const isNewer = term > server.hardState.term && isTerm(term);
   if (isNewer) setHardState(server, term, null);
   server.calls.forget();
   server.role = 'follower';

@@ -24,6 +24,7 @@ import type {
   RaftStatus,
   SnapshotMeta,
 } from '../../src/raft/contract.ts';
+import { votersOf } from '../../src/raft/configuration.ts';
 import type { RaftEngine } from '../../src/raft/engine.ts';
 import {
   ENTRY_TYPES,
@@ -31,6 +32,7 @@ import {
   type Entry,
   type LoggedConfiguration,
   type RaftRequest,
+  type Server,
   type ServerId,
 } from '../../src/raft/messages.ts';
 import {
@@ -187,12 +189,14 @@ export class Cluster {
     return leaders.sort((a, b) => this.status(b.id).term - this.status(a.id).term)[0]?.id;
   }
 
-  /** Runs until a server leads whom a majority of those that are up follow. */
+  /** Runs until a server leads whom a majority of its voters follow. */
   waitForLeader(withinMs = 60_000): ServerId {
     const found = (): ServerId | undefined => {
       const leader = this.leader();
-      const follow = this.up.filter(({ id }) => this.status(id).leader?.id === leader);
-      return follow.length * 2 > this.up.length ? leader : undefined;
+      if (leader === undefined) return undefined;
+      const voters = votersOf(this.status(leader).configuration.configuration);
+      const isFollowed = ({ id }: Server): boolean => this.server(id).engine?.status().leader?.id === leader;
+      return voters.filter(isFollowed).length * 2 > voters.length ? leader : undefined;
     };
     this.runUntil('a leader is elected', () => found() !== undefined, withinMs);
     return found() as ServerId;
@@ -339,17 +343,25 @@ export class Cluster {
     return this.step(to, { kind: 'asked', ask: ++this.#lastAsk, from, isListed, request });
   }
 
+  /** Log matching, over all that are up. */
+  compareLogs(): void {
+    this.watch.compare(this.up.map(({ id }) => ({ id, engine: this.engine(id) })));
+  }
+
   describe(): string {
     return this.servers
       .map(({ id, engine, isStalled }) => {
         if (engine === null) return `${id} down`;
         const { role, term, leader, firstIndex, lastIndex, durableIndex, commitIndex, appliedIndex } = engine.status();
+        const { index, configuration } = engine.status().configuration;
+        const members = configuration.servers.map((other) => `${other.id} ${other.suffrage}`).join(', ');
         const log = `log ${firstIndex}..${lastIndex} durable ${durableIndex} commit ${commitIndex} applied ${appliedIndex}`;
         const others = engine
           .status()
-          .followers.map((other) => `${other.id} ${other.state} ${other.matchIndex} next ${other.nextIndex}`);
+          .followers.map((other) => `  ${other.id} ${other.state} ${other.matchIndex} next ${other.nextIndex}`);
         return [
           `${id} ${role} term ${term} leader ${leader?.id ?? 'none'} ${log}${isStalled ? ' stalled' : ''}`,
+          `  knows since entry ${index}: ${members}`,
           ...others,
         ];
       })

@@ -122,7 +122,10 @@ export const DEFAULT_CLIENT_LIMITS: ClientLimits = {
 export interface Transport {
   /** @throws CodedError `listen-failed` */
   start(): Promise<void>;
-  /** Never rejects, and always settles within the deadline. Calls of one channel to one address keep their order. */
+  /**
+   * Never rejects, and always settles within the deadline. Calls of `heartbeat` and of `log` to one address keep their
+   * order; election calls go side by side.
+   */
   call(call: Call): Promise<CallResult>;
   /** Closes connections to all other addresses: what is left of them after a change of the configuration. */
   retain(addresses: readonly ServerAddress[]): void;

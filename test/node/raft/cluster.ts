@@ -10,16 +10,16 @@ import {
   DEFAULT_SNAPSHOT_POLICY,
   type RaftServerOptions,
 } from '../../../src/node/raft/server-options.ts';
-import { startRaftServer, type RaftServer } from '../../../src/node/raft/server.ts';
+import { startRaftServer, type RaftServer } from '../../../src/node/raft/raft-server.ts';
 import { SnapshotFiles } from '../../../src/node/raft/snapshot-files.ts';
 import { DEFAULT_LIMITS } from '../../../src/raft/contract.ts';
 import type { Configuration, ServerId } from '../../../src/raft/messages.ts';
 import { LevelStore } from '../../../src/store/level-store.ts';
 import { RecorderMachine } from '../../interop/recorder-machine.ts';
-import { configurationCodec } from './configuration-codec.ts';
+import { wireCodec } from '../../../src/raft/configuration-in-entry.ts';
 
 /** A disk that others use as well may owe a write for long. */
-const TIMINGS = { heartbeatMs: 500, electionMs: 2000, leaseMs: 2000, commitMs: 10 };
+const TIMINGS = { heartbeatMs: 1000, electionMs: 1000, leaseMs: 1000, commitMs: 10 };
 
 /** A network of servers by name, whose address is their name. */
 export class TestNetwork {
@@ -44,8 +44,8 @@ export class TestNetwork {
 
   #links(id: ServerId): RaftLinks {
     return {
-      address: id,
       call: (call) => void setImmediate(() => this.#call(id, call)),
+      configured: () => undefined,
       stop: async () => void this.#servers.delete(id),
     };
   }
@@ -94,7 +94,7 @@ export class TestCluster {
   async start(id: ServerId, first: readonly ServerId[] | null = null): Promise<TestServer> {
     const directory = join(this.#root, id);
     const store = await LevelStore.open(join(directory, 'ledger'), { create: true });
-    if (first !== null) await bootstrap(store, configurationCodec, configurationOf(first));
+    if (first !== null) await bootstrap(store, wireCodec, configurationOf(first));
     const machine = new RecorderMachine(store, 100_000);
     const refusals: Refusal[] = [];
     const fatal: unknown[] = [];
@@ -111,7 +111,7 @@ export class TestCluster {
       shellLimits: DEFAULT_SHELL_LIMITS,
       snapshotPolicy: DEFAULT_SNAPSHOT_POLICY,
       seed: id.charCodeAt(0),
-      codec: configurationCodec,
+      codec: wireCodec,
       store,
       snapshots,
       machine,

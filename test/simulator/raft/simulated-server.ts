@@ -4,7 +4,7 @@
  */
 import type { ByteConnection, RemoteIdentity } from '../../../src/net/byte-streams.ts';
 import { bootstrap } from '../../../src/node/raft/open-server.ts';
-import { startRaftServer, type RaftServer } from '../../../src/node/raft/server.ts';
+import { startRaftServer, type RaftServer } from '../../../src/node/raft/raft-server.ts';
 import { DEFAULT_SHELL_LIMITS } from '../../../src/node/raft/server-options.ts';
 import { DEFAULT_LIMITS } from '../../../src/raft/contract.ts';
 import type { Configuration, Entry, Server } from '../../../src/raft/messages.ts';

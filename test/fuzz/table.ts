@@ -3,8 +3,9 @@ import { consensusDecoders } from './consensus-decoders.ts';
 import type { Decoder } from './decoder.ts';
 import { fileDecoders } from './file-decoders.ts';
 import { ledgerDecoders } from './ledger-decoders.ts';
+import { raftDecoders } from './raft-decoders.ts';
 
-export const decoders: readonly Decoder[] = [...consensusDecoders, ...ledgerDecoders, ...fileDecoders];
+export const decoders: readonly Decoder[] = [...consensusDecoders, ...ledgerDecoders, ...raftDecoders, ...fileDecoders];
 
 /** Exports below `src/` that are called like a decoder, and why they are not in the table: `file#export`. */
 export const otherExports: Readonly<Record<string, string>> = {

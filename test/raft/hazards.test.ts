@@ -4,6 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { ENTRY_TYPES, type Entry, type RaftRequest } from '../../src/raft/messages.ts';
+import { RaftDisk } from './disk.ts';
+import { engineOf, TEST_LIMITS, TEST_TIMINGS } from './engine-under-test.ts';
 import { leaderOf, Lone, type LoneOptions } from './lone.ts';
 import {
   addressOf,
@@ -13,9 +15,11 @@ import {
   heartbeat,
   idOf,
   installSnapshot,
+  logOf,
   NO_CLAIM,
   preVote,
   requestVote,
+  testCodec,
   timeoutNow,
   type Position,
 } from './words.ts';
@@ -137,7 +141,8 @@ describe('another history under the same indexes', () => {
     expect(lone.server.terms).toEqual([1, 1, 1]);
     expect(lone.server.applied.map(({ text }) => text)).toEqual(before);
     const [refused] = lone.effectsOf('refused');
-    expect(refused).toMatchObject({ from: idOf(3), refusal: { details: { ownTerm: 1, theirTerm: 5 } } });
+    const refusal = { code: 'raft-conflict-below-commit', details: { ownTerm: 1, theirTerm: 5, leader: idOf(3) } };
+    expect(refused).toMatchObject({ from: idOf(3), refusal });
   });
 
   it('does not come in by a snapshot either: one of another term at an index that is committed here', () => {
@@ -159,7 +164,9 @@ describe('another history under the same indexes', () => {
     const request = installSnapshot({ from: 2, term: 9, last: [50, 8], configuration: configurationOf([2, 3, 1]) });
     expect(lone.ask(2, request, ['theirs']).success).toBe(false);
     expect(lone.status).toMatchObject({ commitIndex: 2, lastIndex: 2 });
-    expect(lone.effectsOf('refused').length).toBeGreaterThan(0);
+    expect(new Set(lone.effectsOf('refused').map(({ refusal }) => refusal.code))).toEqual(
+      new Set(['raft-foreign-history']),
+    );
   });
 
   it('two leaders of one term are two clusters: neither gives way, and it is told', () => {
@@ -167,7 +174,7 @@ describe('another history under the same indexes', () => {
     const entries = [command(3, 2, 'theirs')];
     expect(lone.ask(2, appendEntries({ from: 2, term: 2, prev: [2, 2], entries })).success).toBe(false);
     expect(lone.status).toMatchObject({ role: 'leader', lastIndex: 2 });
-    expect(lone.effectsOf('refused')).toHaveLength(1);
+    expect(lone.effectsOf('refused')).toMatchObject([{ from: idOf(2), refusal: { code: 'raft-two-leaders' } }]);
   });
 });
 
@@ -230,6 +237,7 @@ describe('requests that contradict themselves', () => {
     expect(lone.ask(2, appendEntries({ from: 2, term: 2, prev, entries, commit: 5 })).success).toBe(false);
     expect(lone.server.terms).toEqual([1, 1]);
     expect(lone.status.commitIndex).toBe(0);
+    expect(lone.effectsOf('refused')).toMatchObject([{ refusal: { code: 'raft-request-malformed' } }]);
   });
 
   it.each(cases)('%s: does not keep the next request from being taken', (_what, prev, entries) => {
@@ -318,6 +326,31 @@ describe('older versions, which say less of themselves', () => {
     const entries = appendEntries({ from: 2, term: 2, prev: [1, 1], entries: [command(2, 2)], sender: NO_CLAIM });
     expect(lone.ask(2, entries).success).toBe(true);
     expect(lone.status.leader).toEqual({ id: idOf(2), address: addressOf(2) });
+  });
+
+  it('in protocol version 2 a server is added under its address as its id, or not at all', () => {
+    const self = { id: addressOf(1), address: addressOf(1) };
+    const disk = new RaftDisk();
+    const configuration = { servers: [{ ...self, suffrage: 'voter' as const }] };
+    disk.write({ hardState: { term: 1, votedFor: null }, truncateFrom: null, entries: logOf(configuration, [1]) });
+    const engine = engineOf({
+      ...{ self, protocolVersion: 2, timings: TEST_TIMINGS, limits: TEST_LIMITS, seed: 1, codec: testCodec },
+      ...{
+        hardState: disk.hardState,
+        log: disk,
+        snapshot: null,
+        configurations: disk.configurations(0),
+        appliedIndex: 0,
+      },
+    });
+    engine.step({ kind: 'started' }, 0);
+    engine.step({ kind: 'persisted', persist: 1 }, 0);
+    engine.step({ kind: 'persisted', persist: 2 }, 0);
+    const add = (id: string) => ({ kind: 'addNonvoter', id, address: addressOf(2) }) as const;
+    const refused = engine.step({ kind: 'changeConfiguration', request: 1, change: add(idOf(2)) }, 0);
+    expect(refused).toMatchObject([{ kind: 'unsettled', refusal: { code: 'raft-id-not-address' } }]);
+    engine.step({ kind: 'changeConfiguration', request: 2, change: add(addressOf(2)) }, 0);
+    expect(engine.status().configuration.configuration.servers).toHaveLength(2);
   });
 
   it.each([0, 1, 4])(

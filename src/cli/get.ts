@@ -1,5 +1,7 @@
 /** `hotledger get`: one record, checked against the certificate, whoever served it. */
 import { Command, Option } from 'commander';
+import { codedError } from '../base/result.ts';
+import type { ReaderTrust } from '../ledger/verified-read.ts';
 import type { ReadReport } from '../node/read-report.ts';
 import type { ReadWay } from '../node/light-reader.ts';
 import { CommandFailure, EXIT } from './exit.ts';
@@ -10,6 +12,7 @@ import type { Terminal } from './terminal.ts';
 
 interface Options extends NetworkChoice {
   readonly via?: ReadWay;
+  readonly trust: ReaderTrust;
   readonly maxAge?: number;
   readonly timeout: number;
   readonly json?: true;
@@ -21,6 +24,9 @@ Needs no data directory: the genesis file is all that it trusts. It asks the pee
 heads; with --via read it leaves the DHT alone. The age is by what validators state of their heads, one of whom is
 correct; it is up to five seconds and a round trip where all is well. Exits with 3 when what was served cannot be
 verified, or is older than --max-age.
+
+What a Raft cluster agreed on is signed by nobody. --trust crash-only takes it as the word of the peer that served it, asks
+only peers that were named with --from or that the configuration names, and says "crash-only" with the answer.
 
 Examples:
   hotledger get 16Uiu2HAm... --config .devnet/observer/config.json
@@ -36,6 +42,11 @@ export function getCommand(terminal: Terminal): Command {
       .argument('<peerid>', 'the node, base58 or CIDv1'),
   )
     .addOption(new Option('--via <way>', 'how to look for it').choices(['read', 'dht']))
+    .addOption(
+      new Option('--trust <whom>', 'a quorum of validators alone, or of a Raft cluster also the peer that answers')
+        .choices(['byzantine', 'crash-only'])
+        .default('byzantine'),
+    )
     .option('--max-age <time>', 'refuse an answer that is older, or of unknown age', duration)
     .option('--timeout <time>', 'give up after this time', duration, 20_000)
     .option('--json', 'print JSON')
@@ -44,9 +55,15 @@ export function getCommand(terminal: Terminal): Command {
 }
 
 async function get(peerId: string, options: Options, terminal: Terminal): Promise<void> {
+  if (options.trust === 'crash-only' && options.via === 'dht') {
+    throw codedError(
+      'usage',
+      '--trust crash-only believes the peer that answers, and the DHT is nobody: leave --via away',
+    );
+  }
   const network = await networkOf(options, terminal);
   const { openLightReader } = await import('../node/light-reader.ts');
-  const reader = await openLightReader({ ...network, via: options.via });
+  const reader = await openLightReader({ ...network, via: options.via, trust: options.trust });
   try {
     const read = await reader.read(peerId, { maxAgeMs: options.maxAge, timeoutMs: options.timeout });
     if (!read.ok) throw unverified(read.refusal);
@@ -72,14 +89,30 @@ export function tellRead(report: ReadReport, terminal: Terminal): void {
           .filter(([, value]) => value !== undefined)
           .map(([name, value]) => [name, Array.isArray(value) ? value.join(' ') : String(value)]);
   printFacts(terminal, [
-    ['verified', report.trust === 'quorum' ? 'by a quorum of validators' : 'the genesis itself'],
+    ['verified', verifiedText(report)],
     ['chain', report.chainId],
     ['height', report.height],
     ['age', report.ageMs === null ? 'unknown' : durationText(report.ageMs)],
-    ['signed by', `${report.signers.length} of ${report.validators} validators: ${report.signers.join(' ')}`],
+    ['signed by', signedText(report)],
     ['served by', report.servedBy],
     ...(report.hint === null ? [] : [['in the DHT', `at height ${report.hint.height}`] as const]),
     ['sequence', report.lastSeq],
     ...record,
   ]);
+}
+
+function verifiedText({ servedBy, trust }: ReadReport): string {
+  switch (trust) {
+    case 'quorum':
+      return 'by a quorum of validators';
+    case 'genesis':
+      return 'the genesis itself';
+    case 'crash-only':
+      return `no (crash-only): it is the word of ${servedBy}, of a Raft cluster`;
+  }
+}
+
+function signedText({ signers, trust, validators }: ReadReport): string {
+  if (trust === 'crash-only') return 'nobody';
+  return `${signers.length} of ${validators} validators: ${signers.join(' ')}`;
 }

@@ -56,7 +56,8 @@ export function headOf({ id, header }: Pick<Block, 'id' | 'header'>): Head {
   return { height, blockId: id, stateRoot, timestamp };
 }
 
-function firstState({ parameters, records, validators }: Genesis): StateChange[] {
+/** The first state, as changes to an empty one. */
+export function firstState({ parameters, records, validators }: Genesis): StateChange[] {
   return [
     { key: PARAMETERS_KEY, value: encodeParameters(parameters) },
     { key: VALIDATORS_KEY, value: validatorListCodec.encode({ epoch: EPOCH, validators: byPeerId(validators) }) },

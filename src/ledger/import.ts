@@ -47,7 +47,7 @@ export interface ImportOutcome {
  * Refusals: `undecodable`, `import-not-a-list`, and those of peer ids, for the lists of options.
  */
 export function importRecords(text: string, options: ImportOptions): Result<ImportOutcome> {
-  const list = parseWithExactIntegers(text);
+  const list = parseList(text);
   if (!list.ok) return list;
   const rules = rulesOf(options);
   if (!rules.ok) return rules;
@@ -68,19 +68,29 @@ export function importRecords(text: string, options: ImportOptions): Result<Impo
   });
 }
 
-/** Uptimes in nanoseconds pass 2^53: whole numbers that a double cannot hold become bigints of the digits written. */
-function parseWithExactIntegers(text: string): Result<readonly unknown[]> {
+/**
+ * Uptimes in nanoseconds pass 2^53: whole numbers that a double cannot hold become bigints of the digits written.
+ *
+ * Refusals: `undecodable`, also for what is nested deeper than the stack is.
+ */
+export function parseWithExactIntegers(text: string): Result<unknown> {
   const exact = (_key: string, value: unknown, context?: { source: string }): unknown =>
     typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d{1,20}$/.test(context?.source ?? '')
       ? BigInt(context?.source ?? '')
       : value;
-  let value: unknown;
   try {
-    value = JSON.parse(text, exact);
+    return ok(JSON.parse(text, exact) as unknown);
   } catch {
     return refuse('undecodable', 'the bytes do not decode', { reason: 'not JSON, or nested too deeply' });
   }
-  return Array.isArray(value) ? ok(value) : refuse('import-not-a-list', 'a JSON array of records is expected');
+}
+
+function parseList(text: string): Result<readonly unknown[]> {
+  const parsed = parseWithExactIntegers(text);
+  if (!parsed.ok) return parsed;
+  return Array.isArray(parsed.value)
+    ? ok(parsed.value)
+    : refuse('import-not-a-list', 'a JSON array of records is expected');
 }
 
 function rulesOf(options: ImportOptions): Result<ImportRules> {

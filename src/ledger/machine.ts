@@ -108,12 +108,20 @@ export class LedgerMachine {
    *
    * Refusals: `wrong-height`, `timestamp-before-parent`, `event-not-applicable` (with the event's place and the code
    * of its own refusal).
+   *
+   * @param besides what the block changes that no event says
    */
-  execute(parent: Execution, context: BlockContext, events: readonly VerifiedEvent[]): Result<Execution> {
+  execute(
+    parent: Execution,
+    context: BlockContext,
+    events: readonly VerifiedEvent[],
+    besides: readonly StateChange[] = [],
+  ): Result<Execution> {
     const base = this.#own(parent);
     const succession = checkSuccession(context, base);
     if (!succession.ok) return succession;
     const overlay = new Overlay(base);
+    for (const { key, value } of besides) overlay.set(key, value);
     for (const [index, event] of events.entries()) {
       const applied = this.#apply(overlay, event, context);
       if (applied.ok) continue;
@@ -125,6 +133,30 @@ export class LedgerMachine {
       });
     }
     return ok(this.#layer(base, context, overlay));
+  }
+
+  /**
+   * Executes what applies of events whose order is agreed on already: what does not is left out, by every replica alike.
+   *
+   * @param besides as of `execute`
+   * @returns the refusals, one an event; null: it is in the block
+   */
+  executeApplicable(
+    parent: Execution,
+    context: BlockContext,
+    events: readonly VerifiedEvent[],
+    besides: readonly StateChange[] = [],
+  ): { readonly execution: Execution; readonly refusals: readonly (Refusal | null)[] } {
+    const base = this.#own(parent);
+    const { height, timestamp } = context;
+    assert(checkSuccession(context, base).ok, 'the block follows its parent', { height, timestamp });
+    const overlay = new Overlay(base);
+    for (const { key, value } of besides) overlay.set(key, value);
+    const refusals = events.map((event) => {
+      const applied = this.#apply(overlay, event, context);
+      return applied.ok ? null : applied.refusal;
+    });
+    return { execution: this.#layer(base, context, overlay), refusals };
   }
 
   /**

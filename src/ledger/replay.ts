@@ -2,6 +2,7 @@
  * Replay: the chain again from genesis, block by block, as if it had never been executed. It ends at the same state
  * root, or says at which block it does not.
  */
+import type { Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import type { ValidatorSet } from '../qc/validator-set.ts';
 import type { Block, SealedBlock } from './block.ts';
@@ -9,10 +10,12 @@ import { checkAgainstParent, checkStateRoot, type ParentBlock } from './block-ru
 import type { SignedEvent } from './event.ts';
 import { machineAtGenesis, type GenesisState } from './genesis-state.ts';
 import type { LedgerMachine } from './machine.ts';
+import { checkRaftSeal, decodeRaftSeal } from './raft-seal.ts';
 import type { StateChange, StateReader } from './state.ts';
 import { verifiedEvent } from './verified-event.ts';
 
 export interface ReplayOptions {
+  /** Its seal says of which engine the blocks behind it are. */
   readonly genesis: GenesisState;
   /** Of the block's epoch. */
   readonly validatorsOf: (epoch: number) => ValidatorSet;
@@ -33,6 +36,8 @@ export class Replay {
   readonly #state: MapState;
   readonly #machine: LedgerMachine;
   #parent: ParentBlock;
+  /** Of a Raft epoch's last block: its log hash. */
+  #justifyDigest: Hash;
 
   constructor(options: ReplayOptions) {
     const { genesis } = options;
@@ -40,6 +45,7 @@ export class Replay {
     this.#state = new MapState(genesis.changes);
     this.#machine = machineAtGenesis(genesis, this.#state);
     this.#parent = parentOf(genesis.block);
+    this.#justifyDigest = genesis.block.header.justifyDigest;
   }
 
   /** The genesis block did this. */
@@ -61,16 +67,17 @@ export class Replay {
   /**
    * Executes the next block. After a refusal the replay stands where it stood.
    *
-   * Refusals: those of `checkAgainstParent`, `LedgerMachine.execute`, `checkStateRoot`, of the callbacks, and
-   * `event-signature-invalid` with the block's height and the event.
+   * Refusals: those of `checkAgainstParent`, `LedgerMachine.execute`, `checkStateRoot`, of the callbacks,
+   * `seal-kind-unknown`, in a Raft epoch those of `checkRaftSeal`, and `event-signature-invalid` with the block's height
+   * and the event.
    */
   step(sealed: SealedBlock): Result<ReplayedBlock> {
     const { block } = sealed;
     const { header } = block;
     const position = checkAgainstParent(header, this.#parent);
     if (!position.ok) return position;
-    const sealChecked = this.#options.verifySeal?.(sealed) ?? ok(undefined);
-    if (!sealChecked.ok) return sealChecked;
+    const besides = this.#checkSeal(sealed);
+    if (!besides.ok) return besides;
     const signatures = this.#checkSignatures(block);
     if (!signatures.ok) return signatures;
     const { chainId, epoch, height, timestamp } = header;
@@ -80,6 +87,7 @@ export class Replay {
       this.#machine.head,
       { chainId, epoch, height, timestamp, validators },
       events,
+      besides.value,
     );
     if (!executed.ok) return executed;
     const root = checkStateRoot(header, executed.value);
@@ -91,7 +99,23 @@ export class Replay {
     this.#state.apply(changes);
     this.#machine.settled(height);
     this.#parent = parentOf(block);
+    this.#justifyDigest = header.justifyDigest;
     return ok({ block, changes });
+  }
+
+  /** @returns what the block changes besides its events */
+  #checkSeal(sealed: SealedBlock): Result<readonly StateChange[]> {
+    const { block, seal } = sealed;
+    const isRaft = this.#options.genesis.sealed.seal.kind === 'raft';
+    if (isRaft !== (seal.kind === 'raft')) {
+      const { height } = block.header;
+      return refuse('seal-kind-unknown', 'the seal is not of an engine of this chain', { kind: seal.kind, height });
+    }
+    const checked = this.#options.verifySeal?.(sealed) ?? ok(undefined);
+    if (!checked.ok) return checked;
+    if (!isRaft) return ok([]);
+    const decoded = decodeRaftSeal(seal.bytes);
+    return decoded.ok ? checkRaftSeal(block.header, decoded.value, this.#justifyDigest) : decoded;
   }
 
   #checkSignatures({ events, header }: Block): Result<void> {

@@ -22,12 +22,20 @@ export interface CommittedChange extends StateChange {
 
 export const NODE_KEY_PREFIX = 'node/';
 
+/** What a cluster of the older system held when it became this chain, and what its commands changed since. */
+export const LEGACY_KEY_PREFIX = 'legacy/';
+
 /** `ParameterSchedule`: the chain's parameters now and, after a change, from the next height. */
 export const PARAMETERS_KEY = 'parameters';
 
 /** @param peerId canonical base58 */
 export function nodeKey(peerId: string): string {
   return NODE_KEY_PREFIX + peerId;
+}
+
+/** @param key any text, of any length */
+export function legacyKey(key: string): string {
+  return LEGACY_KEY_PREFIX + key;
 }
 
 /** @param proposal event id of the `proposed` event */

@@ -12,11 +12,14 @@
  * still theirs, or not yet reached, at some moment. Of f + 1 distinct validators at least one is correct, so the oldest
  * of f + 1 statements bounds the age. Without them the age is unknown.
  *
+ * A block of a Raft epoch has no certificate, so that nothing above the header holds: only a reader that asks for no more
+ * takes such an answer, as the word of its server (`trust: 'crash-only'`).
+ *
  * No byte of an answer is without effect: encodings are canonical, every part is verified, none may be superfluous.
  */
 import { bytes, codec, list, nullable, struct } from '../base/codec.ts';
 import type { Hash } from '../base/hash.ts';
-import { ok, refuse, type Result } from '../base/result.ts';
+import { ok, refuse, type Refused, type Result } from '../base/result.ts';
 import { MAX_VALIDATORS } from '../qc/bitmap.ts';
 import { headStatementShape, verifyHeadStatement, type HeadStatement } from '../qc/head-statement.ts';
 import type { SignatureScheme } from '../qc/scheme.ts';
@@ -25,6 +28,7 @@ import { blockIdOf, decodeHeader, MAX_HEADER_BYTES, sealShape, type Seal } from 
 import type { BlockHeader } from './block.ts';
 import { decodeCommitProof, verifyCommitProof } from './commit-proof.ts';
 import { parsePeerId } from './identity.ts';
+import { checkRaftHeader, decodeRaftSeal } from './raft-seal.ts';
 import { nodeEntryCodec, type NodeRecord } from './record.ts';
 import { treeProofShape, verifyTreeProof, type TreeProof } from './state-proof.ts';
 import { nodeKey } from './state.ts';
@@ -50,7 +54,15 @@ export interface ReadOptions {
   readonly nowMs: number;
   /** The greatest age that the reader takes; without it any age will do, unknown too. */
   readonly maxAgeMs?: number;
+  /**
+   * Whom the reader believes. `byzantine`, unless it says otherwise: nobody, but a quorum of the trusted validators. With
+   * `crash-only` also the server itself, of what it says under a Raft seal, which nobody signs: so only a server that the
+   * reader chose, over a connection that proves who it is, and never what others kept for it.
+   */
+  readonly trust?: ReaderTrust;
 }
+
+export type ReaderTrust = 'byzantine' | 'crash-only';
 
 export interface VerifiedState {
   readonly value: Uint8Array | undefined;
@@ -62,15 +74,16 @@ export interface VerifiedState {
   readonly timestamp: number;
   /** How long ago, at most, this block was still the head; null: unknown. */
   readonly ageMs: number | null;
-  /** Peer ids of the validators who certified it; none at genesis, which is trusted itself. */
+  /** Peer ids of the validators who certified it; none at genesis, which is trusted itself, and none under Raft. */
   readonly signers: readonly string[];
-  readonly trust: 'genesis' | 'quorum';
+  /** Why it is believed; `crash-only`: because the server says so, as a member of a Raft cluster. */
+  readonly trust: 'genesis' | 'quorum' | 'crash-only';
 }
 
 export interface VerifiedRead extends Omit<VerifiedState, 'value'> {
   /** Canonical. */
   readonly peerId: string;
-  /** Null: the quorum agreed that there is none. */
+  /** Null: it was agreed that there is none. */
   readonly record: NodeRecord | null;
 }
 
@@ -145,7 +158,7 @@ function recordOf(peerId: string, value: Uint8Array): Result<NodeRecord | null> 
  * Verifies an answer about any key of the state.
  *
  * Refusals: those of the codec, `decodeHeader`, `validatorsOfEpoch`, `verifyCommitProof`, `verifyTreeProof` and
- * `verifyHeadStatement`; `chain-id-mismatch`, `seal-kind-unsupported`, `seal-malformed`, `not-the-genesis-block`,
+ * `verifyHeadStatement`; `chain-id-mismatch`, `trust-crash-only`, `raft-seal-mismatch`, `seal-malformed`, `not-the-genesis-block`,
  * `head-statements-unordered`, `head-statement-of-another-block`, `head-statement-of-later-block`, `age-unknown`, `too-old`.
  */
 export function verifyStateRead(
@@ -166,7 +179,7 @@ export function verifyStateRead(
   if (!proven.ok) return proven;
   const validators = validatorsOfEpoch(trusted, epoch, answer.epochProofs, options.scheme);
   if (!validators.ok) return validators;
-  const sealed = verifySeal(answer.seal, block, trusted, validators.value, options.scheme);
+  const sealed = verifySeal(answer.seal, block, trusted, validators.value, options);
   if (!sealed.ok) return sealed;
   const ageMs = ageOf(answer.headStatements, block, trusted.chainId, validators.value, options);
   if (!ageMs.ok) return ageMs;
@@ -194,7 +207,7 @@ function verifySeal(
   block: ProvenBlock,
   trusted: TrustedChain,
   validators: ValidatorSet,
-  scheme: SignatureScheme,
+  { scheme, trust = 'byzantine' }: ReadOptions,
 ): Result<Pick<VerifiedState, 'signers' | 'trust'>> {
   switch (seal.kind) {
     case 'genesis':
@@ -208,8 +221,24 @@ function verifySeal(
       return ok({ signers, trust: 'quorum' });
     }
     case 'raft':
-      return refuse('seal-kind-unsupported', 'a Raft seal is no proof for a reader', { kind: seal.kind });
+      return trust === 'crash-only' ? checkCrashOnly(seal, block) : crashOnly(block.header.height);
   }
+}
+
+function crashOnly(height: number): Refused {
+  return refuse(
+    'trust-crash-only',
+    'the answer is of a Raft epoch, which no quorum signed: it is the word of its server',
+    {
+      height,
+    },
+  );
+}
+
+function checkCrashOnly(seal: Seal, { header }: ProvenBlock): Result<Pick<VerifiedState, 'signers' | 'trust'>> {
+  const decoded = decodeRaftSeal(seal.bytes);
+  const fits = decoded.ok ? checkRaftHeader(header, decoded.value) : decoded;
+  return fits.ok ? ok({ signers: [], trust: 'crash-only' }) : fits;
 }
 
 function verifyGenesisSeal(

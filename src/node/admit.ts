@@ -75,7 +75,7 @@ export class Admission {
     return blocks.ok ? this.#admit({ kind: 'blocks', blocks: blocks.value }, from, view) : blocks;
   }
 
-  /** A committed block from sync or gossip. Refusals: those of decoding and of its seal, `seal-kind-unknown`. */
+  /** A committed block from sync or gossip. Refusals: those of decoding and of `seal`. */
   async sealedBlock(sealedBytes: Uint8Array, urgency: Urgency): Promise<Result<VerifiedSealedBlock>> {
     const decoded = decodeSealedBlock(this.#options.context.chainId, sealedBytes);
     if (!decoded.ok) return decoded;
@@ -84,12 +84,17 @@ export class Admission {
     return checked.ok ? ok(sealed(decoded.value)) : checked;
   }
 
-  /** The seal alone. Refusals: those of decoding it, of `verifyCommitProof`, and `seal-kind-unknown`. */
+  /** The seal alone. Refusals: those of decoding it, of `verifyCommitProof`, `trust-crash-only` and `seal-kind-unknown`. */
   async seal(
     seal: Seal,
     { header, id }: { readonly id: Hash; readonly header: BlockHeader },
     urgency: Urgency,
   ): Promise<Result<null>> {
+    if (seal.kind === 'raft') {
+      return refuse('trust-crash-only', 'a Raft seal is no evidence: who follows a Raft cluster is a member of it', {
+        height: header.height,
+      });
+    }
     if (seal.kind !== 'hotstuff') {
       return refuse('seal-kind-unknown', 'the seal is not of an engine of this chain', { kind: seal.kind });
     }

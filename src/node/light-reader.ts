@@ -5,7 +5,7 @@
 import { codedError, ok, unwrap, type Result } from '../base/result.ts';
 import type { Genesis } from '../ledger/genesis.ts';
 import { trustGenesis, type TrustedChain } from '../ledger/trusted-chain.ts';
-import { verifyStateRead } from '../ledger/verified-read.ts';
+import { verifyStateRead, type ReaderTrust } from '../ledger/verified-read.ts';
 import { DhtRecords } from '../net/dht.ts';
 import { createHost, type Host, type PeerTarget } from '../net/host.ts';
 import { read } from '../net/read.ts';
@@ -29,6 +29,8 @@ export interface LightReaderOptions {
   readonly named: readonly PeerTarget[];
   /** Undefined: the read protocol, and the DHT when nobody's answer holds. */
   readonly via?: ReadWay | undefined;
+  /** `crash-only`: the peers that are asked are believed of a Raft epoch, and the DHT is left alone. */
+  readonly trust?: ReaderTrust | undefined;
 }
 
 export interface LightReader {
@@ -57,15 +59,26 @@ export async function openLightReader(options: LightReaderOptions): Promise<Ligh
     identity: identity.protobuf,
     listen: [],
     chainId: trusted.chainId,
-    ...(options.via === 'read'
+    ...(wayOf(options) === 'read'
       ? {}
       : { dht: { mode: 'client', records: recordRules({ check, heights: heightsOfThisVisit() }) } }),
   });
-  const reader = new VerifiedReader({ trusted, parameters: genesis.parameters, scheme, nowMs: () => Date.now() });
+  const reader = new VerifiedReader({
+    trusted,
+    parameters: genesis.parameters,
+    scheme,
+    nowMs: () => Date.now(),
+    trust: options.trust ?? 'byzantine',
+  });
   return {
     read: new Visit(options, host, reader, check).read,
     close: () => host.stop(),
   };
+}
+
+/** A reader that believes peers asks only those that were named to it or that it is configured with: no stranger. */
+function wayOf({ trust, via }: Pick<LightReaderOptions, 'trust' | 'via'>): ReadWay | undefined {
+  return trust === 'crash-only' ? 'read' : via;
 }
 
 /** One host's reads: whom to ask, and in which order. */
@@ -85,7 +98,7 @@ class Visit {
   readonly read: LightReader['read'] = async (peerId, options) => {
     const targets = this.#targets();
     const peers = targets.map((target) => this.#peerSource(target));
-    const { via } = this.#options;
+    const via = wayOf(this.#options);
     if (via === 'dht') return this.#reader.readFromHint(peerId, this.#dhtSource(targets), () => peers, options);
     const startedMs = Date.now();
     const answered = await this.#reader.read(peerId, peers, options);
@@ -119,6 +132,7 @@ class Visit {
   #dhtSource(entries: readonly PeerTarget[]): ReadSource {
     return {
       name: 'dht',
+      isKeeper: true,
       ask: async (peerId, deadlineMs) => {
         const giveUpAtMs = Date.now() + deadlineMs;
         await this.#enterDht(entries, giveUpAtMs);

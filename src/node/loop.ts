@@ -68,6 +68,11 @@ export class Loop<I, E> {
     this.#inbox.put(input);
   }
 
+  /** A turn ends before what it asked for is done: so what comes in meanwhile is looked at before the next one. */
+  get isBeside(): boolean {
+    return this.#options.disk.kind === 'beside';
+  }
+
   hasWork(): boolean {
     return this.#inbox.size > 0;
   }
@@ -103,25 +108,26 @@ export class Loop<I, E> {
   }
 
   /** Beside the engine's own: written in order with it, in the group that gathers. */
-  write(write: Write, written: () => void): void {
+  write(write: Write): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#disk.add(write, resolve, reject);
+    });
+  }
+
+  /** The same, where nobody waits for it. */
+  writeLater(write: Write): void {
     const { disk } = this.#options;
-    assert(disk.kind === 'beside', 'only a disk that works beside the engine takes writes of others');
-    this.#disk.add(write, written, disk.failed);
+    assert(disk.kind === 'beside', 'nobody waits for a write only where somebody hears of its failure');
+    this.#disk.add(write, () => undefined, disk.failed);
   }
 
   async #perform(plan: Plan): Promise<void> {
     const { operations } = plan;
-    const durable = operations.length > 0 ? this.#durable({ operations, sync: true }) : Promise.resolve();
+    const durable = operations.length > 0 ? this.write({ operations, sync: true }) : Promise.resolve();
     // Asynchronous in form only: so that a failure here does not leave the batch's own failure unheard.
     await Promise.all([(async () => plan.meanwhile())(), durable]);
     const rest = plan.onceDurable();
     if (rest !== undefined) await rest;
-  }
-
-  #durable(write: Write): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#disk.add(write, resolve, reject);
-    });
   }
 
   #performBeside(plan: Plan, failed: (error: unknown) => void): void {

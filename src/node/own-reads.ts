@@ -52,6 +52,7 @@ export class OwnReads {
   #dhtSource(): ReadSource {
     return {
       name: 'dht',
+      isKeeper: true,
       ask: async (peerId, deadlineMs) => {
         const found = await this.#dht.find(peerId, deadlineMs);
         if (found !== undefined) return ok(found.value);

@@ -1,17 +1,21 @@
 /** What a verified read found, as it is printed and as it crosses the control socket. */
 import type { ChainParameters } from '../ledger/parameters.ts';
+import type { NodeRecord } from '../ledger/record.ts';
 import { deriveNodeData, type NodeData } from '../ledger/record-view.ts';
 import type { VerifiedRead } from '../ledger/verified-read.ts';
 import type { ValidatorSet } from '../qc/validator-set.ts';
 
 export interface ReadReport {
-  readonly verified: true;
+  /** Against what the reader holds. False under Raft: it is the word of `servedBy` (`trust`), and the proof only fits it. */
+  readonly verified: boolean;
   readonly chainId: string;
   readonly peerId: string;
   /** null: the record is proven absent. */
   readonly node: NodeData | null;
   /** The last sequence number in the record; null: no record. */
   readonly lastSeq: number | null;
+  /** `event`: its node signed for it. `import`: it was taken over from the older network, and nobody did. Null: no record. */
+  readonly origin: NodeRecord['origin'] | null;
   /** Height whose state the record was proven in, and that block's time, unix seconds. */
   readonly height: number;
   readonly timestamp: number;
@@ -44,11 +48,12 @@ export function readReport(read: VerifiedRead, servedBy: string, context: Report
     parameters,
   };
   return {
-    verified: true,
+    verified: trust !== 'crash-only',
     chainId,
     peerId,
     node: record === null ? null : deriveNodeData(record, reader),
     lastSeq: record?.lastSeq ?? null,
+    origin: record?.origin ?? null,
     height,
     timestamp,
     ageMs,

@@ -36,11 +36,20 @@ export class Runner<I, E> {
     return taken;
   }
 
-  /** Ends after the turn under way. */
+  /** Ends after the turn under way, and what it gave to the disk. */
   async stop(): Promise<void> {
     this.#stopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#turning;
+    await this.#loop.settled();
+  }
+
+  /** Something beside the loop failed: it stops as after a turn that failed. */
+  fail(error: unknown): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#onFatal(error);
   }
 
   /** After the input and output events of this tick, so that one turn takes all that came in together. */
@@ -56,10 +65,12 @@ export class Runner<I, E> {
 
   async #turns(): Promise<void> {
     try {
-      while (!this.#stopped && this.#loop.hasWork()) await this.#loop.turn();
+      while (!this.#stopped && this.#loop.hasWork()) {
+        await this.#loop.turn();
+        if (this.#loop.isBeside) break;
+      }
     } catch (error) {
-      this.#stopped = true;
-      this.#onFatal(error);
+      this.fail(error);
     }
     this.#turning = null;
     if (this.#stopped) return;

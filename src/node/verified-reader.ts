@@ -6,7 +6,7 @@ import { CodedError, ok, refuse, type Refusal, type Refused, type Result } from 
 import type { Hash } from '../base/hash.ts';
 import type { ChainParameters } from '../ledger/parameters.ts';
 import type { TrustedChain } from '../ledger/trusted-chain.ts';
-import { checkConsistent, verifyRead, type VerifiedRead } from '../ledger/verified-read.ts';
+import { checkConsistent, verifyRead, type ReaderTrust, type VerifiedRead } from '../ledger/verified-read.ts';
 import type { PeerTarget } from '../net/host.ts';
 import type { SignatureScheme } from '../qc/scheme.ts';
 import { readReport, type ReadReport } from './read-report.ts';
@@ -20,6 +20,8 @@ const REMEMBERED_HEIGHTS = 256;
 export interface ReadSource {
   /** Peer id, or `dht`. */
   readonly name: string;
+  /** It keeps what anybody put there, so its word is nothing: it is believed as a `byzantine` reader believes. */
+  readonly isKeeper?: true;
   /** The bytes for `verifyRead`. @throws CodedError when nothing came */
   ask(peerId: string, deadlineMs: number): Promise<Result<Uint8Array>>;
 }
@@ -29,12 +31,21 @@ export interface VerifiedReaderOptions {
   readonly parameters: Pick<ChainParameters, 'livenessWindowSeconds'>;
   readonly scheme: SignatureScheme;
   readonly nowMs: () => number;
+  /** `crash-only`: the peers that are asked are believed of a Raft epoch, each by its connection. Left out: `byzantine`. */
+  readonly trust?: ReaderTrust;
 }
 
 export interface VerifiedReadOptions {
   /** Refuse what is older, or of unknown age; undefined: any age will do. */
   readonly maxAgeMs: number | undefined;
   readonly timeoutMs: number;
+}
+
+/** By what an answer is judged. */
+interface Judgement {
+  readonly maxAgeMs: number | undefined;
+  readonly minHeight: number;
+  readonly trust: ReaderTrust;
 }
 
 /** What holds, as it is reported, and the bytes that prove it. */
@@ -45,11 +56,13 @@ interface Held {
 
 export class VerifiedReader {
   readonly #options: VerifiedReaderOptions;
+  readonly #trust: ReaderTrust;
   readonly #seen = new Map<number, { readonly height: number; readonly blockId: Hash }>();
   #stopped: Refused | undefined;
 
   constructor(options: VerifiedReaderOptions) {
     this.#options = options;
+    this.#trust = options.trust ?? 'byzantine';
   }
 
   /**
@@ -63,13 +76,15 @@ export class VerifiedReader {
     sources: readonly ReadSource[],
     options: VerifiedReadOptions,
   ): Promise<Result<ReadReport>> {
-    const held = await this.#firstThatHolds(peerId, sources, options, 0);
+    const { maxAgeMs, timeoutMs } = options;
+    const held = await this.#firstThatHolds(peerId, sources, timeoutMs, { maxAgeMs, minHeight: 0, trust: this.#trust });
     return held.ok ? ok(held.value.report) : held;
   }
 
   /**
-   * A record from where it is only kept, as in the DHT: a hint, which peers prove again at their heads. A head below the
-   * hint's height is no answer. When no peer proves it, the hint itself is the result, if its age will do.
+   * A record from where it is only kept, as in the DHT: a hint, which peers prove again at their heads. Only what a quorum
+   * signed is one. A head below the hint's height is no answer. When no peer proves it, the hint itself is the result, if
+   * its age will do.
    *
    * Refusals as `read`, and `behind-hint` where the only peers that answered are behind and the hint itself will not do.
    *
@@ -82,15 +97,18 @@ export class VerifiedReader {
     options: VerifiedReadOptions,
   ): Promise<Result<ReadReport>> {
     const giveUpAtMs = this.#options.nowMs() + options.timeoutMs;
-    const kept = await this.#firstThatHolds(peerId, [hint], { ...options, maxAgeMs: undefined }, 0);
+    const { maxAgeMs } = options;
+    const ofHint = { maxAgeMs: undefined, minHeight: 0, trust: 'byzantine' } as const;
+    const kept = await this.#firstThatHolds(peerId, [hint], options.timeoutMs, ofHint);
     if (!kept.ok) return kept;
     const { bytes, report } = kept.value;
     const hintFacts = { height: report.height, lastSeq: report.lastSeq };
     const timeoutMs = giveUpAtMs - this.#options.nowMs();
-    const proven = await this.#firstThatHolds(peerId, peers(), { ...options, timeoutMs }, report.height);
+    const ofPeers = { maxAgeMs, minHeight: report.height, trust: this.#trust };
+    const proven = await this.#firstThatHolds(peerId, peers(), timeoutMs, ofPeers);
     if (proven.ok) return ok({ ...proven.value.report, hint: hintFacts });
     if (this.#stopped !== undefined) return this.#stopped;
-    const freshEnough = this.#verify(bytes, peerId, options.maxAgeMs);
+    const freshEnough = this.#verify(bytes, peerId, { ...ofHint, maxAgeMs });
     if (freshEnough.ok) return ok({ ...report, hint: hintFacts });
     return proven.refusal.code === 'peer-unreachable' ? freshEnough : proven;
   }
@@ -98,10 +116,10 @@ export class VerifiedReader {
   async #firstThatHolds(
     peerId: string,
     sources: readonly ReadSource[],
-    options: VerifiedReadOptions,
-    minHeight: number,
+    timeoutMs: number,
+    judgement: Judgement,
   ): Promise<Result<Held>> {
-    const giveUpAtMs = this.#options.nowMs() + options.timeoutMs;
+    const giveUpAtMs = this.#options.nowMs() + timeoutMs;
     let refusal: Refusal | undefined;
     let silence: Refusal['details'] = { reason: 'no peer is known to ask' };
     for (const source of sources) {
@@ -113,7 +131,8 @@ export class VerifiedReader {
         silence = { asked: source.name, because: answer.code, reason: answer.message };
         continue;
       }
-      const held = answer.ok ? this.#held(answer.value, peerId, source.name, options.maxAgeMs, minHeight) : answer;
+      const judged: Judgement = source.isKeeper === true ? { ...judgement, trust: 'byzantine' } : judgement;
+      const held = answer.ok ? this.#held(answer.value, peerId, source.name, judged) : answer;
       if (held.ok) return held;
       refusal = { ...held.refusal, details: { ...held.refusal.details, servedBy: source.name } };
     }
@@ -121,26 +140,22 @@ export class VerifiedReader {
     return refuse('peer-unreachable', 'nobody answered the read; name another peer', silence);
   }
 
-  #held(
-    bytes: Uint8Array,
-    peerId: string,
-    servedBy: string,
-    maxAgeMs: number | undefined,
-    minHeight: number,
-  ): Result<Held> {
-    const read = this.#verify(bytes, peerId, maxAgeMs);
+  #held(bytes: Uint8Array, peerId: string, servedBy: string, judgement: Judgement): Result<Held> {
+    const read = this.#verify(bytes, peerId, judgement);
     if (!read.ok) return read;
     const { height } = read.value;
+    const { minHeight } = judgement;
     if (height >= minHeight) return ok({ bytes, report: this.#report(read.value, servedBy) });
     return refuse('behind-hint', 'the peer proves an older state than the one at hand', { height, minHeight });
   }
 
-  #verify(bytes: Uint8Array, peerId: string, maxAgeMs: number | undefined): Result<VerifiedRead> {
+  #verify(bytes: Uint8Array, peerId: string, { maxAgeMs, trust }: Judgement): Result<VerifiedRead> {
     const { trusted, scheme, nowMs } = this.#options;
     const read = verifyRead(bytes, trusted, {
       scheme,
       peerId,
       nowMs: nowMs(),
+      trust,
       ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
     });
     if (!read.ok) return read;

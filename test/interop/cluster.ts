@@ -6,11 +6,14 @@ import { onTestFinished } from 'vitest';
 import { eventually } from '../eventually.ts';
 import type { MachineReport } from './admin.ts';
 import { goPeer } from './go-build.ts';
-import { bootstrapFlag, FAST_TIMINGS, goLaunch, type GoOptions } from './go-launch.ts';
+import { bootstrapFlag, FAST_TIMINGS, goLaunch, type PeerOptions } from './go-launch.ts';
+import { ourLaunch } from './our-launch.ts';
 import { Peer, type Launch } from './peer.ts';
 import { freePort } from './ports.ts';
 
 const LOG_LINES_SHOWN = 25;
+
+const USUAL: PeerOptions = { machine: 'rec', store: 'bolt', timings: FAST_TIMINGS };
 
 export class Cluster {
   readonly directory: string;
@@ -31,7 +34,7 @@ export class Cluster {
   }
 
   /** Go servers that have formed a cluster, with a leader that all of them know. */
-  static async ofGo(count: number, options: Partial<GoOptions> = {}): Promise<Cluster> {
+  static async ofGo(count: number, options: Partial<PeerOptions> = {}): Promise<Cluster> {
     const cluster = await Cluster.make();
     for (let i = 1; i <= count; i++) await cluster.addGo(`go${i}`, options);
     await cluster.bootstrap(...cluster.peers);
@@ -49,9 +52,16 @@ export class Cluster {
   }
 
   /** A Go server, which is not started yet: on BoltDB, with fast timings and the recorder, where nothing else is said. */
-  async addGo(id: string, options: Partial<GoOptions> = {}): Promise<Peer> {
-    const all: GoOptions = { machine: 'rec', store: 'bolt', timings: FAST_TIMINGS, ...options };
-    return this.add(id, goLaunch(await goPeer(), all));
+  async addGo(id: string, options: Partial<PeerOptions> = {}): Promise<Peer> {
+    return this.add(id, goLaunch(await goPeer(), { ...USUAL, ...options }));
+  }
+
+  /** A server of ours, which is not started yet. The operator's list names all servers that have a place when it starts. */
+  async addOurs(id: string, options: Partial<PeerOptions> = {}): Promise<Peer> {
+    return this.add(
+      id,
+      ourLaunch({ ...USUAL, ...options }, () => this.peers),
+    );
   }
 
   /** Starts these for the first time, as the voters of a new cluster. */

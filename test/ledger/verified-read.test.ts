@@ -262,7 +262,7 @@ describe('an answer that lies', () => {
   test('with a seal that is none for this reader is refused', () => {
     const answer = headAnswer(PRESENT);
     const sealed = (kind: 'genesis' | 'raft', bytes = new Uint8Array(0)) => read({ ...answer, seal: { kind, bytes } });
-    expect(codeOf(sealed('raft'))).toBe('seal-kind-unsupported');
+    expect(codeOf(sealed('raft'))).toBe('trust-crash-only');
     expect(codeOf(sealed('genesis'))).toBe('not-the-genesis-block');
     expect(codeOf(sealed('genesis', Uint8Array.of(1)))).toBe('seal-malformed');
   });

@@ -220,7 +220,8 @@ describe('admission of a sealed block', () => {
   });
 
   test.each([
-    ['seal-kind-unknown', { kind: 'raft', bytes: seal.bytes }],
+    ['seal-kind-unknown', { kind: 'genesis', bytes: seal.bytes }],
+    ['trust-crash-only', { kind: 'raft', bytes: seal.bytes }],
     ['undecodable', { kind: 'hotstuff', bytes: Uint8Array.of(9) }],
     ['seal-commits-nothing', { ...seal, bytes: encodeCommitProof({ certificate: C1, descendants: [] }) }],
   ] as const)('refuses as `%s`', async (code, other) => {

@@ -15,6 +15,9 @@ export interface StateMachine<O> {
    * Takes the place of all that was there. What it yields is written in order; a process that ends on the way begins again
    * with the first byte of the same snapshot, so every part may be written twice.
    *
+   * What throws before it yielded anything has left the state as it was; after that, the state is neither the old one nor
+   * the new, and the process stops.
+   *
    * @throws CodedError `snapshot-malformed`
    */
   restore(snapshot: AsyncIterable<Uint8Array>): AsyncIterable<readonly StoreOperation[]>;

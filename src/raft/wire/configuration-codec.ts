@@ -3,7 +3,8 @@
  * that protocol versions 0 and 1 have in their place (`peersjson.go` and `EncodePeer` in `net_transport.go`).
  */
 import { ok, refuse, type Result } from '../../base/result.ts';
-import type { Configuration, Server, ServerAddress, Suffrage } from '../messages.ts';
+import type { ConfigurationCodec } from '../contract.ts';
+import { ENTRY_TYPES, type Configuration, type Server, type ServerAddress, type Suffrage } from '../messages.ts';
 import { DEFAULT_WIRE_LIMITS, undecodable, WireError, type WireLimits } from './limits.ts';
 import { encodedKey, FieldTable, WireReader } from './msgpack-reader.ts';
 import { WireWriter } from './msgpack-writer.ts';
@@ -98,6 +99,17 @@ export function configurationOfPeers(addresses: readonly ServerAddress[]): Confi
 export function peersOfConfiguration({ servers }: Configuration): readonly ServerAddress[] {
   return servers.filter(({ suffrage }) => suffrage === 'voter').map(({ address }) => address);
 }
+
+/** What the engine reads and writes configurations with. */
+export const configurationCodec: ConfigurationCodec = {
+  encode: encodeConfiguration,
+  decode({ type, data }) {
+    const bytes = data ?? new Uint8Array(0);
+    if (type === ENTRY_TYPES.configuration) return decodeConfiguration(bytes);
+    const peers = decodePeers(bytes);
+    return peers.ok ? ok(configurationOfPeers(peers.value)) : peers;
+  },
+};
 
 /** All of the bytes, as one value. */
 export function decodeWith<T>(bytes: Uint8Array, limits: WireLimits, read: (from: WireReader) => T): Result<T> {

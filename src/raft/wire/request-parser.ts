@@ -11,7 +11,8 @@ import { ValueScanner } from './msgpack-scanner.ts';
 import { decodeRequest, requestKindOf, type RequestKind } from './request-codec.ts';
 
 export type Parsed =
-  | { readonly kind: 'request'; readonly request: RaftRequest }
+  /** `bytes`: how many it took. */
+  | { readonly kind: 'request'; readonly request: RaftRequest; readonly bytes: number }
   /** A snapshot that nobody can take; its bytes follow all the same, and then it is answered with an error. */
   | { readonly kind: 'unsupported'; readonly refusal: Refusal; readonly sizeBytes: number }
   /** Bytes of the snapshot of the last request, of which `left` are still to come. */
@@ -84,7 +85,8 @@ export class RequestParser {
       return undefined;
     }
     this.#kind = undefined;
-    return this.#parsed(decodeRequest(kind, this.#gathered.takeWith(piece), this.#limits));
+    const body = this.#gathered.takeWith(piece);
+    return this.#parsed(decodeRequest(kind, body, this.#limits), body.length);
   }
 
   #end(start: number): number | undefined | Result<never> {
@@ -96,11 +98,11 @@ export class RequestParser {
     }
   }
 
-  #parsed(decoded: Result<RaftRequest>): Result<Parsed> {
+  #parsed(decoded: Result<RaftRequest>, bytes: number): Result<Parsed> {
     if (decoded.ok) {
       const request = decoded.value;
       if (request.kind === 'installSnapshot') this.#bodyLeft = request.sizeBytes;
-      return ok({ kind: 'request', request });
+      return ok({ kind: 'request', request, bytes });
     }
     const { refusal } = decoded;
     const sizeBytes = refusal.details['sizeBytes'];

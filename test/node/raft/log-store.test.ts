@@ -32,7 +32,7 @@ function persist(parts: Partial<PersistEffect>): Promise<void> {
 }
 
 const logged = () => Array.from({ length: raft.log.lastIndex + 2 }, (_, index) => raft.log.entry(index)?.data);
-const textOf = (data: Uint8Array | null | undefined) => (data == null ? undefined : new TextDecoder().decode(data));
+const textOf = (data: Uint8Array | null | undefined) => (data ? new TextDecoder().decode(data) : undefined);
 
 async function codeOfOpening(): Promise<string> {
   return openRaft(store).then(

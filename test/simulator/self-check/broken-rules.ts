@@ -87,8 +87,8 @@ export const brokenRules: readonly BrokenRule[] = [
     ...FOUR,
     rule: 'the batch of a turn is synced',
     file: 'src/node/loop.ts',
-    find: 'this.#durable({ operations, sync: true })',
-    replace: 'this.#durable({ operations, sync: false })',
+    find: 'this.write({ operations, sync: true })',
+    replace: 'this.write({ operations, sync: false })',
   },
   {
     ...FOUR,

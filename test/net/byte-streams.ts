@@ -7,7 +7,7 @@ import { startHosts } from './network.ts';
 
 const open: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
-  await Promise.all(open.splice(0).map((close) => close()));
+  await Promise.all(open.splice(0).map(async (close) => close()));
 });
 
 export interface StreamsPair {

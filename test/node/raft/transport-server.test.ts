@@ -10,7 +10,18 @@ import { decodeResponse, encodeError, encodeResponse } from '../../../src/raft/w
 import { kinds, type Recorded } from '../../net/byte-streams.ts';
 import { until } from '../../net/network.ts';
 import { bytesOf, captured, crafted, dialectOf, type RpcVector } from '../../raft/wire/vectors.ts';
-import { append, appended, Asked, entry, heartbeat, preVote, responseBytes, snapshotOf, vote, yes } from './transport-fixture.ts';
+import {
+  append,
+  appended,
+  Asked,
+  entry,
+  heartbeat,
+  preVote,
+  responseBytes,
+  snapshotOf,
+  vote,
+  yes,
+} from './transport-fixture.ts';
 
 const encoded = (...requests: Parameters<typeof encodeRequest>[0][]): Uint8Array =>
   concatBytes(...requests.map((request) => encodeRequest(request, DEFAULT_DIALECT)));

@@ -124,6 +124,7 @@ export class RaftLife extends MachineProcess implements Endpoint, Listening {
       limits: { ...DEFAULT_LIMITS, ...cast.limits },
       shellLimits: DEFAULT_SHELL_LIMITS,
       snapshotPolicy: cast.snapshots,
+      pinnedHistory: null,
       seed: seedOf(seed, 4, node.id, node.lives),
       codec: configurationCodec,
       store,

@@ -35,7 +35,9 @@ export class Libp2pStreams implements ByteStreams {
   async dial(address: string, deadlineMs: number): Promise<ByteConnection> {
     const { host, protocol, multiaddrsOf } = this.#options;
     const target = { peerId: address, multiaddrs: multiaddrsOf?.(address) ?? [] };
-    return new StreamConnection(await host.open(target, protocol, { deadlineMs }), address);
+    // The clock of the host counts whole milliseconds.
+    const stream = await host.open(target, protocol, { deadlineMs: Math.ceil(deadlineMs) });
+    return new StreamConnection(stream, address);
   }
 
   async stop(): Promise<void> {

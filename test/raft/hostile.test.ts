@@ -99,12 +99,12 @@ const moves: fc.Arbitrary<Move[]> = fc.array(
   fc.oneof(
     {
       weight: 10,
-      arbitrary: requestFrom([...members, ...members, ...strangers]).map((ask) => ({ kind: 'ask', ...ask }) as Move),
+      arbitrary: requestFrom([...members, ...members, ...strangers]).map((ask) => ({ kind: 'ask', ...ask })),
     },
     { weight: 3, arbitrary: fc.nat(1500).map((ms): Move => ({ kind: 'elapse', ms })) },
     {
       weight: 3,
-      arbitrary: fc.constantFrom('stall', 'resume', 'once', 'crash').map((does) => ({ kind: 'disk', does }) as Move),
+      arbitrary: fc.constantFrom('stall', 'resume', 'once', 'crash').map((does) => ({ kind: 'disk', does })),
     },
     {
       weight: 6,
@@ -116,7 +116,7 @@ const moves: fc.Arbitrary<Move[]> = fc.array(
       weight: 3,
       arbitrary: fc
         .constantFrom('propose', 'read', 'snapshot', 'badSnapshots', 'goodSnapshots')
-        .map((kind) => ({ kind }) as Move),
+        .map((kind) => ({ kind })),
     },
   ),
   { minLength: 5, maxLength: 60 },

@@ -22,11 +22,11 @@ const CALL_MS = 2_000;
 
 export function linksOver(options: LinksOptions): OpenLinks {
   return async (ask) => {
-    const { self, streams, dialect } = options;
+    const { streams, dialect } = options;
     const lines = new Map<string, Line>();
     await streams.listen((connection) => serve(connection, options, ask));
     return {
-      address: self.address,
+      configured: () => undefined,
       call: (call) => {
         if (call.request.kind === 'preVote' && !dialect.preVote) return call.failed('closed');
         const key = `${call.channel} ${call.address}`;

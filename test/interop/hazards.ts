@@ -177,7 +177,13 @@ export async function obeysNoStranger(): Promise<void> {
   expect((await ours.admin.status()).term).toBe(term);
 
   const client = await WireClient.to(ours.address);
-  const preVote = { kind: 'preVote', ...headerOf(leader), term: term + 1, lastIndex: 1_000_000, lastTerm: term } as const;
+  const preVote = {
+    kind: 'preVote',
+    ...headerOf(leader),
+    term: term + 1,
+    lastIndex: 1_000_000,
+    lastTerm: term,
+  } as const;
   const { values } = await client.ask(encodeRequest(preVote, DEFAULT_DIALECT));
   client.close();
   expect(values).toMatchObject(['', { Granted: true }]);

@@ -2,7 +2,7 @@
  * `npm run bench`: the floors of this machine, the bare skeleton of the protocol, then real validators, in one run.
  * Prints one table and writes one JSON to bench/results. docs/benchmarks.md says what is measured, and what it gave.
  *
- *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,follower,start] [--dir DIR] [--json]
+ *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,follower,raft,start] [--dir DIR] [--json]
  *
  * Run it on a machine that does nothing else. Ratios are more reliable than the absolute figures.
  */
@@ -16,6 +16,7 @@ import { measureReplay } from './ledger/replay.ts';
 import { machine } from './measure.ts';
 import * as parts from './parts.ts';
 import { save, table, type Part, type Report } from './report.ts';
+import { measureRaft } from './raft/main.ts';
 import { runSkeleton, type SkeletonResult } from './skeleton/main.ts';
 import { measureValidators } from './validators/main.ts';
 
@@ -35,6 +36,15 @@ const SIZES = {
     reads: 2_000,
     replayed: 60_000,
     followed: { records: 100_000, blocks: 20, eventsPerBlock: 1_000 },
+    raft: {
+      loads: [
+        { inFlight: 1, commands: 1_000, warmUp: 200 },
+        { inFlight: 64, commands: 12_000, warmUp: 2_000 },
+        { inFlight: 1024, commands: 24_000, warmUp: 4_000 },
+      ],
+      rounds: 3,
+      kills: 20,
+    },
   },
   smoke: {
     warmUp: { commits: 10, events: 64 },
@@ -47,6 +57,14 @@ const SIZES = {
     reads: 20,
     replayed: 1_000,
     followed: { records: 500, blocks: 2, eventsPerBlock: 50 },
+    raft: {
+      loads: [
+        { inFlight: 1, commands: 20, warmUp: 5 },
+        { inFlight: 64, commands: 500, warmUp: 100 },
+      ],
+      rounds: 1,
+      kills: 1,
+    },
   },
 } as const;
 
@@ -97,6 +115,11 @@ if (wanted('replay')) {
   const distinct = await measureReplay({ parent, nodes: events, events, eventsPerBlock });
   const few = await measureReplay({ parent, nodes: FEW_KEYS, events, eventsPerBlock });
   add(parts.replayPart({ distinct, few, fewKeys: FEW_KEYS }, floors));
+}
+if (wanted('raft')) {
+  const loads = size.raft.loads.map((load) => ({ ...load, commandBytes: EVENT_BYTES }));
+  const results = await measureRaft(parent, { ...size.raft, loads });
+  if (results.length > 0) add(parts.raftPart(results, EVENT_BYTES, floors));
 }
 if (wanted('start')) add(parts.startPart(await measureFirstCommit(parent)));
 

@@ -4,6 +4,7 @@ import type { Floors } from './floors.ts';
 import type { FollowerOptions, FollowerResult } from './ledger/follower.ts';
 import type { ReplayResult } from './ledger/replay.ts';
 import { latency, type Measurement, type Part, type Ratio } from './report.ts';
+import type { RaftResult } from './raft/main.ts';
 import type { SkeletonResult } from './skeleton/main.ts';
 import type { ValidatorsResult } from './validators/main.ts';
 
@@ -17,6 +18,8 @@ const MEMORY_BUDGET_MB = 300;
 const REPLAY_DISTINCT_PER_SECOND = 10_000;
 const REPLAY_FEW_PER_SECOND = 30_000;
 const FIRST_COMMIT_BUDGET_S = 10;
+/** Of the Raft clusters that are measured: the default of hashicorp/raft. */
+const ELECTION_TIMEOUT_MS = 1_000;
 
 export function floorsPart(measured: Floors): Part {
   return {
@@ -165,6 +168,30 @@ function checkedReplay(what: string, { checked, executed }: ReplayResult, { ed25
   const cores = (checked.perSecond * (ed25519Verify.p50Ms * US_PER_MS + executed.cpuUsPerEvent)) / US_PER_S;
   const ratio = { of: 'all cores busy', value: cores / machine().cores, target: { atLeast: 0.8 } };
   return { what, value: checked.perSecond, unit: '1/s', ratios: [ratio] };
+}
+
+export function raftPart(results: readonly RaftResult[], commandBytes: number, { appendAndSync }: Floors): Part {
+  return {
+    name: `Raft: three servers, each a process, ${commandBytes} bytes a command, the load in the leader's process`,
+    measurements: results.flatMap(({ cluster, runs, failover }) => [
+      ...runs.flatMap(({ inFlight, perSecond, latency: measured }) => [
+        { what: `${cluster}: ${inFlight} in flight`, value: perSecond, unit: '1/s' as const },
+        latency('  latency of a command', measured, [{ of: 'sync', value: measured.p50Ms / appendAndSync.p50Ms }]),
+      ]),
+      ...(failover === null ? [] : [failoverMeasurement(cluster, failover)]),
+    ]),
+  };
+}
+
+function failoverMeasurement(cluster: string, { p50Ms, samples, p99Ms }: Summary): Measurement {
+  const ratios = [{ of: 'election timeouts', value: p50Ms / ELECTION_TIMEOUT_MS }];
+  return {
+    what: `${cluster}: no writes after a leader is killed, ${samples} kills`,
+    value: p50Ms,
+    unit: 'ms',
+    p99Ms,
+    ratios,
+  };
 }
 
 export function startPart(seconds: number): Part {

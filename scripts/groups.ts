@@ -17,6 +17,7 @@ export const groups: readonly Group[] = [
   { name: 'ledger', folders: ['ledger'] },
   { name: 'qc', folders: ['qc'] },
   { name: 'hotstuff', folders: ['consensus', 'hotstuff', 'traps'] },
+  { name: 'raft', folders: ['raft'] },
   { name: 'projections', folders: ['projections'] },
   { name: 'net', folders: ['net'] },
   { name: 'node', folders: ['node', 'observability'] },
@@ -25,6 +26,7 @@ export const groups: readonly Group[] = [
   { name: 'simulator', folders: ['simulator'] },
   { name: 'twins', folders: ['twins'] },
   { name: 'fuzz', folders: ['fuzz'] },
+  { name: 'interop', folders: ['interop'], alone: true },
   { name: 'e2e', folders: ['e2e'], alone: true },
 ];
 

@@ -11,8 +11,9 @@
  *     P projection ...     rows of projections
  *     E epoch, offender    evidence
  *     D record key         greatest height seen of a DHT record
+ *     L index              entry of a Raft log
+ *     R name               of Raft: term and vote, bounds of the log, snapshot, applied index, history
  *     G key                value of the older system's state machine; from BASE on as it was at BASE
- *     X state key          value of a snapshot that is being restored
  *
  * A change of this table, or of an encoding under it, is a new layout version and a migration; unless the older encoding
  * is read as well and nothing is ever mistaken for the other, as of records with and without a check
@@ -34,8 +35,9 @@ const TAG = {
   projection: tag('P'),
   evidence: tag('E'),
   dht: tag('D'),
+  raftEntry: tag('L'),
+  raft: tag('R'),
   legacy: tag('G'),
-  restored: tag('X'),
 } as const;
 
 /** Decimal text, readable by every version of the program. */
@@ -45,9 +47,17 @@ export const HEAD_KEY = concatBytes(TAG.meta, utf8('head'));
 export const SAFETY_KEY = concatBytes(TAG.meta, utf8('safety'));
 export const RAFT_LEDGER_KEY = concatBytes(TAG.meta, utf8('raft-ledger'));
 
+export const RAFT_HARD_STATE_KEY = concatBytes(TAG.raft, utf8('hard-state'));
+export const RAFT_LOG_KEY = concatBytes(TAG.raft, utf8('log'));
+export const RAFT_SNAPSHOT_KEY = concatBytes(TAG.raft, utf8('snapshot'));
+/** A snapshot that is taking the place of the state: until it is whole, the state is neither the old one nor the new. */
+export const RAFT_RESTORING_KEY = concatBytes(TAG.raft, utf8('restoring'));
+export const RAFT_APPLIED_KEY = concatBytes(TAG.raft, utf8('applied'));
+export const RAFT_HISTORY_KEY = concatBytes(TAG.raft, utf8('history'));
+
+export const RAFT_ENTRY_RANGE = rangeOf(TAG.raftEntry);
 export const STATE_RANGE = rangeOf(TAG.state);
 export const LEGACY_RANGE = rangeOf(TAG.legacy);
-export const RESTORED_RANGE = rangeOf(TAG.restored);
 /** All that a ledger is made of, besides what is under `M`. */
 export const LEDGER_RANGES = [
   TAG.block,
@@ -90,12 +100,12 @@ export function legacyValueKey(key: string): Uint8Array {
   return storeKey(TAG.legacy, key);
 }
 
-export function restoredKey(key: string): Uint8Array {
-  return storeKey(TAG.restored, key);
-}
-
 export function projectionKey(rest: Uint8Array): Uint8Array {
   return concatBytes(TAG.projection, rest);
+}
+
+export function raftEntryKey(index: number): Uint8Array {
+  return storeKey(TAG.raftEntry, bigEndian(index));
 }
 
 export function dhtHeightKey(recordKey: Uint8Array): Uint8Array {

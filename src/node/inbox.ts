@@ -1,24 +1,27 @@
 /**
- * What waits for the loop, first come first served. Each validator has its own share for messages, so that a flood by
- * one costs the others nothing, and submitted events have a bound in all. Everything else answers this node's own
- * requests, one answer a request, and is always taken.
+ * What waits for the loop, first come first served. Whoever fills it has a share of its own, so that a flood by one
+ * costs the others nothing. Everything that answers this node's own requests, one answer a request, is always taken.
  */
-import type { Input, ValidatorIndex } from '../consensus/engine.ts';
 
-export interface InboxBounds {
-  /** Messages of one validator. */
-  readonly maxMessagesPerPeer: number;
-  readonly maxEvents: number;
+/** What an input takes of which share. */
+export interface Share {
+  /** Whose share, or of what kind. */
+  readonly of: string | number;
+  readonly weight: number;
+  /** The most that may wait of this share. */
+  readonly bound: number;
 }
 
-export class Inbox<M, R> {
-  readonly #bounds: InboxBounds;
-  readonly #messages = new Map<ValidatorIndex, number>();
-  #events = 0;
-  #waiting: Input<M, R>[] = [];
+/** @returns null for an input that is taken whatever else waits */
+export type ShareOf<I> = (input: I) => Share | null;
 
-  constructor(bounds: InboxBounds) {
-    this.#bounds = bounds;
+export class Inbox<I> {
+  readonly #shareOf: ShareOf<I>;
+  readonly #used = new Map<string | number, number>();
+  #waiting: I[] = [];
+
+  constructor(shareOf: ShareOf<I>) {
+    this.#shareOf = shareOf;
   }
 
   get size(): number {
@@ -26,30 +29,38 @@ export class Inbox<M, R> {
   }
 
   /** @returns false when there is no room: the input is dropped, as the network may drop it */
-  offer(input: Input<M, R>): boolean {
-    const { maxEvents, maxMessagesPerPeer } = this.#bounds;
-    if (input.kind === 'received' && (this.#messages.get(input.from) ?? 0) >= maxMessagesPerPeer) return false;
-    // A batch larger than the bound gets in alone: it was bounded where it came in.
-    if (input.kind === 'submitted' && this.#events > 0 && this.#events + input.events.length > maxEvents) return false;
-    this.put(input);
+  offer(input: I): boolean {
+    const share = this.#shareOf(input);
+    if (share !== null) {
+      const used = this.#used.get(share.of) ?? 0;
+      // What is larger than its share gets in alone: it was bounded where it came in.
+      if (used > 0 && used + share.weight > share.bound) return false;
+      this.#count(share, 1);
+    }
+    this.#waiting.push(input);
     return true;
   }
 
   /** Takes it whatever else waits: a turn's own messages, as many as it makes. */
-  put(input: Input<M, R>): void {
-    this.#count(input, 1);
+  put(input: I): void {
+    const share = this.#shareOf(input);
+    if (share !== null) this.#count(share, 1);
     this.#waiting.push(input);
   }
 
-  take(most: number): readonly Input<M, R>[] {
+  take(most: number): readonly I[] {
     const taken = this.#waiting.slice(0, most);
     this.#waiting = this.#waiting.slice(most);
-    for (const input of taken) this.#count(input, -1);
+    for (const input of taken) {
+      const share = this.#shareOf(input);
+      if (share !== null) this.#count(share, -1);
+    }
     return taken;
   }
 
-  #count(input: Input<M, R>, step: 1 | -1): void {
-    if (input.kind === 'received') this.#messages.set(input.from, (this.#messages.get(input.from) ?? 0) + step);
-    if (input.kind === 'submitted') this.#events += step * input.events.length;
+  #count({ of, weight }: Share, step: 1 | -1): void {
+    const used = (this.#used.get(of) ?? 0) + step * weight;
+    if (used > 0) this.#used.set(of, used);
+    else this.#used.delete(of);
   }
 }

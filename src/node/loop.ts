@@ -1,80 +1,76 @@
 /**
- * The one loop: take a bounded batch from a bounded inbox, step the engine, write ONE synced batch, then sign and
- * send, then repeat. Clock, disk, keys and network are handed in, so that a simulation drives exactly this code.
+ * The one loop: take a bounded batch from a bounded inbox, step the engine, write what must be durable in one batch, then
+ * do what follows from it, then repeat. Clock, disk, keys and network are handed in, so that a simulation drives exactly
+ * this code.
+ *
+ * An engine says by its contract how its disk works. `before`: a turn ends when its batch is durable and what follows is
+ * done, so the next step is of an engine that has nothing under way (HotStuff, `consensus/engine.ts`). `beside`: the next
+ * turn begins at once, what it wants written gathers while the disk is busy, and goes there in one batch (Raft,
+ * `raft/contract.ts`).
  */
 import { assert } from '../base/assert.ts';
-import type { CommittedBlock, Effect, Engine, Input, ValidatorIndex } from '../consensus/engine.ts';
-import type { VerifiedEvent } from '../ledger/verified-event.ts';
-import type { Store } from '../store/store.ts';
-import { Inbox, type InboxBounds } from './inbox.ts';
-import { planTurn, type Dispatch, type Turn } from './turn.ts';
+import type { Store, StoreOperation } from '../store/store.ts';
+import { GroupCommit, type Write } from './group-commit.ts';
+import { Inbox, type ShareOf } from './inbox.ts';
 
-/** The keys of this node. They stay outside the engine: it asks for a ballot to be cast. */
-export interface Signer {
-  /** BLS, over a ballot's preimage. */
-  bls(preimage: Uint8Array): Uint8Array;
-  /** The key of the peer id. */
-  identity(preimage: Uint8Array): Uint8Array;
+/** What the loop needs of an engine: a synchronous state machine that asks to be woken. */
+export interface Steps<I, E> {
+  step(input: I, nowMs: number): readonly E[];
+  wakeAtMs(): number | undefined;
 }
 
-/**
- * What the loop needs to know of an engine's messages.
- *
- * @template M an admitted message
- * @template O a message to be sent
- */
-export interface Wire<M, O> {
-  encode(message: O): Uint8Array;
-  withSignature(message: O, signature: Uint8Array): O;
-  /** A message that this node just made, for itself. */
-  admitOwn(message: O): M;
+/** What the effects of one turn come to, in the one order in which it may happen. */
+export interface Plan {
+  /** One atomic batch. */
+  readonly operations: readonly StoreOperation[];
+  /** Needs no disk, and promises nothing to anybody that the disk must keep. */
+  meanwhile(): void | Promise<void>;
+  /** Needs `meanwhile` to be done, the operations to be durable, and all of earlier turns. */
+  onceDurable(): void | Promise<void>;
 }
 
-/** Where the results of a turn go. Every method returns at once. */
-export interface LoopOutlets<O, J> {
-  send(to: ValidatorIndex, frame: Uint8Array, message: O): void;
-  /** Durable, in height order. */
-  committed(blocks: readonly CommittedBlock[]): void;
-  verify(job: Turn<O, J>['jobs'][number]): void;
-  fetch(fetch: Turn<O, J>['fetches'][number]): void;
-  rejected(rejected: Turn<O, J>['rejected'][number]): void;
-  refused(refused: Turn<O, J>['refused'][number]): void;
-  evidence(evidence: Turn<O, J>['evidence'][number]): void;
-  /** Mempool events that the other validators may have missed. */
-  forward(events: readonly VerifiedEvent[]): void;
-}
-
-export interface LoopOptions<M, J, R, O> {
-  readonly engine: Engine<M, J, R, O>;
+export interface LoopOptions<I, E> {
+  readonly engine: Steps<I, E>;
   readonly store: Store;
-  readonly wire: Wire<M, O>;
-  readonly signer: Signer;
-  readonly outlets: LoopOutlets<O, J>;
-  /** Unix milliseconds. */
+  readonly plan: (effects: readonly E[]) => Plan;
+  readonly disk: DiskPolicy;
   readonly nowMs: () => number;
-  /** Validators in the set; 0 for an observer. */
-  readonly validators: number;
-  /** This node's index; null for an observer. */
-  readonly self: ValidatorIndex | null;
-  readonly inbox: InboxBounds;
+  readonly shareOf: ShareOf<I>;
 }
+
+export type DiskPolicy =
+  | { readonly kind: 'before' }
+  /** @param failed what is on disk is unknown, nothing that waited for it was done, and the process must stop */
+  | { readonly kind: 'beside'; readonly failed: (error: unknown) => void };
 
 /** Inputs of one turn: bounds the batch on disk and the time until a vote leaves. */
 const MAX_INPUTS_PER_TURN = 256;
 
-export class Loop<M, J, R, O> {
-  readonly #options: LoopOptions<M, J, R, O>;
-  readonly #inbox: Inbox<M, R>;
+export class Loop<I, E> {
+  readonly #options: LoopOptions<I, E>;
+  readonly #inbox: Inbox<I>;
+  readonly #disk: GroupCommit;
   #turning = false;
 
-  constructor(options: LoopOptions<M, J, R, O>) {
+  constructor(options: LoopOptions<I, E>) {
     this.#options = options;
-    this.#inbox = new Inbox(options.inbox);
+    this.#inbox = new Inbox(options.shareOf);
+    this.#disk = new GroupCommit(options.store);
   }
 
   /** @returns false when the inbox has no room: the input is dropped, as the network may drop it */
-  offer(input: Input<M, R>): boolean {
+  offer(input: I): boolean {
     return this.#inbox.offer(input);
+  }
+
+  /** An input of a turn's own making: the next turn takes it, whatever else waits. */
+  put(input: I): void {
+    this.#inbox.put(input);
+  }
+
+  /** A turn ends before what it asked for is done: so what comes in meanwhile is looked at before the next one. */
+  get isBeside(): boolean {
+    return this.#options.disk.kind === 'beside';
   }
 
   hasWork(): boolean {
@@ -85,6 +81,11 @@ export class Loop<M, J, R, O> {
     return this.#options.engine.wakeAtMs();
   }
 
+  /** Settles when the disk has nothing under way. */
+  settled(): Promise<void> {
+    return this.#disk.settled();
+  }
+
   /**
    * One turn over what waits in the inbox. When it rejects, what is on disk is unknown and nothing was sent: the
    * process must stop.
@@ -92,60 +93,46 @@ export class Loop<M, J, R, O> {
   async turn(): Promise<void> {
     assert(!this.#turning, 'turns follow each other');
     this.#turning = true;
-    const effects: Effect<O, J>[] = [];
+    const { disk, engine, nowMs, plan } = this.#options;
+    const effects: E[] = [];
     for (const input of this.#inbox.take(MAX_INPUTS_PER_TURN)) {
-      effects.push(...this.#options.engine.step(input, this.#options.nowMs()));
+      for (const effect of engine.step(input, nowMs())) effects.push(effect);
     }
-    // A ballot on its way to a quorum, most often.
-    if (effects.length > 0) await this.#perform(planTurn(effects));
+    if (effects.length > 0) {
+      const planned = plan(effects);
+      if (disk.kind === 'beside') this.#performBeside(planned, disk.failed);
+      // A ballot on its way to a quorum, most often.
+      else await this.#perform(planned);
+    }
     this.#turning = false;
   }
 
-  async #perform(turn: Turn<O, J>): Promise<void> {
-    const { outlets, store } = this.#options;
-    const durable = turn.operations.length > 0 ? store.batch(turn.operations, { sync: true }) : Promise.resolve();
-    // All of this needs no disk, so it runs while the batch is written; a signature leaves once the batch is durable.
-    for (const job of turn.jobs) outlets.verify(job);
-    for (const fetch of turn.fetches) outlets.fetch(fetch);
-    const [messages] = await Promise.all([this.#signAll(turn.dispatches), durable]);
-    for (const [index, dispatch] of turn.dispatches.entries()) this.#send(messages[index] as O, dispatch.to);
-    if (turn.forwards.length > 0) outlets.forward(turn.forwards);
-    if (turn.commits.length > 0) {
-      // What was sent leaves at the end of this tick: now, before the work that a commit makes.
-      await Promise.resolve();
-      outlets.committed(turn.commits);
-    }
-    for (const rejected of turn.rejected) outlets.rejected(rejected);
-    for (const refused of turn.refused) outlets.refused(refused);
-    for (const evidence of turn.evidence) outlets.evidence(evidence);
+  /** Beside the engine's own: written in order with it, in the group that gathers. */
+  write(write: Write): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#disk.add(write, resolve, reject);
+    });
   }
 
-  /** Asynchronous in form only: so that a failure to sign does not leave the batch's own failure unheard. */
-  async #signAll(dispatches: readonly Dispatch<O>[]): Promise<readonly O[]> {
-    return dispatches.map((dispatch) => this.#signed(dispatch));
+  /** The same without a promise. @param written runs once it is done */
+  writeLater(write: Write, written: () => void): void {
+    const { disk } = this.#options;
+    assert(disk.kind === 'beside', 'nobody waits for a write only where somebody hears of its failure');
+    this.#disk.add(write, written, disk.failed);
   }
 
-  #signed(dispatch: Dispatch<O>): O {
-    if (dispatch.kind === 'send') return dispatch.message;
-    const { signer, wire } = this.#options;
-    return wire.withSignature(dispatch.message, signer[dispatch.signWith](dispatch.preimage));
+  async #perform(plan: Plan): Promise<void> {
+    const { operations } = plan;
+    const durable = operations.length > 0 ? this.write({ operations, sync: true }) : Promise.resolve();
+    // Asynchronous in form only: so that a failure here does not leave the batch's own failure unheard.
+    await Promise.all([(async () => plan.meanwhile())(), durable]);
+    const rest = plan.onceDurable();
+    if (rest !== undefined) await rest;
   }
 
-  #send(message: O, to: Dispatch<O>['to']): void {
-    const { outlets, self, validators, wire } = this.#options;
-    const recipients = to === 'all' ? othersOf(validators, self) : to;
-    let frame: Uint8Array | undefined;
-    for (const recipient of recipients) {
-      if (recipient === self) {
-        this.#inbox.put({ kind: 'received', from: self, message: wire.admitOwn(message) });
-      } else {
-        frame ??= wire.encode(message);
-        outlets.send(recipient, frame, message);
-      }
-    }
+  #performBeside(plan: Plan, failed: (error: unknown) => void): void {
+    const { operations } = plan;
+    void plan.meanwhile();
+    this.#disk.add({ operations, sync: operations.length > 0 }, () => void plan.onceDurable(), failed);
   }
-}
-
-function othersOf(validators: number, self: ValidatorIndex | null): ValidatorIndex[] {
-  return Array.from({ length: validators }, (_, index) => index).filter((index) => index !== self);
 }

@@ -1,6 +1,6 @@
 /** An observer: the follower engine in the same loop. It executes what validators sealed, and never votes. */
 import { assert } from '../base/assert.ts';
-import type { CommittedBlock, Input, ValidatorIndex } from '../consensus/engine.ts';
+import type { CommittedBlock, Effect, Input, ValidatorIndex } from '../consensus/engine.ts';
 import { Follower } from '../consensus/follower.ts';
 import type { ValidatorSet } from '../qc/validator-set.ts';
 import type { Consensus, ConsensusOutlets } from './consensus.ts';
@@ -8,6 +8,7 @@ import { validatorTarget, type NetworkedCore } from './core.ts';
 import { Fetching } from './fetching.ts';
 import { Loop } from './loop.ts';
 import { Runner } from './runner.ts';
+import { inboxShares, turnPlanner } from './turn-planner.ts';
 
 /** An idle network says nothing; a block whose announcement was lost is found this late at most. */
 const POLL_MS = 15_000;
@@ -28,13 +29,12 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
     fetchTimeoutMs: FETCH_TIMEOUT_MS,
   });
   let stopped = false;
-  const loop = new Loop<never, never, never, never>({
-    engine: follower,
-    store: ledger.store,
+  const plan = turnPlanner<never, never, never>({
     wire: { encode: never, withSignature: never, admitOwn: never },
     signer: { bls: never, identity: never },
     outlets: {
       send: never,
+      receiveOwn: never,
       verify: never,
       evidence: never,
       forward: never,
@@ -54,10 +54,16 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
         log.debug({ refusal }, 'refused');
       },
     },
-    nowMs,
     validators: 0,
     self: null,
-    inbox: { maxMessagesPerPeer: 0, maxEvents: 0 },
+  });
+  const loop = new Loop<Input<never, never>, Effect<never, never>>({
+    engine: follower,
+    store: ledger.store,
+    plan,
+    disk: { kind: 'before' },
+    nowMs,
+    shareOf: inboxShares({ maxMessagesPerPeer: 0, maxEvents: 0 }),
   });
   const runner = new Runner(loop, nowMs, outlets.fatal);
   const offer = (input: Input<never, never>): void => {

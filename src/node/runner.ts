@@ -2,14 +2,18 @@
  * Turns the loop when there is something to do: at once after an input, else when the engine wants to be woken. An idle
  * node sets no timer and uses no processor time.
  */
-import type { Input } from '../consensus/engine.ts';
 import type { Loop } from './loop.ts';
 
 /** Longer sleeps are slept in parts: the clock may have stepped in the meantime. */
 const MAX_SLEEP_MS = 30_000;
 
-export class Runner<M, J, R, O> {
-  readonly #loop: Loop<M, J, R, O>;
+interface Tick {
+  readonly kind: 'tick';
+}
+
+/** @template I inputs of the engine; one of them is a tick */
+export class Runner<I, E> {
+  readonly #loop: Loop<I | Tick, E>;
   readonly #nowMs: () => number;
   readonly #onFatal: (error: unknown) => void;
   #timer: NodeJS.Timeout | null = null;
@@ -18,25 +22,34 @@ export class Runner<M, J, R, O> {
   #stopped = false;
 
   /** @param onFatal a turn failed: what is on disk is unknown, and the process must stop */
-  constructor(loop: Loop<M, J, R, O>, nowMs: () => number, onFatal: (error: unknown) => void) {
+  constructor(loop: Loop<I | Tick, E>, nowMs: () => number, onFatal: (error: unknown) => void) {
     this.#loop = loop;
     this.#nowMs = nowMs;
     this.#onFatal = onFatal;
   }
 
   /** @returns false when the input was dropped */
-  offer(input: Input<M, R>): boolean {
+  offer(input: I | Tick): boolean {
     if (this.#stopped) return false;
     const taken = this.#loop.offer(input);
     if (taken) this.#schedule();
     return taken;
   }
 
-  /** Ends after the turn under way. */
+  /** Ends after the turn under way, and what it gave to the disk. */
   async stop(): Promise<void> {
     this.#stopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#turning;
+    await this.#loop.settled();
+  }
+
+  /** Something beside the loop failed: it stops as after a turn that failed. */
+  fail(error: unknown): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#onFatal(error);
   }
 
   /** After the input and output events of this tick, so that one turn takes all that came in together. */
@@ -52,10 +65,12 @@ export class Runner<M, J, R, O> {
 
   async #turns(): Promise<void> {
     try {
-      while (!this.#stopped && this.#loop.hasWork()) await this.#loop.turn();
+      while (!this.#stopped && this.#loop.hasWork()) {
+        await this.#loop.turn();
+        if (this.#loop.isBeside) break;
+      }
     } catch (error) {
-      this.#stopped = true;
-      this.#onFatal(error);
+      this.fail(error);
     }
     this.#turning = null;
     if (this.#stopped) return;

@@ -1,7 +1,7 @@
 /** A validator: the HotStuff engine in its loop, and links to the other validators. */
 import { assert } from '../base/assert.ts';
 import type { Refusal } from '../base/result.ts';
-import type { CommittedBlock, EngineStatus, Input, VerifiedSealedBlock } from '../consensus/engine.ts';
+import type { CommittedBlock, Effect, EngineStatus, Input, VerifiedSealedBlock } from '../consensus/engine.ts';
 import { admitOwn } from '../hotstuff/admission.ts';
 import type { HotstuffEngine } from '../hotstuff/engine.ts';
 import type { AdmittedMessage, HotstuffMessage } from '../hotstuff/messages.ts';
@@ -12,11 +12,12 @@ import { validatorTarget, type ValidatorCore, type ValidatorSeat } from './core.
 import type { Consensus, ConsensusOutlets } from './consensus.ts';
 import { EventRelay } from './event-relay.ts';
 import { Fetching } from './fetching.ts';
-import { Loop, type LoopOutlets } from './loop.ts';
+import { Loop } from './loop.ts';
 import { decodePeerFrame, messageFrame } from './peer-frame.ts';
 import { restoreEngine } from './restore-engine.ts';
 import { Runner } from './runner.ts';
 import { Submissions, type SubmissionPolicy } from './submissions.ts';
+import { inboxShares, turnPlanner, type TurnOutlets } from './turn-planner.ts';
 import type { OpenLinks, ValidatorLinks } from './validator-links.ts';
 
 const SUBMISSION_WAIT_MS = 10_000;
@@ -33,13 +34,16 @@ export async function startValidator(
   return validator;
 }
 
+type ValidatorInput = Input<AdmittedMessage, CollectOutcome>;
+type ValidatorEffect = Effect<HotstuffMessage, CollectJob>;
+
 class Validator implements Consensus {
   readonly submissions: Submissions;
   readonly #core: ValidatorCore;
   readonly #seat: ValidatorSeat;
   readonly #engine: HotstuffEngine;
   readonly #outlets: ConsensusOutlets;
-  readonly #runner: Runner<AdmittedMessage, CollectJob, CollectOutcome, HotstuffMessage>;
+  readonly #runner: Runner<ValidatorInput, ValidatorEffect>;
   readonly #links: ValidatorLinks;
   readonly #fetching: Fetching;
   readonly #relay: EventRelay;
@@ -58,7 +62,7 @@ class Validator implements Consensus {
     this.#engine = engine;
     this.#outlets = outlets;
     this.#ballots = new BallotTrace(core.log, core.context.chainId);
-    this.#runner = new Runner(this.#loop(), core.nowMs, outlets.fatal);
+    this.#runner = new Runner<ValidatorInput, ValidatorEffect>(this.#loop(), core.nowMs, outlets.fatal);
     this.#links = openLinks({
       onFrame: (peerId, frame) => this.#frame(peerId, frame),
       onConnected: (peerId) => void this.#offer({ kind: 'connected', peer: this.#indexOf(peerId) }),
@@ -123,33 +127,41 @@ class Validator implements Consensus {
     await this.#links.stop();
   }
 
-  #loop(): Loop<AdmittedMessage, CollectJob, CollectOutcome, HotstuffMessage> {
+  #loop(): Loop<ValidatorInput, ValidatorEffect> {
     const { config, context, identity, ledger, nowMs, scheme } = this.#core;
     const { blsSecretKey, index } = this.#seat;
-    return new Loop({
+    const { inboxMessages: maxMessagesPerPeer, mempoolEvents: maxEvents } = config.limits;
+    const loop = new Loop<ValidatorInput, ValidatorEffect>({
       engine: this.#engine,
       store: ledger.store,
-      wire: {
-        encode: (message) => messageFrame(encodeMessage(message)),
-        withSignature,
-        admitOwn: (message) => {
-          this.#ballots.sent(index, message);
-          return admittedOwn(message);
+      plan: turnPlanner<AdmittedMessage, CollectJob, HotstuffMessage>({
+        wire: {
+          encode: (message) => messageFrame(encodeMessage(message)),
+          withSignature,
+          admitOwn: (message) => {
+            this.#ballots.sent(index, message);
+            return admittedOwn(message);
+          },
         },
-      },
-      signer: {
-        bls: (preimage) => scheme.sign(blsSecretKey, preimage),
-        identity: (preimage) => identity.sign(preimage),
-      },
-      outlets: this.#loopOutlets(),
+        signer: {
+          bls: (preimage) => scheme.sign(blsSecretKey, preimage),
+          identity: (preimage) => identity.sign(preimage),
+        },
+        outlets: {
+          ...this.#turnOutlets(),
+          receiveOwn: (from, message) => loop.put({ kind: 'received', from, message }),
+        },
+        validators: context.validators.n,
+        self: index,
+      }),
+      disk: { kind: 'before' },
       nowMs,
-      validators: context.validators.n,
-      self: index,
-      inbox: { maxMessagesPerPeer: config.limits.inboxMessages, maxEvents: config.limits.mempoolEvents },
+      shareOf: inboxShares({ maxMessagesPerPeer, maxEvents }),
     });
+    return loop;
   }
 
-  #loopOutlets(): LoopOutlets<HotstuffMessage, CollectJob> {
+  #turnOutlets(): Omit<TurnOutlets<AdmittedMessage, HotstuffMessage, CollectJob>, 'receiveOwn'> {
     const { log } = this.#core;
     return {
       send: (to, frame, message) => {
@@ -198,7 +210,7 @@ class Validator implements Consensus {
   }
 
   /** @returns false when there was no room for it */
-  #offer(input: Input<AdmittedMessage, CollectOutcome>): boolean {
+  #offer(input: ValidatorInput): boolean {
     const taken = this.#runner.offer(input);
     if (!taken) this.#core.log.debug({ kind: input.kind }, 'input dropped');
     return taken;

@@ -9,7 +9,7 @@
  *
  * Law 1 in this form: nothing that promises more than the disk holds is ever `now`.
  */
-import type { Refusal } from '../base/result.ts';
+import type { Refusal, Result } from '../base/result.ts';
 import type {
   CallFailure,
   Configuration,
@@ -29,13 +29,27 @@ export interface RaftEngineContract {
   status(): RaftStatus;
   /** When the engine next wants a `tick`; undefined while there is nothing to wait for. */
   wakeAtMs(): number | undefined;
+  /** The log as the engine sees it: what is not durable yet is in it too. Undefined for what is compacted or not there. */
+  entry(index: number): Entry | undefined;
 }
 
 export type RaftInput =
   | { readonly kind: 'started' }
   | { readonly kind: 'tick' }
-  /** A request of another server. `from`: who the connection or the configuration says that it is (`membership.ts`). */
-  | { readonly kind: 'asked'; readonly ask: number; readonly from: ServerId; readonly request: RaftRequest }
+  /**
+   * A request of another server. `from`: who the connection or the configuration says that it is (`askerOf` in
+   * `membership.ts`). `isListed`: the operator's list of the cluster names it, so that it may lead this server although
+   * no configuration here knows it: a blank server knows nobody, and one that was away may know only those who have left.
+   * Every ask is answered exactly once.
+   */
+  | {
+      readonly kind: 'asked';
+      readonly ask: number;
+      readonly from: ServerId;
+      readonly isListed: boolean;
+      readonly request: RaftRequest;
+    }
+  /** Every call comes back exactly once, as this or as `callFailed`; of what nobody waits for any more, nothing is made. */
   | { readonly kind: 'answered'; readonly call: number; readonly response: RaftResponse }
   | { readonly kind: 'callFailed'; readonly call: number; readonly failure: CallFailure }
   /** Every `persist` up to this number is durable. */
@@ -169,14 +183,41 @@ export interface RaftLimits {
   readonly maxAppendBytes: number;
   /** Append requests to one follower that are not answered yet. */
   readonly maxInFlight: number;
+  /** In all of them together; one request is always allowed. */
+  readonly maxInFlightBytes: number;
+  /** On a leader: proposals. On a follower: entries that its disk does not hold yet. */
   readonly maxUncommittedBytes: number;
   readonly maxUncommittedEntries: number;
   /** A non-voter is promoted only when it lacks at most this many entries. */
   readonly maxTrailingToPromote: number;
   /** Entries kept behind a snapshot, for followers that are a little behind. */
   readonly trailingEntries: number;
-  /** Of recent entries held in memory. */
+  /** Of recent entries held in memory; what is not durable yet is held whatever it takes. */
   readonly maxCachedBytes: number;
+  /** Read indexes that wait for a round of heartbeats. */
+  readonly maxWaitingReads: number;
+}
+
+/** For values of some hundred bytes on a local network. */
+export const DEFAULT_LIMITS: RaftLimits = {
+  maxAppendEntries: 512,
+  maxAppendBytes: 1 << 20,
+  maxInFlight: 16,
+  maxInFlightBytes: 4 << 20,
+  maxUncommittedBytes: 64 << 20,
+  maxUncommittedEntries: 65_536,
+  maxTrailingToPromote: 250,
+  trailingEntries: 10_240,
+  maxCachedBytes: 32 << 20,
+  maxWaitingReads: 65_536,
+};
+
+/** How a configuration is put into the data of an entry. */
+export interface ConfigurationCodec {
+  /** As data of an entry of type `configuration`. */
+  encode(configuration: Configuration): Uint8Array;
+  /** Of an entry of type `configuration`, or of `addPeer` and `removePeer`, whose addresses are the ids too. */
+  decode(entry: Entry): Result<Configuration>;
 }
 
 export interface RaftOptions {
@@ -188,6 +229,7 @@ export interface RaftOptions {
   readonly seed: number;
   readonly hardState: HardState;
   readonly log: LogReader;
+  readonly codec: ConfigurationCodec;
   readonly snapshot: SnapshotMeta | null;
   /** The last configurations in the log, ascending; the committed one first where it is known. */
   readonly configurations: readonly LoggedConfiguration[];
@@ -223,9 +265,4 @@ export interface FollowerStatus {
   readonly nextIndex: number;
   /** Since an answer of any kind; null when there was none yet. */
   readonly heardAgoMs: number | null;
-}
-
-/** A cluster of one's own: the first entry of a log that nobody else writes. */
-export interface Bootstrap {
-  readonly configuration: Configuration;
 }

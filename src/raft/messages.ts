@@ -79,7 +79,10 @@ export interface AppendEntriesRequest extends RequestHeader {
 export interface AppendEntriesResponse {
   readonly kind: 'appendEntries';
   readonly term: number;
-  /** The last index before the request was processed. */
+  /**
+   * The last index before the request was processed. Where the entry at `prevIndex` is of another term: an earlier one,
+   * behind which the logs may be the same; a leader goes on from the one after it.
+   */
   readonly lastIndex: number;
   readonly success: boolean;
   readonly noRetryBackoff: boolean;

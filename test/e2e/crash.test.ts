@@ -3,8 +3,9 @@
  * was signed, over all the lives of each process.
  */
 import { expect, test } from 'vitest';
+import { eventually } from '../eventually.ts';
 import { ballotFaults, convictions, seenBallots } from './ballots.ts';
-import { eventually, TestNetwork } from './harness.ts';
+import { TestNetwork } from './harness.ts';
 import { chainOf, historyFaults, lightReader, unreadable } from './history.ts';
 import { Load } from './load.ts';
 

@@ -7,7 +7,6 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { NodeProcess } from '../../src/cli/devnet/node-process.ts';
@@ -21,11 +20,10 @@ import { readGenesisFile } from '../../src/node/genesis-file.ts';
 import type { NodeStatus } from '../../src/node/status.ts';
 import { makeTestnet, type Testnet, type TestnetNode } from '../../src/node/testnet.ts';
 import { loadDefaultScheme } from '../../src/qc/default-scheme.ts';
+import { eventually } from '../eventually.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/hotledger.js', import.meta.url));
 const READY_DEADLINE_MS = 45_000;
-const FACT_DEADLINE_MS = 45_000;
-const LOOK_AGAIN_MS = 50;
 const LOG_LINES_SHOWN = 20;
 
 export interface NetworkOptions {
@@ -231,29 +229,4 @@ export class TestNetwork {
       process.stderr.write(`--- ${name}\n${told.join('\n')}\n`);
     }
   }
-}
-
-/**
- * Looks again and again until the fact holds.
- *
- * @param fact gives undefined while it does not hold; an error ends the wait, unless it only says that a node is down
- */
-export async function eventually<T>(
-  what: string,
-  fact: () => Promise<T | undefined> | T | undefined,
-  deadlineMs = FACT_DEADLINE_MS,
-): Promise<T> {
-  const giveUpAtMs = Date.now() + deadlineMs;
-  let last: unknown;
-  while (Date.now() < giveUpAtMs) {
-    try {
-      const found = await fact();
-      if (found !== undefined) return found;
-    } catch (error) {
-      if ((error as { code?: string }).code !== 'node-not-running') throw error;
-      last = error;
-    }
-    await delay(LOOK_AGAIN_MS);
-  }
-  throw new Error(`not within ${deadlineMs} ms: ${what}`, { cause: last });
 }

@@ -11,7 +11,8 @@ import {
 import { decodeCommitProof, encodeCommitProof } from '../../src/ledger/commit-proof.ts';
 import { LedgerGossip } from '../../src/net/gossip.ts';
 import type { QuorumCertificate } from '../../src/qc/certificate.ts';
-import { eventually, type TestNetwork } from './harness.ts';
+import { eventually } from '../eventually.ts';
+import type { TestNetwork } from './harness.ts';
 import { stranger } from './stranger.ts';
 
 export interface HostileBlock {

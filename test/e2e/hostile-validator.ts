@@ -9,7 +9,7 @@ import type { Host, PeerTarget } from '../../src/net/host.ts';
 import { CONSENSUS_PROTOCOL } from '../../src/net/validator-streams.ts';
 import { eventFrames, messageFrame } from '../../src/node/peer-frame.ts';
 import type { QuorumCertificate } from '../../src/qc/certificate.ts';
-import { eventually } from './harness.ts';
+import { eventually } from '../eventually.ts';
 import { framed } from './hostile-streams.ts';
 
 export interface HostileFrame {

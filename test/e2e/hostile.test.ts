@@ -20,8 +20,9 @@ import {
 import { CONSENSUS_PROTOCOL } from '../../src/net/validator-streams.ts';
 import { loadIdentityKey } from '../../src/node/keys.ts';
 import type { OwnSignedEvent } from '../../src/node/sign-event.ts';
+import { eventually } from '../eventually.ts';
 import { validatorNames } from './ballots.ts';
-import { eventually, TestNetwork } from './harness.ts';
+import { TestNetwork } from './harness.ts';
 import { announce, hostileBlocks } from './hostile-gossip.ts';
 import { framed, hostileFrames, reactionOf, sendBytes, throwBytes, type Reaction } from './hostile-streams.ts';
 import { hostileEvents, hostileTexts, type Parties } from './hostile-submissions.ts';

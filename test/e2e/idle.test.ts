@@ -2,9 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { eventually } from '../eventually.ts';
 import { needs } from '../needs.ts';
 import { seenBallots } from './ballots.ts';
-import { eventually, TestNetwork } from './harness.ts';
+import { TestNetwork } from './harness.ts';
 import { authors, Submitters, type Author } from './load.ts';
 
 const WINDOW_MS = 3_000;

@@ -13,7 +13,8 @@ import { SubmissionClient } from '../../src/net/submission-client.ts';
 import type { SubmissionAnswer } from '../../src/net/submission-wire.ts';
 import type { IdentityKey } from '../../src/node/keys.ts';
 import { signEvent, type EventBody, type OwnSignedEvent } from '../../src/node/sign-event.ts';
-import { eventually, type TestNetwork } from './harness.ts';
+import { eventually } from '../eventually.ts';
+import type { TestNetwork } from './harness.ts';
 import { stranger } from './stranger.ts';
 
 const OPEN_DEADLINE_MS = 2_000;

@@ -1,7 +1,8 @@
 /** Two of four validators are gone: nothing can be agreed on, so nothing is, and nothing is lost by it. */
 import { expect, test } from 'vitest';
+import { eventually } from '../eventually.ts';
 import { ballotFaults, seenBallots, validatorNames } from './ballots.ts';
-import { eventually, TestNetwork } from './harness.ts';
+import { TestNetwork } from './harness.ts';
 import { chainOf, historyFaults } from './history.ts';
 import { authors, Submitters, type Acknowledgement, type Author } from './load.ts';
 

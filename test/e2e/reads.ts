@@ -13,7 +13,8 @@ import type { ReadReport } from '../../src/node/read-report.ts';
 import { rememberingScheme } from '../../src/node/remembering-scheme.ts';
 import { VerifiedReader, type ReadSource } from '../../src/node/verified-reader.ts';
 import { loadDefaultScheme } from '../../src/qc/default-scheme.ts';
-import { eventually, type TestNetwork } from './harness.ts';
+import { eventually } from '../eventually.ts';
+import type { TestNetwork } from './harness.ts';
 import { KEPT, type Reading } from './linearizability.ts';
 import { stranger } from './stranger.ts';
 

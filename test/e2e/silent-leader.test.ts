@@ -1,8 +1,9 @@
 /** A validator that is silent but connected: each turn of it as leader costs one timeout, and the work goes on. */
 import { expect, test } from 'vitest';
 import { leaderOf } from '../../src/hotstuff/leader.ts';
+import { eventually } from '../eventually.ts';
 import { ballotFaults, seenBallots, validatorNames, type SeenBallot } from './ballots.ts';
-import { eventually, TestNetwork } from './harness.ts';
+import { TestNetwork } from './harness.ts';
 import { chainOf, historyFaults } from './history.ts';
 import { Load } from './load.ts';
 

@@ -7,7 +7,8 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { eventually, type TestNetwork } from '../e2e/harness.ts';
+import type { TestNetwork } from '../e2e/harness.ts';
+import { eventually } from '../eventually.ts';
 
 /** Between what a line of a log says and the look at it, and between two looks of the library. */
 const SLACK_MS = 15_000;

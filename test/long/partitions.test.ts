@@ -6,9 +6,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { Random } from '../../src/base/random.ts';
-import { eventually, TestNetwork } from '../e2e/harness.ts';
+import { TestNetwork } from '../e2e/harness.ts';
 import { Load } from '../e2e/load.ts';
 import { Reads } from '../e2e/reads.ts';
+import { eventually } from '../eventually.ts';
 import { needs } from '../needs.ts';
 import { canMakeNamespaces, Switch } from './namespaces.ts';
 import { more, resumes, verdict, type Course } from './verdict.ts';

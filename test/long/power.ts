@@ -12,7 +12,8 @@ import { readFile, realpath, stat, truncate } from 'node:fs/promises';
 import { basename, sep } from 'node:path';
 import { promisify } from 'node:util';
 import type { Random } from '../../src/base/random.ts';
-import { eventually, type TestNetwork } from '../e2e/harness.ts';
+import type { TestNetwork } from '../e2e/harness.ts';
+import { eventually } from '../eventually.ts';
 
 const run = promisify(execFile);
 const CALLS = 'openat,write,pwrite64,writev,ftruncate,fdatasync,fsync,rename';

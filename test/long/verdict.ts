@@ -4,11 +4,12 @@
  */
 import { expect } from 'vitest';
 import { ballotFaults, convictions, seenBallots } from '../e2e/ballots.ts';
-import { eventually, type TestNetwork } from '../e2e/harness.ts';
+import type { TestNetwork } from '../e2e/harness.ts';
 import { chainOf, historyFaults } from '../e2e/history.ts';
 import { linearizabilityFaults } from '../e2e/linearizability.ts';
 import type { Load } from '../e2e/load.ts';
 import type { Reads } from '../e2e/reads.ts';
+import { eventually } from '../eventually.ts';
 
 /** Timers have grown and connections have backed off while the fault lasted; both are bounded. */
 const RESUMES_WITHIN_MS = 45_000;

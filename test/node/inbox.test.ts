@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Inbox } from '../../src/node/inbox.ts';
 import { SealedChain } from '../ledger/chain.ts';
+import { inboxShares } from '../../src/node/turn-planner.ts';
 import { received, type TestInput } from './scripted.ts';
 
 const chain = new SealedChain();
@@ -9,7 +10,7 @@ function submitted(count: number): TestInput {
   return { kind: 'submitted', events: Array.from({ length: count }, (_, node) => chain.join(node)) };
 }
 
-const inbox = () => new Inbox<string, string>({ maxMessagesPerPeer: 2, maxEvents: 3 });
+const inbox = () => new Inbox<TestInput>(inboxShares({ maxMessagesPerPeer: 2, maxEvents: 3 }));
 
 describe('an inbox', () => {
   test('gives what came first first, at most so many at once', () => {

@@ -3,6 +3,7 @@ import { utf8 } from '../../src/base/bytes.ts';
 import { hashFromBytes, sha256, type Hash } from '../../src/base/hash.ts';
 import type { CommittedBlock, Effect, Engine, Input } from '../../src/consensus/engine.ts';
 import { Loop } from '../../src/node/loop.ts';
+import { inboxShares, turnPlanner } from '../../src/node/turn-planner.ts';
 import type { KeyRange, Store, StoreOperation } from '../../src/store/store.ts';
 import { SealedChain } from '../ledger/chain.ts';
 import { MemoryStore } from '../store/memory-store.ts';
@@ -83,7 +84,7 @@ export class HeldStore implements Store {
 }
 
 export interface TestLoop {
-  readonly loop: Loop<Message, string, string, Message>;
+  readonly loop: Loop<TestInput, TestEffect>;
   readonly engine: ScriptedEngine;
   readonly store: HeldStore;
   /** What happened, in order. */
@@ -109,9 +110,7 @@ export function testLoop(
     log.push(`sign ${key}`);
     return sign(preimage);
   };
-  const loop = new Loop<Message, string, string, Message>({
-    engine,
-    store,
+  const plan = turnPlanner<Message, string, Message>({
     wire: {
       encode: (message) => utf8(message),
       withSignature: (message, signature) => `${message} ${new TextDecoder().decode(signature)}`,
@@ -123,6 +122,7 @@ export function testLoop(
         log.push(`send ${new TextDecoder().decode(frame)} to ${to}`);
         onSend?.();
       },
+      receiveOwn: (from, message) => loop.put({ kind: 'received', from, message }),
       committed: (blocks) => log.push(`committed ${blocks.map(({ block }) => block.header.height).join()}`),
       verify: ({ work }) => log.push(`verify ${work}`),
       fetch: ({ request }) => log.push(`fetch ${request}`),
@@ -131,10 +131,16 @@ export function testLoop(
       evidence: ({ offender }) => log.push(`evidence ${offender}`),
       forward: (events) => log.push(`forward ${events.length}`),
     },
-    nowMs: () => 0,
     validators: 4,
     self: 0,
-    inbox: { maxMessagesPerPeer, maxEvents },
+  });
+  const loop = new Loop<TestInput, TestEffect>({
+    engine,
+    store,
+    plan,
+    disk: { kind: 'before' },
+    nowMs: () => 0,
+    shareOf: inboxShares({ maxMessagesPerPeer, maxEvents }),
   });
   return { loop, engine, store, log };
 }

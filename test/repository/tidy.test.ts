@@ -18,7 +18,7 @@ const written = [
 ];
 const files: readonly File[] = globSync(written, { cwd: root })
   .map((path) => path.replaceAll(sep, '/'))
-  .filter((path) => !/^test\/(fixtures|vectors)\/|^bench\/results\//.test(path))
+  .filter((path) => !/^test\/(fixtures|vectors|raft\/vectors)\/|^bench\/results\//.test(path))
   .sort()
   .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
 

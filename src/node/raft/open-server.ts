@@ -1,0 +1,97 @@
+/** What a server finds in its store when it starts: the state before the engine's first step. */
+import { codedError, unwrap } from '../../base/result.ts';
+import type { ConfigurationCodec, HardState, SnapshotMeta } from '../../raft/contract.ts';
+import { ENTRY_TYPES, type Configuration, type Entry, type LoggedConfiguration } from '../../raft/messages.ts';
+import type { AppliedRecord, StoredSnapshot } from '../../raft/stored-records.ts';
+import type { Store } from '../../store/store.ts';
+import { openRaft, type RaftLogStore, type StoredRaft } from './log-store.ts';
+import type { RaftServerOptions } from './server-options.ts';
+import { replaceState } from './snapshotting.ts';
+
+export interface OpenedRaft {
+  readonly log: RaftLogStore;
+  readonly hardState: HardState;
+  readonly snapshot: StoredSnapshot | null;
+  readonly applied: AppliedRecord;
+  /** The one in force at the applied index first, then those behind it. */
+  readonly configurations: readonly LoggedConfiguration[];
+}
+
+const NO_CONFIGURATION: LoggedConfiguration = { index: 0, configuration: { servers: [] } };
+
+/**
+ * A restore that was cut off is done again first.
+ *
+ * @throws CodedError of `openRaft`, `raft-snapshot-damaged`, `snapshot-malformed`
+ */
+export async function openServer<O>(
+  options: Pick<RaftServerOptions<O>, 'codec' | 'machine' | 'snapshots' | 'store'>,
+): Promise<OpenedRaft> {
+  const { codec, store } = options;
+  let found = await openRaft(store);
+  if (found.restoring !== null) {
+    await restoreAgain(found.restoring, found.log, options);
+    found = await openRaft(store);
+  }
+  const { applied, hardState, log, snapshot } = found;
+  return { log, hardState, snapshot, applied, configurations: configurationsOf(found, codec) };
+}
+
+/**
+ * The first entry of a cluster that nobody else writes.
+ *
+ * @throws CodedError `raft-log-exists`
+ */
+export async function bootstrap(store: Store, codec: ConfigurationCodec, configuration: Configuration): Promise<void> {
+  const { hardState, log, snapshot } = await openRaft(store);
+  if (log.lastIndex > 0 || snapshot !== null || hardState.term > 0) {
+    throw codedError('raft-log-exists', 'this server has a log already: a cluster is begun on an empty one', {
+      lastIndex: log.lastIndex,
+      term: hardState.term,
+    });
+  }
+  const entry: Entry = {
+    index: 1,
+    term: 1,
+    type: ENTRY_TYPES.configuration,
+    data: codec.encode(configuration),
+    extensions: null,
+    appendedAt: undefined,
+  };
+  const first = { term: 1, votedFor: null };
+  await store.batch(
+    log.persistOps({ kind: 'persist', persist: 1, hardState: first, truncateFrom: null, entries: [entry] }),
+    { sync: true },
+  );
+}
+
+export function metaOf({ configuration, lastIndex, lastTerm }: StoredSnapshot): SnapshotMeta {
+  return { lastIndex, lastTerm, configuration };
+}
+
+async function restoreAgain<O>(
+  snapshot: StoredSnapshot,
+  log: RaftLogStore,
+  { machine, snapshots, store }: Pick<RaftServerOptions<O>, 'machine' | 'snapshots' | 'store'>,
+): Promise<void> {
+  const refusal = await replaceState(snapshot, {
+    log,
+    machine,
+    snapshots,
+    write: ({ operations, sync }) => store.batch(operations, { sync }),
+  });
+  if (refusal !== null) throw codedError(refusal.code, refusal.message, refusal.details);
+}
+
+function configurationsOf(
+  { applied, configurationEntries, snapshot }: StoredRaft,
+  codec: ConfigurationCodec,
+): readonly LoggedConfiguration[] {
+  const all: LoggedConfiguration[] = [snapshot?.configuration ?? NO_CONFIGURATION];
+  for (const entry of configurationEntries) {
+    if (entry.index <= (all[0]?.index ?? 0)) continue;
+    all.push({ index: entry.index, configuration: unwrap(codec.decode(entry)) });
+  }
+  const inForce = all.findLastIndex(({ index }) => index <= applied.index);
+  return all.slice(Math.max(0, inForce));
+}

@@ -1,0 +1,82 @@
+/** A cluster under load whose leader is killed again and again, and what must be true of it at the end. */
+import { expect } from 'vitest';
+import { Random } from '../../src/base/random.ts';
+import { Cluster } from './cluster.ts';
+import { handLeadership, holdsSameLogs } from './facts.ts';
+import type { Newcomer } from './newcomer.ts';
+import type { Peer } from './peer.ts';
+import { faultsOf, Writers, type Written } from './writers.ts';
+
+export interface KillingOptions {
+  readonly go: number;
+  readonly newcomers: number;
+  readonly forMs: number;
+}
+
+const WRITERS = 8;
+/** Commands between two kills: another number each time. */
+const COMMANDS_MAX = 400;
+/** Little, so that a server that was away needs a snapshot now and then. */
+const TRAILING = 50;
+/** More commands than any run writes. */
+const ALL = 1_000_000;
+
+/**
+ * Kills the leader with -9 under load, and starts it again when the others have gone on; takes snapshots in between.
+ * At the end all machines hold the same, which is all that was acknowledged, and the logs agree.
+ *
+ * @returns how often each server was killed as leader
+ */
+export async function survivesKills(newcomer: Newcomer, options: KillingOptions): Promise<ReadonlyMap<string, number>> {
+  const seed = Number(process.env['SEED'] ?? 1);
+  const random = new Random(seed);
+  const cluster = await mixedCluster(newcomer, options);
+  const writers = new Writers(cluster.peers, WRITERS);
+  const kills = new Map(cluster.peers.map(({ id }) => [id, 0]));
+  const endMs = performance.now() + options.forMs;
+  while (performance.now() < endMs) {
+    await writers.more(1 + random.below(COMMANDS_MAX));
+    const leader = await cluster.leader();
+    if (random.below(2) === 0) await snapshot(random.pick(cluster.peers));
+    await leader.kill();
+    kills.set(leader.id, (kills.get(leader.id) ?? 0) + 1);
+    await writers.more(1 + random.below(COMMANDS_MAX));
+    await leader.start();
+  }
+  await writers.finish();
+  await verdict(cluster, writers);
+  return kills;
+}
+
+async function mixedCluster(newcomer: Newcomer, { go, newcomers }: KillingOptions): Promise<Cluster> {
+  const cluster = await Cluster.ofGo(go, { trailing: TRAILING });
+  const first = await cluster.leader();
+  for (let i = 1; i <= newcomers; i++) {
+    const peer = await newcomer.place(cluster, `new${i}`, { trailing: TRAILING });
+    await peer.start();
+    await first.admin.addVoter(peer.id, peer.address);
+  }
+  return cluster;
+}
+
+/** Refused where nothing was applied since the last one. */
+async function snapshot(peer: Peer): Promise<void> {
+  await peer.admin.snapshot().catch((error: unknown) => {
+    if ((error as { code?: string }).code !== 'peer-refused') throw error;
+  });
+}
+
+async function verdict(cluster: Cluster, writers: Writers): Promise<void> {
+  await cluster.leader();
+  await cluster.agree();
+  for (const peer of cluster.peers) {
+    const { tail = [] } = await peer.admin.machine(ALL);
+    const applied: Written[] = tail.map(({ index, data }) => ({ index, command: Buffer.from(data, 'hex').toString() }));
+    expect([peer.id, faultsOf(applied, writers).slice(0, 10)]).toEqual([peer.id, []]);
+  }
+  // Each leads once more, which makes the logs of all the same where they reach.
+  for (const peer of cluster.peers) await handLeadership(cluster, peer);
+  await cluster.agree();
+  const [first, ...others] = cluster.peers;
+  for (const other of others) await holdsSameLogs(first!, other);
+}

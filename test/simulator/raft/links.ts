@@ -34,7 +34,6 @@ export function linksOver(options: LinksOptions): OpenLinks {
         if (line === undefined || line.isClosed) lines.set(key, (line = new Line(streams, call.address, dialect)));
         line.call(call);
       },
-      configured: () => undefined,
       stop: async () => streams.stop(),
     };
   };

@@ -118,6 +118,7 @@ const server = await startRaftServer<number>({
   snapshotPolicy: { intervalMs: durationMs(flags.snapinterval), threshold: Number(flags.snapthreshold) },
   seed: process.pid,
   codec: wireCodec,
+  pinnedHistory: null,
   store,
   snapshots,
   machine,

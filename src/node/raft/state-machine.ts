@@ -9,11 +9,16 @@ export interface StateMachine<O> {
    * operations go into one batch with the index that says that they are applied.
    */
   apply(entries: readonly Entry[]): Application<O>;
+  /**
+   * The operations of an application are durable, so that others may be told of it. Each once, in order, and none of those
+   * before a `restore` after it has begun.
+   */
+  durable?(application: Application<O>): void;
   /** The applied state as bytes: consistent, whatever is applied while they are read. */
   snapshot(): Promise<AsyncIterable<Uint8Array>>;
   /**
-   * Takes the place of all that was there. What it yields is written in order; a process that ends on the way begins again
-   * with the first byte of the same snapshot, so every part may be written twice.
+   * Takes the place of all that was there. What it yields is written in order, each part before the next is asked for; a
+   * process that ends on the way begins again with the first byte of the same snapshot, so every part may be written twice.
    *
    * What throws before it yielded anything has left the state as it was; after that, the state is neither the old one nor
    * the new, and the process stops.

@@ -91,9 +91,28 @@ export class TestCluster {
   }
 
   /** @param first the configuration to begin a cluster with; none for a server that joins or comes back */
-  async start(id: ServerId, first: readonly ServerId[] | null = null): Promise<TestServer> {
+  async start(
+    id: ServerId,
+    first: readonly ServerId[] | null = null,
+    overrides: Partial<RaftServerOptions<number>> = {},
+  ): Promise<TestServer> {
     const directory = join(this.#root, id);
     const store = await LevelStore.open(join(directory, 'ledger'), { create: true });
+    try {
+      return await this.#start(id, directory, store, first, overrides);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  async #start(
+    id: ServerId,
+    directory: string,
+    store: LevelStore,
+    first: readonly ServerId[] | null,
+    overrides: Partial<RaftServerOptions<number>>,
+  ): Promise<TestServer> {
     if (first !== null) await bootstrap(store, wireCodec, configurationOf(first));
     const machine = new RecorderMachine(store, 100_000);
     const refusals: Refusal[] = [];
@@ -112,6 +131,7 @@ export class TestCluster {
       snapshotPolicy: DEFAULT_SNAPSHOT_POLICY,
       seed: id.charCodeAt(0),
       codec: wireCodec,
+      pinnedHistory: null,
       store,
       snapshots,
       machine,
@@ -125,6 +145,7 @@ export class TestCluster {
         fatal: (error) => void fatal.push(error),
       },
       ...this.#overrides,
+      ...overrides,
     });
     const stop = async () => {
       this.servers.delete(id);
@@ -134,6 +155,11 @@ export class TestCluster {
     const started = { id, server, machine, store, refusals, fatal, stop };
     this.servers.set(id, started);
     return started;
+  }
+
+  /** What a stopped server had on its disk is gone. */
+  async wipe(id: ServerId): Promise<void> {
+    await rm(join(this.#root, id), { recursive: true });
   }
 
   async leader(): Promise<TestServer> {

@@ -233,7 +233,13 @@ export function historyOf(first: Entry, servers: readonly Server[], shared: bool
 /** As a follower that lacks it: the leader sends again from behind `lastIndex` on. */
 function lacking({ term }: AppendEntriesRequest, lastIndex: number): Verdict {
   // The leader's own term: a server of another history must not depose it by its own.
-  const response: AppendEntriesResponse = { kind: 'appendEntries', term, lastIndex, success: false, noRetryBackoff: true };
+  const response: AppendEntriesResponse = {
+    kind: 'appendEntries',
+    term,
+    lastIndex,
+    success: false,
+    noRetryBackoff: true,
+  };
   return { kind: 'answer', response };
 }
 

@@ -81,6 +81,8 @@ export interface Leadership {
   leaseEndsAtMs: number;
   /** When followers that were sent an older commit index are sent the present one. */
   tellCommitAtMs: number;
+  /** When followers to whom nothing is on its way are sent it in any case. */
+  remindAtMs: number;
 }
 
 export interface Transfer {

@@ -26,7 +26,6 @@ export function linksOver(options: LinksOptions): OpenLinks {
     const lines = new Map<string, Line>();
     await streams.listen((connection) => serve(connection, options, ask));
     return {
-      configured: () => undefined,
       call: (call) => {
         if (call.request.kind === 'preVote' && !dialect.preVote) return call.failed('closed');
         const key = `${call.channel} ${call.address}`;

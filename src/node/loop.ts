@@ -114,11 +114,19 @@ export class Loop<I, E> {
     });
   }
 
+<<<<<<< HEAD
   /** The same, where nothing waits for it: it goes with the next write, and alone a little later. */
   writeLater(write: Write, written: () => void): void {
     const { disk } = this.#options;
     assert(disk.kind === 'beside', 'nobody waits for a write only where somebody hears of its failure');
     this.#disk.addForLater(write, written, disk.failed);
+=======
+  /** The same without a promise. @param written runs once it is done */
+  writeLater(write: Write, written: () => void): void {
+    const { disk } = this.#options;
+    assert(disk.kind === 'beside', 'nobody waits for a write only where somebody hears of its failure');
+    this.#disk.add(write, written, disk.failed);
+>>>>>>> main
   }
 
   async #perform(plan: Plan): Promise<void> {

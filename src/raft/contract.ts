@@ -37,8 +37,8 @@ export type RaftInput =
   | { readonly kind: 'started' }
   | { readonly kind: 'tick' }
   /**
-   * A request of another server. `from`: who the connection or the configuration says that it is (`askerOf` in
-   * `membership.ts`). `isListed`: the operator's list of the cluster names it, so that it may lead this server although
+   * A request of another server. `from`: who the connection or the configuration says that it is (`senderOf`
+   * in `sender.ts`). `isListed`: the operator's list of the cluster names it, so that it may lead this server although
    * no configuration here knows it: a blank server knows nobody, and one that was away may know only those who have left.
    * Every ask is answered exactly once.
    */

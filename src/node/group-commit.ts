@@ -59,12 +59,12 @@ export class GroupCommit {
   }
 
   /** The same for what nobody waits for. */
-  addForLater(write: Write, written: () => void, failed: (error: unknown) => void): void {
+  addForLater(write: Write, failed: (error: unknown) => void): void {
     if (this.#failure !== null) {
       failed(this.#failure.error);
       return;
     }
-    this.#gather(write, written, failed);
+    this.#gather(write, null, failed);
     if (!this.#isWriting) this.#writeOrWait();
   }
 
@@ -77,12 +77,12 @@ export class GroupCommit {
     }
   }
 
-  #gather({ operations, sync }: Write, written: () => void, failed: (error: unknown) => void): Group {
+  #gather({ operations, sync }: Write, written: (() => void) | null, failed: (error: unknown) => void): Group {
     this.#gathering ??= { isForLater: true, operations: [], sync: false, written: [], failed: [] };
     const group = this.#gathering;
     for (const operation of operations) group.operations.push(operation);
     group.sync ||= sync;
-    group.written.push(written);
+    if (written !== null) group.written.push(written);
     group.failed.push(failed);
     return group;
   }

@@ -151,10 +151,7 @@ test('what nobody waits for is written alone after a little while, and at once w
   store.letThrough();
   await settled();
   expect(vi.getTimerCount()).toBe(0);
-  addForLater(
-    'many',
-    Array.from({ length: 1024 }, (_, i) => `${i}`),
-  );
+  addForLater(...Array.from({ length: 1024 }, (_, i) => `${i}`));
   expect(store.batches).toHaveLength(2);
   vi.useRealTimers();
 });

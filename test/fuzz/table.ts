@@ -3,11 +3,13 @@ import { consensusDecoders } from './consensus-decoders.ts';
 import type { Decoder } from './decoder.ts';
 import { fileDecoders } from './file-decoders.ts';
 import { ledgerDecoders } from './ledger-decoders.ts';
+import { raftDecoders } from './raft-decoders.ts';
 import { raftLedgerDecoders } from './raft-ledger-decoders.ts';
 
 export const decoders: readonly Decoder[] = [
   ...consensusDecoders,
   ...ledgerDecoders,
+  ...raftDecoders,
   ...raftLedgerDecoders,
   ...fileDecoders,
 ];

@@ -100,6 +100,7 @@ export class LedgerCluster extends Cluster {
       snapshotPolicy: DEFAULT_SNAPSHOT_POLICY,
       seed: id.charCodeAt(0),
       codec: wireCodec,
+      pinnedHistory: null,
       store,
       snapshots,
       machine: ledger,

@@ -38,7 +38,8 @@ function leaderDueMs(server: RaftServer, leadership: Leadership): number {
   let dueMs = writes.waitingSinceMs === undefined ? Infinity : writes.waitingSinceMs + timings.electionMs;
   if (transfer !== null) dueMs = Math.min(dueMs, transferDueMs(server, transfer));
   if (followers.size === 0) return dueMs;
-  dueMs = Math.min(dueMs, leadership.heartbeatAtMs, leadership.leaseEndsAtMs, leadership.tellCommitAtMs);
+  dueMs = Math.min(dueMs, leadership.heartbeatAtMs, leadership.leaseEndsAtMs);
+  dueMs = Math.min(dueMs, leadership.tellCommitAtMs, leadership.remindAtMs);
   for (const { pausedUntilMs, leavesAtMs } of followers.values())
     dueMs = Math.min(dueMs, leavesAtMs, pausedUntilMs ?? Infinity);
   return dueMs;

@@ -16,11 +16,10 @@ export function quorumReaches(
   of: (progress: Progress) => number,
 ): number {
   const { configuration } = configurations.latest;
-  const reached: number[] = [];
-  for (const progress of followers.values()) if (progress.isVoter) reached.push(of(progress));
-  if (isVoter(configuration, self.id)) reached.push(own);
-  reached.sort(descending);
-  return reached[majorityOf(reached.length) - 1] ?? 0;
+  const descending: number[] = [];
+  for (const progress of followers.values()) if (progress.isVoter) insert(descending, of(progress));
+  if (isVoter(configuration, self.id)) insert(descending, own);
+  return descending[majorityOf(descending.length) - 1] ?? 0;
 }
 
 /**
@@ -51,6 +50,9 @@ function matchOf({ match }: Progress): number {
   return match;
 }
 
-function descending(a: number, b: number): number {
-  return b - a;
+function insert(descending: number[], value: number): void {
+  let place = descending.length;
+  for (; place > 0 && (descending[place - 1] as number) < value; place--)
+    descending[place] = descending[place - 1] as number;
+  descending[place] = value;
 }

@@ -19,6 +19,7 @@ export function lead(server: RaftServer): void {
     heartbeatAtMs: nowMs,
     leaseEndsAtMs: nowMs + server.timings.leaseMs,
     tellCommitAtMs: Infinity,
+    remindAtMs: nowMs + server.timings.heartbeatMs,
   };
   server.calls.forget();
   server.candidacy = null;

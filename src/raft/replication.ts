@@ -7,7 +7,7 @@ import { assert } from '../base/assert.ts';
 import type { Call } from './calls.ts';
 import type { AppendEntriesResponse, InstallSnapshotResponse } from './messages.ts';
 import type { Progress } from './progress.ts';
-import { tellCommitSoon, type Leadership, type RaftServer } from './server.ts';
+import { spread, tellCommitSoon, type Leadership, type RaftServer } from './server.ts';
 
 type AppendCall = Extract<Call, { kind: 'append' }>;
 type SnapshotCall = Extract<Call, { kind: 'snapshot' }>;
@@ -15,12 +15,23 @@ type SnapshotCall = Extract<Call, { kind: 'snapshot' }>;
 export function replicate(server: RaftServer, leadership: Leadership): void {
   const tellsCommit = server.nowMs >= leadership.tellCommitAtMs;
   if (tellsCommit) leadership.tellCommitAtMs = Infinity;
+  if (server.nowMs >= leadership.remindAtMs) remindAll(server, leadership);
   for (const [id, progress] of leadership.followers) {
     sendTo(server, leadership, progress, tellsCommit);
     const isTooFarBehind = progress.isLeaving && progress.state === 'snapshot';
     if (isTooFarBehind || progress.knowsThatItLeft || server.nowMs >= progress.leavesAtMs)
       leadership.followers.delete(id);
   }
+}
+
+/**
+ * A follower that was started anew does not know what is committed, and where its disk was changed not even the log; and
+ * nothing tells a leader that it was away. So all are told again now and then, as if they had never been.
+ */
+function remindAll(server: RaftServer, leadership: Leadership): void {
+  leadership.remindAtMs = server.nowMs + spread(server, server.timings.heartbeatMs);
+  for (const progress of leadership.followers.values())
+    if (progress.state === 'pipeline' && progress.inFlight === 0) sendEntries(server, leadership, progress);
 }
 
 /** @param tellsCommit whether a request without entries may tell the commit index */

@@ -1,5 +1,6 @@
 /** Votes and pre-votes for others (Raft, 5.2 and 5.4.1; hashicorp/raft `requestVote`, `requestPreVote`). */
-import { isVoter, serverOf } from './configuration.ts';
+import { refuse } from '../base/result.ts';
+import { isVoter, serverAt, serverOf } from './configuration.ts';
 import { isStranger, strangerRefusal } from './membership.ts';
 import type { PreVoteRequest, RequestVoteRequest, ServerId } from './messages.ts';
 import type { Asker } from './obeying.ts';
@@ -7,7 +8,8 @@ import { isTerm, setHardState, whenTermIsDurable, type RaftServer } from './serv
 import { newerTerm, stepDown } from './stepping-down.ts';
 
 export function receiveVoteRequest(server: RaftServer, asker: Asker, request: RequestVoteRequest): void {
-  const granted = isMember(server, asker, request) && decide(server, asker.from, request);
+  const granted =
+    isMember(server, asker, request) && isOwnAddress(server, asker, request) && decide(server, asker.from, request);
   server.turn.answer(asker.ask, whenTermIsDurable(server), {
     kind: 'requestVote',
     term: server.hardState.term,
@@ -43,6 +45,19 @@ function isMember(server: RaftServer, { from, isListed }: Asker, request: Ballot
   if (serverOf(configuration, from) !== undefined) return true;
   if (isStranger(server, from, isListed)) server.turn.refuse(from, strangerRefusal(from, request.term));
   return isListed && (configuration.servers.length === 0 || isLonger(server, request));
+}
+
+/** A vote is kept by the candidate's address: given to one under another's, it would be that one's too. */
+function isOwnAddress(
+  { configurations, turn }: RaftServer,
+  { from }: Asker,
+  { candidate }: RequestVoteRequest,
+): boolean {
+  const owner = serverAt(configurations.latest.configuration, candidate);
+  if (owner === undefined || owner.id === from) return true;
+  const details = { from, address: candidate, owner: owner.id };
+  turn.refuse(from, refuse('raft-address-of-another', `${candidate} is the address of ${owner.id}`, details).refusal);
+  return false;
 }
 
 /** Takes the term, and votes at most once in it. */

@@ -141,12 +141,14 @@ export interface EngineSettings {
   readonly limits?: Partial<RaftLimits>;
   readonly seed?: number;
   readonly protocolVersion?: 2 | 3;
+  /** `A:1` of server `A` where nothing else is said. */
+  readonly address?: string;
 }
 
 /** Not started yet. What its snapshot holds is applied. */
 export function engineOn(disk: MemoryDisk, id: string, settings: EngineSettings = {}): RaftEngine {
   return new RaftEngine({
-    self: { id, address: serverNamed(id).address },
+    self: { id, address: settings.address ?? serverNamed(id).address },
     protocolVersion: settings.protocolVersion ?? 3,
     timings: { ...DEFAULT_TIMINGS, ...settings.timings },
     limits: { ...DEFAULT_LIMITS, ...settings.limits },

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadDefaultScheme } from '../../src/qc/default-scheme.ts';
-import { optionsOf } from './campaign.ts';
+import { optionsOf } from './playing-hotstuff.ts';
 import { readScenario, scriptOf, writeScenario } from './scenario.ts';
 import { fromMacrotask } from './scheduler.ts';
 import { simulate } from './simulation.ts';

@@ -6,10 +6,12 @@ import { Random } from '../../src/base/random.ts';
 import type { Cast } from './cast.ts';
 import { seedOf } from './dice.ts';
 import { FRAME_KINDS, type FrameKind } from './lens.ts';
-import type { Flip } from './simulated-disk.ts';
-import { CALM, type Cut, type KindRule, type NetworkSettings } from './network-settings.ts';
+import type { DiskMode, Flip } from './simulated-disk.ts';
+import type { NetworkSettings } from './network-settings.ts';
+import { weather } from './weather.ts';
 
-export type Action =
+/** What is done to one machine, whatever runs on it. */
+export type MachineAction =
   /** `atEffect`: not now, but before the effect of this number from now on. */
   | {
       readonly kind: 'crash';
@@ -18,7 +20,10 @@ export type Action =
       readonly atEffect: number | null;
       readonly downMs: number;
     }
-  | { readonly kind: 'disk'; readonly node: number; readonly mode: 'slow' | 'full'; readonly forMs: number }
+  | { readonly kind: 'disk'; readonly node: number; readonly mode: Exclude<DiskMode, 'ok'>; readonly forMs: number };
+
+export type Action =
+  | MachineAction
   | ({ readonly kind: 'flip'; readonly node: number } & Flip)
   | { readonly kind: 'clock'; readonly node: number; readonly skewMs: number; readonly rate: number }
   | { readonly kind: 'network'; readonly settings: NetworkSettings }
@@ -27,17 +32,18 @@ export type Action =
   /** Null: nobody begins anything, until all have come to rest. */
   | { readonly kind: 'load'; readonly thinkMs: number | null };
 
-export interface TimedAction {
+export interface TimedAction<A = Action> {
   /** From the start of the episode. */
   readonly atMs: number;
-  readonly action: Action;
+  readonly action: A;
 }
 
-export interface Episode {
+/** @template A what is done in it */
+export interface Episode<A = Action> {
   readonly number: number;
   readonly stormMs: number;
   /** By time. */
-  readonly actions: readonly TimedAction[];
+  readonly actions: readonly TimedAction<A>[];
 }
 
 /** @param nodes machines: a validator that has a twin counts twice */
@@ -53,7 +59,7 @@ export function episodeOf(
   const add = (atMs: number, action: Action) => actions.push({ atMs, action });
   const weathers = 1 + random.below(4);
   for (let i = 0; i < weathers; i++) {
-    add(i === 0 ? 0 : random.below(stormMs), { kind: 'network', settings: weather(random, nodes) });
+    add(i === 0 ? 0 : random.below(stormMs), { kind: 'network', settings: weather(random, nodes, RULED_KINDS) });
   }
   add(0, { kind: 'load', thinkMs: random.pick([1, 5, 20, 100, 1_000]) });
   const crashes = random.pick([0, 0, 1, 2, nodes]);
@@ -79,73 +85,13 @@ export function episodeOf(
   return { number, stormMs, actions };
 }
 
+const RULED_KINDS: readonly FrameKind[] = FRAME_KINDS.filter((kind) => kind !== 'submission' && kind !== 'garbage');
+
 /** Of all clocks. */
 const STEPS_BACK_MS = [-60_000, -300_000, -3_600_000, -86_400_000] as const;
 
-/** Longer than a healed network may take to make progress. */
-const HANG_MS = 600_000;
-
-function weather(random: Random, nodes: number): NetworkSettings {
-  const everybody = Array.from({ length: nodes }, (_, id) => id);
-  const most = random.pick([1, 5, 20, 80]);
-  return {
-    ...CALM,
-    delayMs: [0.1, most],
-    late: { chance: random.pick([0, 0.02, 0.2]), mostMs: random.pick([50, 500, 3_000]) },
-    loss: random.pick([0, 0, 0.02, 0.1, 0.3]),
-    duplication: random.pick([0, 0.05, 0.5]),
-    inOrder: random.chance(0.5),
-    cuts: cuts(random, everybody),
-    cutsBreakLinks: random.chance(0.5),
-    rules: Array.from({ length: random.pick([0, 0, 1, 3]) }, () => rule(random, everybody)),
-    ...(random.chance(0.3) ? { hangMs: HANG_MS } : {}),
-  };
-}
-
-/** Two halves, one way or both; one node that is heard but does not hear; or nothing. */
-function cuts(random: Random, everybody: readonly number[]): Cut[] {
-  const order = random.shuffled(everybody);
-  switch (random.below(6)) {
-    case 0: {
-      const split = 1 + random.below(order.length - 1);
-      const [some, others] = [order.slice(0, split), order.slice(split)];
-      return [
-        { from: some, to: others },
-        { from: others, to: some },
-      ];
-    }
-    case 1: {
-      const split = 1 + random.below(order.length - 1);
-      return [{ from: order.slice(0, split), to: order.slice(split) }];
-    }
-    case 2:
-      return [{ from: everybody, to: order.slice(0, 1) }];
-    case 3:
-      return [{ from: order.slice(0, 1), to: order.slice(1, 2) }];
-    default:
-      return [];
-  }
-}
-
-const RULED_KINDS: readonly FrameKind[] = FRAME_KINDS.filter((kind) => kind !== 'submission' && kind !== 'garbage');
-
-function rule(random: Random, everybody: readonly number[]): KindRule {
-  const every = random.pick([1, 1, 2, 3, everybody.length]);
-  const some = () =>
-    random.chance(0.5) ? everybody : random.shuffled(everybody).slice(0, 1 + random.below(everybody.length));
-  const isLossy = random.chance(0.6);
-  return {
-    kind: random.pick(RULED_KINDS),
-    every,
-    phase: random.below(every),
-    from: some(),
-    to: some(),
-    loss: isLossy ? random.pick([0.3, 0.9, 1]) : 0,
-    extraMs: isLossy ? 0 : random.pick([5, 50, 1_500]),
-  };
-}
-
-function crash(random: Random, nodes: number, stormMs: number): Action {
+/** Of one of so many, now or at one of its next effects. */
+export function crash(random: Random, nodes: number, stormMs: number): MachineAction {
   return {
     kind: 'crash',
     node: random.below(nodes),
@@ -170,11 +116,11 @@ function flips(random: Random, node: number, stormMs: number, add: (atMs: number
   add(atMs, { kind: 'crash', node, how: 'process', atEffect: null, downMs: 1 + random.below(300) });
 }
 
-function everybodyCrashes(
+export function everybodyCrashes(
   random: Random,
   nodes: number,
   stormMs: number,
-  add: (atMs: number, action: Action) => void,
+  add: (atMs: number, action: MachineAction) => void,
 ): void {
   const atMs = random.below(stormMs);
   for (let node = 0; node < nodes; node++) {

@@ -15,17 +15,20 @@ import { parseArgs } from 'node:util';
 import { loadDefaultScheme } from '../../src/qc/default-scheme.ts';
 import { describeViolation } from './checkers/violation.ts';
 import { Campaign } from './campaign.ts';
-import { linesOf } from './readable.ts';
-import { readScenario, replayOf, writeScenario } from './scenario.ts';
-import { fromMacrotask } from './scheduler.ts';
-import { shrinkAndTell, type Play } from './shrink.ts';
-import { simulate, type SimulationOptions, type SimulationResult } from './simulation.ts';
+import type { Playing, Run } from './playing.ts';
+import { playHotstuff } from './playing-hotstuff.ts';
+import { playRaft } from './raft/playing.ts';
+import type { RaftScenario } from './raft/scenario.ts';
+import { readScenario, writeScenario, type AnyScenario, type Scenario } from './scenario.ts';
+import { shrinkAndTell } from './shrink.ts';
 
 const { values } = parseArgs({
   options: {
+    engine: { type: 'string', default: 'hotstuff' },
     seed: { type: 'string', default: '1' },
     steps: { type: 'string', default: '1000' },
     validators: { type: 'string' },
+    servers: { type: 'string' },
     'commit-depth': { type: 'string' },
     hours: { type: 'string' },
     trace: { type: 'boolean', default: false },
@@ -39,46 +42,53 @@ const { values } = parseArgs({
 
 const seed = whole('seed', values.seed);
 const rounds = whole('steps', values.steps);
-const validators = values.validators === undefined ? null : whole('validators', values.validators);
-const commitDepth = values['commit-depth'] === undefined ? null : depth(whole('commit-depth', values['commit-depth']));
-
 const candidates = whole('candidates', values.candidates);
-const scheme = values.bls ? { scheme: (await loadDefaultScheme()).scheme } : {};
+const isCampaign = values.hours !== undefined;
 
-const play: Play = (scenario, onLine) =>
-  fromMacrotask(() => simulate({ ...replayOf(scenario), ...scheme, ...(onLine === undefined ? {} : { onLine }) }));
+process.exitCode = (await (values.engine === 'raft' ? runWith(raft()) : runWith(await hotstuff()))) ? 0 : 1;
 
-const isGood =
-  values.hours === undefined
-    ? await runOne({ seed, rounds, validators: validators ?? 4, commitDepth: commitDepth ?? 2 })
-    : await new Campaign({
-        firstSeed: seed,
-        rounds,
-        validators,
-        commitDepth,
-        untilMs: performance.now() + Number(values.hours) * 3_600_000,
-        isStopped: stopped(),
-        print: (line) => console.log(line),
-        onFailed: shrink,
-      }).run();
-process.exitCode = isGood ? 0 : 1;
+function raft(): Playing<RaftScenario> {
+  const servers = values.servers === undefined ? null : whole('servers', values.servers);
+  return playRaft({ entries: rounds, servers: servers ?? (isCampaign ? null : 3) });
+}
 
-async function runOne(given: SimulationOptions): Promise<boolean> {
-  const scenario = values.scenario === undefined ? null : readScenario(values.scenario);
-  for (const line of scenario === null ? [] : linesOf(scenario)) console.log(line);
+async function hotstuff(): Promise<Playing<Scenario>> {
+  const validators = values.validators === undefined ? null : whole('validators', values.validators);
+  const given = values['commit-depth'] === undefined ? null : depth(whole('commit-depth', values['commit-depth']));
+  return playHotstuff({
+    rounds,
+    validators: validators ?? (isCampaign ? null : 4),
+    commitDepth: given ?? (isCampaign ? null : 2),
+    ...(values.bls ? { scheme: (await loadDefaultScheme()).scheme } : {}),
+  });
+}
+
+/** @returns whether everything held */
+function runWith<S extends AnyScenario<unknown>>(playing: Playing<S>): Promise<boolean> {
+  if (!isCampaign) return runOne(playing);
+  return new Campaign({
+    playing,
+    firstSeed: seed,
+    untilMs: performance.now() + Number(values.hours) * 3_600_000,
+    isStopped: stopped(),
+    print: (line) => console.log(line),
+    onFailed: (run) => shrink(playing, run),
+  }).run();
+}
+
+async function runOne<S extends AnyScenario<unknown>>(playing: Playing<S>): Promise<boolean> {
+  const scenario = values.scenario === undefined ? null : readScenario<S>(values.scenario);
+  for (const line of scenario === null ? [] : playing.linesOf(scenario)) console.log(line);
   const startMs = performance.now();
-  const result = await fromMacrotask(() =>
-    simulate({
-      ...(scenario === null ? given : replayOf(scenario)),
-      ...scheme,
-      ...(values.trace ? { onLine: (line: string) => console.log(line) } : {}),
-    }),
-  );
+  const onLine = values.trace ? (line: string) => console.log(line) : undefined;
+  const run = scenario === null ? await playing.playSeed(seed, onLine) : await playing.play(scenario, onLine);
   const seconds = (performance.now() - startMs) / 1000;
-  print(result, seconds);
-  if (values.shrink) await shrink(result);
-  else if (values.write !== undefined) writeScenario(values.write, result.scenario);
-  return result.violation === null;
+  for (const line of run.tally.lines()) console.log(line);
+  console.log(playing.summaryOf(run, seconds));
+  if (run.violation !== null) console.log(describeViolation(run.violation));
+  if (values.shrink) await shrink(playing, run);
+  else if (values.write !== undefined) writeScenario(values.write, run.scenario);
+  return run.violation === null;
 }
 
 /** By Ctrl-C, or as a service is: the report is printed all the same. */
@@ -88,26 +98,14 @@ function stopped(): () => boolean {
   return () => isStopped;
 }
 
-function shrink(result: SimulationResult): Promise<void> {
-  return shrinkAndTell(result, {
-    play,
+function shrink<S extends AnyScenario<unknown>>(playing: Playing<S>, run: Run<S>): Promise<void> {
+  return shrinkAndTell(run, {
+    ...playing,
     mayTry: (tried) => tried < candidates,
-    path: values.write ?? `shrunk-${result.seed}.json`,
-    command: `npm run sim --${values.bls ? ' --bls' : ''} --scenario`,
+    path: values.write ?? `shrunk-${run.seed}.json`,
+    command: playing.scenarioCommand,
     print: (line) => console.log(line),
   });
-}
-
-function print(
-  { digest, height, rounds: done, seed: played, tally, violation, virtualMs }: SimulationResult,
-  seconds: number,
-): void {
-  for (const line of tally.lines()) console.log(line);
-  console.log(
-    `seed ${played}: ${done} rounds, height ${height}, ${(virtualMs / 1000).toFixed(1)} s of virtual time, ` +
-      `${seconds.toFixed(1)} s (${Math.round(done / seconds)} rounds/s), trace ${digest}`,
-  );
-  if (violation !== null) console.log(describeViolation(violation));
 }
 
 function whole(name: string, text: string): number {

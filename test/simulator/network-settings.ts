@@ -1,7 +1,8 @@
 /** What a network does to what it carries, as plain data: a plan of a run holds these and can be written down. */
 import type { FrameKind } from './lens.ts';
 
-export interface NetworkSettings {
+/** @template K kinds of what it carries */
+export interface NetworkSettings<K extends string = FrameKind> {
   /** Every frame takes between these, milliseconds. */
   readonly delayMs: readonly [least: number, most: number];
   /** Some take up to this much longer. */
@@ -14,7 +15,7 @@ export interface NetworkSettings {
   readonly cuts: readonly Cut[];
   /** Links that are cut break after a while, and both ends notice. */
   readonly cutsBreakLinks: boolean;
-  readonly rules: readonly KindRule[];
+  readonly rules: readonly KindRule<K>[];
   /** An exchange that gets no answer ends so long after it began, and not when its time is up. Absent: it keeps its time. */
   readonly hangMs?: number;
 }
@@ -25,8 +26,8 @@ export interface Cut {
 }
 
 /** For frames of one kind in some rounds, from and to some nodes. */
-export interface KindRule {
-  readonly kind: FrameKind;
+export interface KindRule<K extends string = FrameKind> {
+  readonly kind: K;
   /** Rounds `r` with `r % every === phase`. */
   readonly every: number;
   readonly phase: number;
@@ -36,7 +37,7 @@ export interface KindRule {
   readonly extraMs: number;
 }
 
-export const CALM: NetworkSettings = {
+export const CALM: NetworkSettings<never> = {
   delayMs: [0.2, 1],
   late: { chance: 0, mostMs: 0 },
   loss: 0,
@@ -47,18 +48,22 @@ export const CALM: NetworkSettings = {
   rules: [],
 };
 
-export interface Passage {
+export interface Passage<K extends string = FrameKind> {
   readonly from: number;
   readonly to: number;
-  readonly kind: FrameKind;
+  readonly kind: K;
+  /** Of the protocol: a term, where there are no rounds. */
   readonly round: number;
 }
 
-export function isCut({ cuts }: NetworkSettings, from: number, to: number): boolean {
+export function isCut({ cuts }: Pick<NetworkSettings, 'cuts'>, from: number, to: number): boolean {
   return cuts.some((cut) => cut.from.includes(from) && cut.to.includes(to));
 }
 
-export function ruleFor({ rules }: NetworkSettings, { from, kind, round, to }: Passage): KindRule | undefined {
+export function ruleFor<K extends string>(
+  { rules }: NetworkSettings<K>,
+  { from, kind, round, to }: Passage<K>,
+): KindRule<K> | undefined {
   return rules.find(
     (rule) =>
       rule.kind === kind && round % rule.every === rule.phase && rule.from.includes(from) && rule.to.includes(to),

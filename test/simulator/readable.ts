@@ -1,6 +1,6 @@
 /** A scenario for a reader: one line for each node, and one for each thing that is done to them: when, to whom, what. */
 import { AMPLE } from './cast.ts';
-import type { Action, Episode } from './episode.ts';
+import type { Action, Episode, MachineAction } from './episode.ts';
 import { CALM, type KindRule, type NetworkSettings } from './network-settings.ts';
 import type { Scenario } from './scenario.ts';
 import type { FlipIn } from './simulated-disk.ts';
@@ -13,7 +13,7 @@ export function linesOf(scenario: Scenario): string[] {
     ...(cast.operators === true ? ['validators propose and approve actions'] : []),
     ...limitLines(scenario),
     ...nodeLines(scenario),
-    ...episodes.flatMap(episodeLines),
+    ...episodes.flatMap((episode) => episodeLines(episode, (action) => [whoOf(action), whatOf(action)])),
   ];
 }
 
@@ -32,10 +32,17 @@ function nodeLines({ cast: { adversaries, twins }, validators }: Scenario): stri
   return [...lines, ...twins.map((index, place) => `node ${validators + place}: twin of node ${index}`)];
 }
 
-function episodeLines({ actions, number, stormMs }: Episode): string[] {
+/** @param told to whom it is done, and what */
+export function episodeLines<A>(
+  { actions, number, stormMs }: Episode<A>,
+  told: (action: A) => readonly [who: string, what: string],
+): string[] {
   return [
     `episode ${number}: ${stormMs} ms of storm, then all heals`,
-    ...actions.map(({ action, atMs }) => `  at ${`${atMs} ms`.padEnd(9)} ${whoOf(action).padEnd(8)} ${whatOf(action)}`),
+    ...actions.map(({ action, atMs }) => {
+      const [who, what] = told(action);
+      return `  at ${`${atMs} ms`.padEnd(9)} ${who.padEnd(8)} ${what}`;
+    }),
   ];
 }
 
@@ -54,17 +61,19 @@ function whatOf(action: Action): string {
       return `their clocks are set ${action.skewMs} ms off`;
     case 'clock':
       return `its clock is set ${action.skewMs} ms off and runs at ${action.rate}`;
-    case 'disk':
-      return `its disk is ${action.mode} for ${action.forMs} ms`;
     case 'flip':
       return FLIPS[action.in](`${action.table}, place ${action.place}`);
-    case 'crash': {
-      const { atEffect, downMs, how } = action;
-      if (atEffect !== null)
-        return `its process ends before effect ${atEffect} from now, up ${downMs + 50} ms from now`;
-      return `${CRASHES[how]}, down for ${downMs} ms`;
-    }
+    case 'crash':
+    case 'disk':
+      return machineFaultOf(action);
   }
+}
+
+export function machineFaultOf(action: MachineAction): string {
+  if (action.kind === 'disk') return `its disk is ${action.mode} for ${action.forMs} ms`;
+  const { atEffect, downMs, how } = action;
+  if (atEffect !== null) return `its process ends before effect ${atEffect} from now, up ${downMs + 50} ms from now`;
+  return `${CRASHES[how]}, down for ${downMs} ms`;
 }
 
 const FLIPS: Readonly<Record<FlipIn, (where: string) => string>> = {
@@ -81,7 +90,7 @@ const CRASHES = {
   disk: 'loses power and its disk',
 } as const;
 
-function weatherOf(settings: NetworkSettings): string {
+export function weatherOf<K extends string>(settings: NetworkSettings<K>): string {
   const { cuts, cutsBreakLinks, delayMs, duplication, hangMs, inOrder, late, loss, rules } = settings;
   const parts = [
     ...(String(delayMs) === String(CALM.delayMs) ? [] : [`delay ${delayMs.join(' to ')} ms`]),
@@ -97,7 +106,7 @@ function weatherOf(settings: NetworkSettings): string {
   return parts.length === 0 ? 'calm' : parts.join('; ');
 }
 
-function ruleOf({ every, extraMs, from, kind, loss, phase, to }: KindRule): string {
+function ruleOf({ every, extraMs, from, kind, loss, phase, to }: KindRule<string>): string {
   const rounds = every === 1 ? '' : ` of rounds ${phase} modulo ${every}`;
   return `${kind}${rounds} ${passage(from, to)} ${extraMs > 0 ? `later by ${extraMs} ms` : `lost ${loss}`}`;
 }

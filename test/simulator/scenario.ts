@@ -4,17 +4,21 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { castOf, type Cast } from './cast.ts';
-import { episodeOf, type Episode } from './episode.ts';
+import { episodeOf, type Action, type Episode } from './episode.ts';
 
-export interface Scenario {
+/** @template A what is done in it */
+export interface AnyScenario<A> {
   /** For a reader: what it shows, or showed before that was mended. */
   readonly about?: string;
   /** Of what is left to chance: delays, losses, events. */
   readonly seed: number;
+  readonly episodes: readonly Episode<A>[];
+}
+
+export interface Scenario extends AnyScenario<Action> {
   readonly validators: number;
   readonly commitDepth: 2 | 3;
   readonly cast: Cast;
-  readonly episodes: readonly Episode[];
 }
 
 /** Where a simulation takes what happens next from. */
@@ -41,10 +45,11 @@ export function replayOf(scenario: Scenario) {
   return { seed, validators, commitDepth, rounds: Infinity, script: scriptOf(scenario) } as const;
 }
 
-export function writeScenario(path: string, scenario: Scenario): void {
+export function writeScenario(path: string, scenario: AnyScenario<unknown>): void {
   writeFileSync(path, `${JSON.stringify(scenario, null, 2)}\n`);
 }
 
-export function readScenario(path: string): Scenario {
-  return JSON.parse(readFileSync(path, 'utf8')) as Scenario;
+/** @template S of the engine that plays it */
+export function readScenario<S extends AnyScenario<unknown> = Scenario>(path: string): S {
+  return JSON.parse(readFileSync(path, 'utf8')) as S;
 }

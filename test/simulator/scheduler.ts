@@ -10,6 +10,8 @@ import { assert } from '../../src/base/assert.ts';
 /** What work belongs to; when it has ended, its work no longer happens. */
 export interface Owner {
   readonly ended: boolean;
+  /** Gets no turn before this time: what would have happened by then happens then, in the same order. */
+  readonly pausedUntilMs?: number;
 }
 
 export interface Handle {
@@ -21,8 +23,9 @@ class Happening implements Handle {
   readonly order: number;
   readonly owner: Owner | null;
   run: (() => void) | null;
+  #later: Happening | null = null;
 
-  constructor(atMs: number, order: number, owner: Owner | null, run: () => void) {
+  constructor(atMs: number, order: number, owner: Owner | null, run: (() => void) | null) {
     this.atMs = atMs;
     this.order = order;
     this.owner = owner;
@@ -31,6 +34,13 @@ class Happening implements Handle {
 
   cancel(): void {
     this.run = null;
+    this.#later?.cancel();
+  }
+
+  /** Put off. */
+  at(atMs: number, order: number): Happening {
+    this.#later = new Happening(atMs, order, this.owner, this.run);
+    return this.#later;
   }
 }
 
@@ -54,6 +64,8 @@ export class Scheduler {
   nowMs = 0;
   /** Whose work runs now. */
   current: Owner | null = null;
+  /** Whose work ran last, after it has ended. */
+  last: Owner | null = null;
   /** Happenings so far. */
   steps = 0;
   readonly #heap: Happening[] = [];
@@ -74,6 +86,11 @@ export class Scheduler {
       if (next === undefined || next.atMs > untilMs) return false;
       this.#pop();
       if (next.run === null || next.owner?.ended === true) continue;
+      const { pausedUntilMs = 0 } = next.owner ?? {};
+      if (pausedUntilMs > next.atMs) {
+        this.#push(next.at(pausedUntilMs, this.#order++));
+        continue;
+      }
       this.nowMs = next.atMs;
       this.steps++;
       this.run(next.owner, next.run);
@@ -84,6 +101,7 @@ export class Scheduler {
   /** At once, as `owner`, with all that follows from it in promises. */
   run(owner: Owner | null, work: () => void): void {
     this.current = owner;
+    this.last = owner;
     work();
     drainPromises();
     this.current = null;

@@ -35,7 +35,7 @@ function shrunkBy(fails: (scenario: Scenario) => boolean, scenario = stormy(), m
       violation: fails(candidate) ? FAILED : null,
       scenario: candidate,
     });
-  return shrinkScenario(scenario, FAILED, { play, mayTry: (tried) => tried < most });
+  return shrinkScenario(scenario, FAILED, { play, smaller: smallerScenarios, mayTry: (tried) => tried < most });
 }
 
 function actionsOf({ episodes }: Scenario): Action[] {

@@ -1,43 +1,50 @@
 /** From a run that failed to a small scenario that fails by the same checker, and what a reader is told of it. */
 import { describeViolation, type Violation } from './checkers/violation.ts';
 import { minimize } from './minimize.ts';
-import { linesOf } from './readable.ts';
-import { writeScenario, type Scenario } from './scenario.ts';
-import type { SimulationResult } from './simulation.ts';
-import { smallerScenarios } from './smaller.ts';
+import { writeScenario, type AnyScenario } from './scenario.ts';
 
 /** Of the trace, printed for a reader. */
 const LAST_LINES = 40;
 
-/** Plays a scenario, from a macrotask. */
-export type Play = (scenario: Scenario, onLine?: (line: string) => void) => Promise<SimulationResult>;
+/** Of a run, whatever engine it was of. @template S its scenario */
+export interface Played<S> {
+  readonly scenario: S;
+  readonly violation: Violation | null;
+  /** Of the whole trace. */
+  readonly digest: string;
+}
 
-export interface ShrinkOptions {
-  readonly play: Play;
+/** Plays a scenario, from a macrotask. */
+export type Play<S> = (scenario: S, onLine?: (line: string) => void) => Promise<Played<S>>;
+
+export interface ShrinkOptions<S> {
+  readonly play: Play<S>;
+  /** The boldest first (`minimize.ts`). */
+  readonly smaller: (scenario: S) => Iterable<S>;
   /** Asked before each candidate, of which so many were tried. */
   readonly mayTry: (tried: number) => boolean;
 }
 
-export interface Shrunk {
-  readonly scenario: Scenario;
+export interface Shrunk<S> {
+  readonly scenario: S;
   readonly tried: number;
   /** Nothing more can be taken out of it. */
   readonly isMinimal: boolean;
 }
 
 /** @param failed how the scenario fails */
-export async function shrinkScenario(
-  scenario: Scenario,
+export async function shrinkScenario<S>(
+  scenario: S,
   failed: Violation,
-  { mayTry, play }: ShrinkOptions,
-): Promise<Shrunk> {
-  const fails = async (candidate: Scenario) => isSame(failed, await outcomeOf(candidate, play));
-  const { isMinimal, tried, value } = await minimize(scenario, { smaller: smallerScenarios, fails, mayTry });
+  { mayTry, play, smaller }: ShrinkOptions<S>,
+): Promise<Shrunk<S>> {
+  const fails = async (candidate: S) => isSame(failed, await outcomeOf(candidate, play));
+  const { isMinimal, tried, value } = await minimize(scenario, { smaller, fails, mayTry });
   return { scenario: value, tried, isMinimal };
 }
 
 /** What the simulator itself throws is a failure too, of another kind. */
-async function outcomeOf(scenario: Scenario, play: Play): Promise<Violation | null> {
+async function outcomeOf<S>(scenario: S, play: Play<S>): Promise<Violation | null> {
   try {
     return (await play(scenario)).violation;
   } catch (error) {
@@ -49,7 +56,9 @@ function isSame(one: Violation, other: Violation | null): boolean {
   return one.checker === other?.checker && one.message === other.message;
 }
 
-export interface Telling extends ShrinkOptions {
+export interface Telling<S> extends ShrinkOptions<S> {
+  /** A scenario for a reader. */
+  readonly linesOf: (scenario: S) => readonly string[];
   /** Where the small scenario is written. */
   readonly path: string;
   /** What plays it: all but the name of the file. */
@@ -58,9 +67,12 @@ export interface Telling extends ShrinkOptions {
 }
 
 /** Shrinks a run that failed, writes it down, and prints what happens in it and the one command that plays it again. */
-export async function shrinkAndTell({ scenario, violation }: SimulationResult, telling: Telling): Promise<void> {
+export async function shrinkAndTell<S extends AnyScenario<unknown>>(
+  { scenario, violation }: Played<S>,
+  telling: Telling<S>,
+): Promise<void> {
   if (violation === null) return;
-  const { command, path, play, print } = telling;
+  const { command, linesOf, path, play, print } = telling;
   const shrunk = await shrinkScenario(scenario, violation, telling);
   const about = `${violation.checker}: not so: ${violation.message}`;
   const kept = { about, ...shrunk.scenario };

@@ -17,6 +17,11 @@ export class SimulatedClock {
     return Math.floor(this.#exact());
   }
 
+  /** From now on it runs at another rate, without a step: a monotone clock. @param rate as of `set` */
+  setRate(rate: number): void {
+    this.set(this.skewMs, rate);
+  }
+
   /** Real milliseconds for one of this clock. */
   get realMsPerMs(): number {
     return 1 / this.#rate;

@@ -25,7 +25,8 @@ export interface Flip {
   readonly place: number;
 }
 
-export type DiskMode = 'ok' | 'slow' | 'full';
+/** `stalled`: what is written is not done before it is mended. */
+export type DiskMode = 'ok' | 'slow' | 'full' | 'stalled';
 
 /** What the disk does next, decided by the simulation. */
 export interface DiskFaults {
@@ -37,7 +38,11 @@ export interface DiskFaults {
 }
 
 type Table = Map<string, Uint8Array>;
-type Undo = readonly { readonly key: string; readonly before: Uint8Array | undefined }[];
+/** A batch that a power cut may still take back. */
+interface Unsynced {
+  readonly operations: readonly StoreOperation[];
+  readonly undo: readonly { readonly key: string; readonly before: Uint8Array | undefined }[];
+}
 
 /** What is on the platters and in the page cache; it outlives processes. */
 export class SimulatedDisk {
@@ -47,8 +52,10 @@ export class SimulatedDisk {
   neverSigned = true;
   /** A bit flipped since the disk was new, and whether what a key held before may have come back by that. */
   damage: 'none' | 'flipped' | 'forgetful' = 'none';
-  /** How to take back what was written and not synced, oldest first. */
-  #unsynced: Undo[] = [];
+  /** Is told of each batch when it can no longer be lost, in their order. */
+  onDurable: ((operations: readonly StoreOperation[]) => void) | null = null;
+  /** What was written and not synced, oldest first. */
+  #unsynced: Unsynced[] = [];
   /** What each key was before any of that. */
   readonly #before = new Map<string, Uint8Array | undefined>();
   #logIsDamaged = false;
@@ -123,13 +130,16 @@ export class SimulatedDisk {
       if (operation.kind === 'put') table.set(key, operation.value);
       else table.delete(key);
     }
-    if (sync) this.#allIsDurable();
-    else this.#unsynced.push(undo);
+    if (!sync) this.#unsynced.push({ operations, undo });
+    else {
+      this.#allIsDurable();
+      this.onDurable?.(operations);
+    }
   }
 
   /** Power fails: the last `lost` of the batches that were not synced are gone. */
   powerCut(lost: number): void {
-    for (const undo of this.#unsynced.splice(Math.max(0, this.#unsynced.length - lost)).reverse()) {
+    for (const { undo } of this.#unsynced.splice(Math.max(0, this.#unsynced.length - lost)).reverse()) {
       for (const { key, before } of undo.toReversed()) {
         const table = this.#tableOf(key.charCodeAt(0));
         if (before === undefined) table.delete(key);
@@ -142,6 +152,7 @@ export class SimulatedDisk {
   /** The directory is lost, and the mark with it. */
   wipe(): void {
     this.tables.clear();
+    this.#unsynced = [];
     this.#allIsDurable();
     this.#logIsDamaged = false;
     this.#unreadable.clear();
@@ -167,7 +178,7 @@ export class SimulatedDisk {
   }
 
   #allIsDurable(): void {
-    this.#unsynced = [];
+    for (const { operations } of this.#unsynced.splice(0)) this.onDurable?.(operations);
     this.#before.clear();
   }
 
@@ -183,6 +194,9 @@ interface Writing {
   readonly sync: boolean;
 }
 
+/** How often a stalled disk is looked at. */
+const STALL_LOOK_MS = 10;
+
 /** The disk as one process has it open. */
 export class SimulatedStore implements Store {
   readonly #disk: SimulatedDisk;
@@ -190,6 +204,8 @@ export class SimulatedStore implements Store {
   readonly #process: Owner;
   readonly #faults: DiskFaults;
   readonly #writing: Writing[] = [];
+  /** What is written and only waits for a stalled disk to be mended, oldest first. */
+  readonly #held: (() => void)[] = [];
   #freeAtMs = 0;
 
   constructor(disk: SimulatedDisk, scheduler: Scheduler, process: Owner, faults: DiskFaults) {
@@ -221,12 +237,24 @@ export class SimulatedStore implements Store {
     const writing: Writing = { operations, sync };
     this.#writing.push(writing);
     return new Promise((resolve) => {
-      this.#scheduler.after(this.#freeAtMs - nowMs, this.#process, () => {
+      const finish = () => {
         this.#writing.shift();
         this.#disk.apply(operations, sync);
         faults.onEffect('after-write');
         if (!this.#process.ended) resolve();
+      };
+      this.#scheduler.after(this.#freeAtMs - nowMs, this.#process, () => {
+        if (faults.mode !== 'stalled' && this.#held.length === 0) return finish();
+        this.#held.push(finish);
+        if (this.#held.length === 1) this.#waitForMending();
       });
+    });
+  }
+
+  #waitForMending(): void {
+    this.#scheduler.after(STALL_LOOK_MS, this.#process, () => {
+      if (this.#faults.mode === 'stalled') return this.#waitForMending();
+      for (const finish of this.#held.splice(0)) if (!this.#process.ended) finish();
     });
   }
 

@@ -1,13 +1,11 @@
-/**
- * Links between nodes, and exchanges. A link is up or down, as a stream is; what it carries is delayed, lost, doubled
- * and reordered as the settings say, each time by a die of its own (`dice.ts`).
- */
+/** Links between nodes, and exchanges. A link is up or down, as a stream is; `carrier.ts` does the rest. */
 import { codedError, ok, type Result } from '../../src/base/result.ts';
 import type { OpenLinks } from '../../src/node/validator-links.ts';
 import type { AskForBlocks } from '../../src/net/block-sync.ts';
+import { Carrier } from './carrier.ts';
 import { fractionOf } from './dice.ts';
-import { FRAME_KINDS, type Lens, type SeenFrame } from './lens.ts';
-import { CALM, isCut, ruleFor, type NetworkSettings, type Passage } from './network-settings.ts';
+import { FRAME_KINDS, type FrameKind, type Lens, type SeenFrame } from './lens.ts';
+import type { NetworkSettings } from './network-settings.ts';
 import type { Owner, Scheduler } from './scheduler.ts';
 import type { Life, SimulatedValidator } from './simulated-validator.ts';
 import type { Tally } from './tally.ts';
@@ -29,18 +27,15 @@ const REDIAL_MS = 60;
 const BREAK_MS = 1_500;
 
 export class SimulatedNetwork {
-  settings: NetworkSettings = CALM;
   readonly #options: NetworkOptions;
+  readonly #carrier: Carrier<FrameKind>;
   #nodes: readonly SimulatedValidator[] = [];
   /** By peer id: twins have one name. */
   #named = new Map<string, readonly SimulatedValidator[]>();
-  /** Of every passage so far, so that two alike roll different dice. */
-  readonly #counts = new Map<number, number>();
-  /** When the last frame of a link arrives. */
-  readonly #lastArrivalMs = new Map<number, number>();
 
   constructor(options: NetworkOptions) {
     this.#options = options;
+    this.#carrier = new Carrier({ ...options, kinds: FRAME_KINDS });
   }
 
   connectAll(nodes: readonly SimulatedValidator[]): void {
@@ -49,7 +44,7 @@ export class SimulatedNetwork {
   }
 
   change(settings: NetworkSettings): void {
-    this.settings = settings;
+    this.#carrier.settings = settings;
     for (const node of this.#nodes) if (node.life !== null) this.#reconsider(node.life);
   }
 
@@ -97,7 +92,7 @@ export class SimulatedNetwork {
         isUnderWay = false;
       };
       // What hangs on after that is no fault of the node's.
-      if (this.settings.hangMs !== undefined) this.#later(options.deadlineMs, life, end);
+      if (this.#carrier.settings.hangMs !== undefined) this.#later(options.deadlineMs, life, end);
       return this.#exchange(life, target, request, options).finally(end);
     };
   }
@@ -107,43 +102,18 @@ export class SimulatedNetwork {
       const server = this.#nodes.find((node) => node.peerId === target.peerId && life.up.has(node.id));
       const fail = () => reject(codedError('deadline-passed', 'no answer came in time', { deadlineMs }));
       if (server === undefined) return void this.#later(1, life, fail);
-      const { hangMs } = this.settings;
+      const { hangMs } = this.#carrier.settings;
       if (hangMs !== undefined) this.#options.tally.count('network: an exchange may hang');
       this.#later(hangMs ?? deadlineMs, life, fail);
       const there = { from: life.node.id, to: server.id, kind: 'fetch', round: 0 } as const;
-      this.#carry(there, null, () => {
+      this.#carrier.carry(there, null, () => {
         const served = server.life?.answerBlocks(request);
         if (served === undefined) return;
         const answer = served.ok ? ok(this.#options.onAnswer(server, served.value)) : served;
         const back = { ...there, from: server.id, to: life.node.id };
-        this.#carry(back, life, () => resolve(answer));
+        this.#carrier.carry(back, life, () => resolve(answer));
       });
     });
-  }
-
-  /** Brings something over, or not. @param receiver whose work its arrival is */
-  #carry(passage: Passage, receiver: Owner | null, arrive: () => void): void {
-    const { from, kind, to } = passage;
-    const { settings } = this;
-    const { tally, scheduler } = this.#options;
-    if (isCut(settings, from, to)) return tally.count('network: cut off');
-    const rule = ruleFor(settings, passage);
-    const roll = this.#dice(passage);
-    if (rule !== undefined && roll(0) < rule.loss) return tally.count(`network: ${kind} of a kind lost`);
-    if (settings.loss > 0 && roll(1) < settings.loss) return tally.count('network: lost');
-    const copies = settings.duplication > 0 && roll(2) < settings.duplication ? 2 : 1;
-    if (copies === 2) tally.count('network: doubled');
-    for (let copy = 0; copy < copies; copy++) {
-      const [least, most] = settings.delayMs;
-      let delayMs = least + roll(3 + copy) * (most - least) + (rule?.extraMs ?? 0);
-      if (rule !== undefined && rule.extraMs > 0) tally.count(`network: ${kind} of a kind delayed`);
-      if (settings.late.chance > 0 && roll(5 + copy) < settings.late.chance) {
-        delayMs += roll(7 + copy) * settings.late.mostMs;
-        tally.count('network: late');
-      }
-      if (settings.inOrder) delayMs = this.#inOrder(from, to, delayMs);
-      scheduler.after(delayMs, receiver, arrive);
-    }
   }
 
   #send(life: Life, peerId: string, frame: Uint8Array): boolean {
@@ -166,7 +136,7 @@ export class SimulatedNetwork {
   }
 
   #bring(from: SimulatedValidator, to: SimulatedValidator, { kind, round }: SeenFrame, frame: Uint8Array): void {
-    this.#carry({ from: from.id, to: to.id, kind, round }, null, () => this.#arrived(to, from, frame));
+    this.#carrier.carry({ from: from.id, to: to.id, kind, round }, null, () => this.#arrived(to, from, frame));
   }
 
   /** At whatever process runs there then. */
@@ -181,9 +151,9 @@ export class SimulatedNetwork {
   #reconsider(life: Life): void {
     for (const other of this.#nodes) {
       if (other.life === null || other === life.node || other.peerId === life.node.peerId) continue;
-      const { settings } = this;
-      const cut = isCut(settings, life.node.id, other.id) || isCut(settings, other.id, life.node.id);
-      if (cut && settings.cutsBreakLinks) this.#later(BREAK_MS, life, () => this.#breakIfCut(life, other));
+      const cut = this.#isCut(life, other);
+      if (cut && this.#carrier.settings.cutsBreakLinks)
+        this.#later(BREAK_MS, life, () => this.#breakIfCut(life, other));
       if (!cut) this.#later(REDIAL_MS + this.#delay(life.node.id, other.id), life, () => this.#connect(life, other));
     }
   }
@@ -191,7 +161,7 @@ export class SimulatedNetwork {
   #connect(life: Life, other: SimulatedValidator): void {
     const theirs = other.life;
     if (theirs === null || life.up.has(other.id) || life.listener === null || theirs.listener === null) return;
-    if (isCut(this.settings, life.node.id, other.id) || isCut(this.settings, other.id, life.node.id)) return;
+    if (this.#isCut(life, other)) return;
     life.up.add(other.id);
     theirs.up.add(life.node.id);
     life.listener.onConnected(other.peerId);
@@ -200,13 +170,17 @@ export class SimulatedNetwork {
 
   #breakIfCut(life: Life, other: SimulatedValidator): void {
     const theirs = other.life;
-    const { settings } = this;
-    const cut = isCut(settings, life.node.id, other.id) || isCut(settings, other.id, life.node.id);
-    if (theirs === null || !cut || !settings.cutsBreakLinks || !life.up.delete(other.id)) return;
+    const { cutsBreakLinks } = this.#carrier.settings;
+    if (theirs === null || !this.#isCut(life, other) || !cutsBreakLinks || !life.up.delete(other.id)) return;
     theirs.up.delete(life.node.id);
     this.#options.tally.count('network: link broken');
     life.listener?.onDisconnected(other.peerId);
     this.#later(0, theirs, () => theirs.listener?.onDisconnected(life.node.peerId));
+  }
+
+  /** In either direction: the settings may have changed since. */
+  #isCut(life: Life, other: SimulatedValidator): boolean {
+    return this.#carrier.isCut(life.node.id, other.id) || this.#carrier.isCut(other.id, life.node.id);
   }
 
   #later(delayMs: number, owner: Owner, run: () => void): void {
@@ -215,21 +189,5 @@ export class SimulatedNetwork {
 
   #delay(from: number, to: number): number {
     return 1 + fractionOf(this.#options.seed, 77, from, to, this.#options.scheduler.steps) * 20;
-  }
-
-  #inOrder(from: number, to: number, delayMs: number): number {
-    const link = from * 256 + to;
-    const { nowMs } = this.#options.scheduler;
-    const arrivalMs = Math.max(nowMs + delayMs, this.#lastArrivalMs.get(link) ?? 0);
-    this.#lastArrivalMs.set(link, arrivalMs);
-    return arrivalMs - nowMs;
-  }
-
-  #dice({ from, kind, round, to }: Passage): (use: number) => number {
-    const place = FRAME_KINDS.indexOf(kind);
-    const key = (from * 256 + to) * 16 + place;
-    const count = (this.#counts.get(key) ?? 0) + 1;
-    this.#counts.set(key, count);
-    return (use) => fractionOf(this.#options.seed, key, round, count, use);
   }
 }

@@ -23,25 +23,20 @@ import { CATALOG } from '../../src/projections/catalog.ts';
 import { Projector } from '../../src/projections/projector.ts';
 import type { QueueLimits } from './cast.ts';
 import { countingLog } from './counting-log.ts';
-import type { Scheduler } from './scheduler.ts';
-import { SimulatedClock } from './simulated-clock.ts';
-import { SimulatedDisk, SimulatedStore, type DiskFaults } from './simulated-disk.ts';
+import { Machine, MachineProcess, type MachineSurroundings } from './machine.ts';
 import { signAsPeer, verifyAsPeer, type SigningBook, type SimulatedChain } from './simulated-keys.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
 import type { Tally } from './tally.ts';
-import type { TimedProcess } from './virtual-globals.ts';
 
 /** What a validator is surrounded by. */
-export interface Surroundings {
+export interface Surroundings extends MachineSurroundings<SimulatedValidator> {
   readonly chain: SimulatedChain;
-  readonly scheduler: Scheduler;
   readonly network: SimulatedNetwork;
   readonly book: SigningBook;
   readonly tally: Tally;
   readonly limits: QueueLimits;
   /** How long a check on the verification pool takes, milliseconds. */
   readonly pairingMs: (node: SimulatedValidator) => number;
-  readonly writeMs: (node: SimulatedValidator, sync: boolean) => number;
   readonly onStarted: (life: Life) => void;
   readonly onCommitted: (life: Life, blocks: readonly CommittedBlock[]) => void;
   /** The process gave up. */
@@ -53,24 +48,16 @@ export interface Surroundings {
 const MAX_REMEMBERED_EVENTS = 512;
 const MAX_MESSAGES_UNDER_CHECK_PER_PEER = 64;
 
-export class SimulatedValidator {
-  /** Of this simulated machine: twins share their index and differ in this. */
-  readonly id: number;
+/** Of the machines of a simulation: twins share their index and differ in their id. */
+export class SimulatedValidator extends Machine<Life> {
   readonly index: number;
   readonly peerId: string;
-  readonly disk = new SimulatedDisk();
-  readonly clock: SimulatedClock;
-  readonly diskFaults: { mode: DiskFaults['mode'] } = { mode: 'ok' };
-  /** Null while it is down. */
-  life: Life | null = null;
-  lives = 0;
   readonly #surroundings: Surroundings;
 
   constructor(id: number, index: number, surroundings: Surroundings) {
-    this.id = id;
+    super(id, surroundings.scheduler);
     this.index = index;
     this.peerId = surroundings.chain.validators.member(index).peerId;
-    this.clock = new SimulatedClock(surroundings.scheduler);
     this.#surroundings = surroundings;
   }
 
@@ -85,28 +72,14 @@ export class SimulatedValidator {
     });
   }
 
-  /**
-   * The process ends here and now; nothing that it had under way goes on.
-   *
-   * @param finished how many of the batches under way still reach the disk
-   * @param lost with a power cut: how many of the last batches that were not synced are gone; null: the process alone ends
-   */
-  stop(finished: number, lost: number | null): void {
-    const { life } = this;
-    if (life === null) return;
-    life.ended = true;
-    this.life = null;
-    for (const { operations, sync } of life.store.writing.slice(0, finished)) this.disk.apply(operations, sync);
-    if (lost !== null) this.disk.powerCut(lost);
+  protected stopped(life: Life): void {
     this.#surroundings.network.stopped(life);
   }
 }
 
 /** One process, from its start to its end. */
-export class Life implements TimedProcess {
-  ended = false;
+export class Life extends MachineProcess {
   readonly node: SimulatedValidator;
-  readonly store: SimulatedStore;
   /** Ids of the nodes to which its link is up. */
   readonly up = new Set<number>();
   listener: LinkListener | null = null;
@@ -115,32 +88,16 @@ export class Life implements TimedProcess {
   projector: Projector | null = null;
   /** Checks on the verification pool, and exchanges with other nodes, that are under way. */
   readonly underWay = { verificationJobs: 0, exchanges: 0 };
-  /** Effects until the process is stopped; null: it is not. */
-  effectsLeft: number | null = null;
   readonly #surroundings: Surroundings;
 
   constructor(node: SimulatedValidator, surroundings: Surroundings) {
+    super(node, surroundings.scheduler, (sync) => surroundings.writeMs(node, sync));
     this.node = node;
     this.#surroundings = surroundings;
-    const { diskFaults } = node;
-    this.store = new SimulatedStore(node.disk, surroundings.scheduler, this, {
-      get mode() {
-        return diskFaults.mode;
-      },
-      writeMs: (sync) => surroundings.writeMs(node, sync),
-      onEffect: () => void this.mayActOn('disk'),
-    });
   }
 
-  get realMsPerMs(): number {
-    return this.node.clock.realMsPerMs;
-  }
-
-  /** Every effect on the world passes here: a process may end between any two of them. @returns whether it lives on */
-  mayActOn(_what: 'disk' | 'send' | 'commit'): boolean {
-    if (this.ended) return false;
-    if (this.effectsLeft !== null && this.effectsLeft-- <= 0) this.#surroundings.onDoomed(this);
-    return !this.ended;
+  protected doomed(): void {
+    this.#surroundings.onDoomed(this);
   }
 
   /** As `start.ts` puts a node together. */

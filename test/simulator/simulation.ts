@@ -127,7 +127,7 @@ class Simulation {
 
   #perform(action: Action): void {
     const { world } = this;
-    const { scheduler, tally } = world;
+    const { tally } = world;
     switch (action.kind) {
       case 'network':
         tally.count('network: changed');
@@ -142,36 +142,12 @@ class Simulation {
         tally.count(Math.abs(action.skewMs) > 5_000 ? 'clock: set far off' : 'clock: set a little off');
         return world.node(action.node).clock.set(world.submitters.skewMs + action.skewMs, action.rate);
       }
-      case 'disk': {
-        const { forMs, mode, node } = action;
-        tally.count(`disk: ${mode}`);
-        world.node(node).diskFaults.mode = mode;
-        scheduler.after(forMs, null, () => this.#mend(node));
-        return;
-      }
+      case 'disk':
+      case 'crash':
+        return world.performOn(action);
       case 'flip':
         return world.flip(action.node, action);
-      case 'crash': {
-        const { atEffect, downMs, how, node } = action;
-        const { life } = world.node(node);
-        if (life === null) return;
-        if (atEffect !== null) {
-          life.effectsLeft = atEffect;
-          scheduler.after(downMs + 50, null, () => this.#mend(node));
-          return;
-        }
-        tally.count(`crash: ${how}`);
-        world.crash(node, how);
-        scheduler.after(downMs, null, () => this.#mend(node));
-      }
     }
-  }
-
-  /** Its disk works again, and it runs. */
-  #mend(id: number): void {
-    const node = this.world.node(id);
-    node.diskFaults.mode = 'ok';
-    if (node.life === null) this.world.start(id);
   }
 
   /** All but the clocks, if all of them are off; then the clocks as well. */
@@ -182,7 +158,7 @@ class Simulation {
     this.#setClocks(submitters.skewMs);
     for (const { id, life } of world.nodes) {
       if (life !== null) life.effectsLeft = null;
-      this.#mend(id);
+      world.mend(id);
     }
     // The chain's time stands still. An event that is too old for it is refused: what is under way goes on, nothing new.
     if (-submitters.skewMs > MAX_STEP_WITH_PROGRESS_MS) submitters.thinkMs = Infinity;

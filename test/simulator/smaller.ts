@@ -3,10 +3,19 @@
  * shorter storms and milder faults. What it fails by stays possible in each: somebody submits something.
  */
 import { AMPLE } from './cast.ts';
-import type { Action, Episode, TimedAction } from './episode.ts';
+import type { Action } from './episode.ts';
 import { withoutParts } from './minimize.ts';
-import { CALM, type NetworkSettings } from './network-settings.ts';
 import type { Scenario } from './scenario.ts';
+import {
+  calmerSettings,
+  eachAction,
+  eachEpisode,
+  lower,
+  milderMachineActions,
+  shorterEpisodes,
+  withoutActions,
+  withoutEpisodes,
+} from './smaller-episodes.ts';
 
 export function* smallerScenarios(scenario: Scenario): Generator<Scenario> {
   yield* withoutEpisodes(scenario);
@@ -14,10 +23,6 @@ export function* smallerScenarios(scenario: Scenario): Generator<Scenario> {
   yield* withoutActions(scenario);
   yield* eachEpisode(scenario, shorterEpisodes);
   yield* eachEpisode(scenario, (episode) => eachAction(episode, milderActions));
-}
-
-function* withoutEpisodes(scenario: Scenario): Generator<Scenario> {
-  for (const episodes of withoutParts(scenario.episodes)) yield { ...scenario, episodes };
 }
 
 function* smallerCasts(scenario: Scenario): Generator<Scenario> {
@@ -60,64 +65,14 @@ function withoutTwin(scenario: Scenario, place: number): Scenario {
   return { ...scenario, cast: { ...scenario.cast, twins }, episodes };
 }
 
-/** Parts of the actions of all episodes in a row. */
-function* withoutActions(scenario: Scenario): Generator<Scenario> {
-  const all = scenario.episodes.flatMap(({ actions }) => actions);
-  for (const kept of withoutParts(all)) {
-    const left = new Set(kept);
-    const episodes = scenario.episodes.map((episode) => ({
-      ...episode,
-      actions: episode.actions.filter((action) => left.has(action)),
-    }));
-    yield { ...scenario, episodes };
-  }
-}
-
-function* eachEpisode(scenario: Scenario, versions: (episode: Episode) => Iterable<Episode>): Generator<Scenario> {
-  for (const [place, episode] of scenario.episodes.entries()) {
-    for (const version of versions(episode)) {
-      yield { ...scenario, episodes: scenario.episodes.with(place, version) };
-    }
-  }
-}
-
-function* shorterEpisodes(episode: Episode): Generator<Episode> {
-  const { actions, stormMs } = episode;
-  const lastMs = Math.max(0, ...actions.map(({ atMs }) => atMs));
-  for (const shorter of lower(stormMs, lastMs)) yield { ...episode, stormMs: shorter };
-  if (lastMs === 0) return;
-  const half = (ms: number) => Math.floor(ms / 2);
-  yield {
-    ...episode,
-    stormMs: half(stormMs),
-    actions: actions.map(({ action, atMs }) => ({ action, atMs: half(atMs) })),
-  };
-}
-
-function* eachAction(episode: Episode, versions: (action: Action) => Iterable<Action>): Generator<Episode> {
-  for (const [place, { action, atMs }] of episode.actions.entries()) {
-    for (const version of versions(action)) {
-      const milder: TimedAction = { atMs, action: version };
-      yield { ...episode, actions: episode.actions.with(place, milder) };
-    }
-  }
-}
-
 function* milderActions(action: Action): Generator<Action> {
   switch (action.kind) {
     case 'network':
       for (const settings of calmerSettings(action.settings)) yield { ...action, settings };
       return;
     case 'crash':
-      if (action.how !== 'process') yield { ...action, how: 'process' };
-      if (action.atEffect !== null) {
-        yield { ...action, atEffect: null };
-        for (const atEffect of lower(action.atEffect, 0)) yield { ...action, atEffect };
-      }
-      for (const downMs of lower(action.downMs, 1)) yield { ...action, downMs };
-      return;
     case 'disk':
-      for (const forMs of lower(action.forMs, 0)) yield { ...action, forMs };
+      yield* milderMachineActions(action);
       return;
     case 'flip':
       for (const place of lower(action.place, 0)) yield { ...action, place };
@@ -134,36 +89,4 @@ function* milderActions(action: Action): Generator<Action> {
     case 'load':
       return;
   }
-}
-
-function* calmerSettings(settings: NetworkSettings): Generator<NetworkSettings> {
-  const { cuts, rules } = settings;
-  const { hangMs, ...punctual } = settings;
-  if (hangMs !== undefined) yield punctual;
-  for (const name of ['loss', 'duplication', 'late', 'delayMs', 'inOrder', 'cutsBreakLinks'] as const) {
-    const calmer = { ...settings, [name]: CALM[name] };
-    if (JSON.stringify(calmer) !== JSON.stringify(settings)) yield calmer;
-  }
-  for (const fewer of withoutParts(cuts)) yield { ...settings, cuts: fewer };
-  for (const fewer of withoutParts(rules)) yield { ...settings, rules: fewer };
-  for (const narrower of eachNarrower(cuts)) yield { ...settings, cuts: narrower };
-  for (const narrower of eachNarrower(rules)) yield { ...settings, rules: narrower };
-}
-
-/** One of the passages is of fewer nodes. */
-function* eachNarrower<T extends { readonly from: readonly number[]; readonly to: readonly number[] }>(
-  passages: readonly T[],
-): Generator<T[]> {
-  for (const [place, passage] of passages.entries()) {
-    for (const from of withoutParts(passage.from)) yield passages.with(place, { ...passage, from });
-    for (const to of withoutParts(passage.to)) yield passages.with(place, { ...passage, to });
-  }
-}
-
-/** Whole numbers below it, the least first; then what comes nearer by halves. */
-function* lower(value: number, least: number): Generator<number> {
-  if (value <= least) return;
-  yield least;
-  const half = least + Math.floor((value - least) / 2);
-  if (half > least) yield half;
 }

@@ -8,17 +8,13 @@ import type { SignatureScheme } from '../../src/qc/scheme.ts';
 import type { Adversary, AdversaryTools } from './adversaries.ts';
 import { AMPLE, type QueueLimits } from './cast.ts';
 import { Checkers } from './checkers.ts';
-import type { Violation } from './checkers/violation.ts';
-import { fractionOf } from './dice.ts';
 import { Lens, type SeenFrame } from './lens.ts';
-import { Scheduler } from './scheduler.ts';
 import type { Flip } from './simulated-disk.ts';
 import { SigningBook, simulatedChain, type SimulatedChain } from './simulated-keys.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { SimulatedValidator, type Life, type Surroundings } from './simulated-validator.ts';
+import { Stage, textOf, type CrashKind } from './stage.ts';
 import { Submitters } from './submitters.ts';
-import { Tally } from './tally.ts';
-import { Trace } from './trace.ts';
 import { untold } from './twins.ts';
 
 export interface WorldOptions {
@@ -46,10 +42,7 @@ const DAMAGE_CODES: ReadonlySet<string> = new Set([
   'changes-not-kept',
 ]);
 
-export class World {
-  readonly scheduler = new Scheduler();
-  readonly tally = new Tally();
-  readonly trace: Trace;
+export class World extends Stage<SimulatedValidator, Life> {
   readonly chain: SimulatedChain;
   readonly book: SigningBook;
   readonly lens: Lens;
@@ -63,13 +56,8 @@ export class World {
   readonly faulty = new Set<number>();
   /** By index in the set: there are two of each. */
   readonly twins: ReadonlySet<number>;
-  violation: Violation | null = null;
   /** Nodes that a damaged disk stopped, and that were started on it again. */
   readonly #stoppedByDamage = new Set<number>();
-  readonly #seed: number;
-  /** When the last line of the trace was written, and that as text. */
-  #notedMs = NaN;
-  #noted = '';
 
   constructor(options: WorldOptions) {
     const {
@@ -83,9 +71,8 @@ export class World {
       twins = [],
       validators,
     } = options;
-    this.#seed = seed;
+    super(seed, onLine);
     this.twins = new Set(twins);
-    this.trace = new Trace(onLine);
     this.chain = simulatedChain(validators, commitDepth, scheme);
     this.book = new SigningBook(validators);
     this.lens = new Lens(this.chain.chainId);
@@ -115,18 +102,15 @@ export class World {
       book,
       tally,
       limits,
-      pairingMs: (node) => 0.3 + 1.5 * this.#chance(1, node.id),
-      writeMs: (node, sync) => this.#writeMs(node, sync),
+      pairingMs: (node) => 0.3 + 1.5 * this.chance(1, node.id),
+      writeMs: (node, sync) => this.writeMs(node, sync),
       onStarted: (life) => {
-        this.#note(`${life.node.id} is up`);
+        this.note(`${life.node.id} is up`);
         this.checkers.started(life);
       },
       onCommitted: this.#committed,
       onFatal: this.#fatal,
-      onDoomed: (life) => {
-        this.tally.count('crash: between two effects');
-        this.crash(life.node.id, 'process');
-      },
+      onDoomed: (life) => this.doomed(life.node.id),
     };
     const indexes = [...Array.from({ length: validators }, (_, index) => index), ...twins];
     this.nodes = indexes.map((index, id) => new SimulatedValidator(id, index, surroundings));
@@ -141,7 +125,7 @@ export class World {
         nodes: () => this.nodes,
         tally,
         onAcknowledged: (life, event, height) => {
-          this.#note(`${life.node.id} acknowledges ${event.slice(0, 8)}`);
+          this.note(`${life.node.id} acknowledges ${event.slice(0, 8)}`);
           this.checkers.acknowledged(life, event, height);
         },
         onRefused: (life, event, code) => this.checkers.submissionRefused(life, event, code),
@@ -154,10 +138,6 @@ export class World {
   /** Rounds that were certified or given up so far. */
   get rounds(): number {
     return this.checkers.rounds;
-  }
-
-  node(id: number): SimulatedValidator {
-    return this.nodes[id]!;
   }
 
   /** What an adversary in this validator's place may use. */
@@ -178,28 +158,9 @@ export class World {
     for (const node of this.nodes) if (node.life === null) this.start(node.id);
   }
 
-  start(id: number): void {
-    this.#note(`${id} starts`);
-    this.node(id).start();
-  }
-
-  /** @param how the process alone ends, or its machine loses power, or its disk is lost as well */
-  crash(id: number, how: 'process' | 'power' | 'disk'): void {
-    const node = this.node(id);
-    if (node.life === null) return;
-    const { writing } = node.life.store;
-    const finished = Math.floor(this.#chance(2, id) * (writing.length + 1));
-    if (writing.length > finished) this.tally.count('disk: a write torn');
-    const unsynced = node.disk.unsyncedBatches;
-    const lost = how === 'process' ? null : Math.floor(this.#chance(3, id) * (unsynced + 1));
-    if (lost !== null && lost > 0) this.tally.count('disk: unsynced writes lost', lost);
-    node.stop(finished, lost);
-    if (how === 'disk') {
-      node.disk.wipe();
-      this.faulty.add(id);
-    }
+  protected crashed(id: number, how: CrashKind): void {
+    if (how === 'disk') this.faulty.add(id);
     this.checkers.stopped(id);
-    this.#note(`${id} crashes: ${how}`);
   }
 
   /** A bit flips on its disk: it may stop, lie or be silent, but it may not break a promise that others rely on. */
@@ -208,38 +169,12 @@ export class World {
     if (hit === null) return;
     this.faulty.add(id);
     this.tally.count(`disk: a bit flipped, ${flip.in}`);
-    this.#note(`${id} has a flipped bit: ${hit}`);
-  }
-
-  /** Runs until then, or a violation. */
-  runUntil(atMs: number, isDone: () => boolean = () => false): void {
-    let done = isDone();
-    while (this.violation === null && !done && this.#step(atMs)) done = isDone();
-    if (this.violation === null && !done) this.scheduler.nowMs = Math.max(this.scheduler.nowMs, atMs);
-  }
-
-  #step(untilMs: number): boolean {
-    try {
-      return this.scheduler.step(untilMs);
-    } catch (error) {
-      this.threw(error);
-      return false;
-    }
-  }
-
-  /** What a process throws, or rejects, where nobody catches it would end it. */
-  threw(error: unknown): void {
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.violate({ checker: 'process', message: 'a process throws nothing', details: { message } });
-  }
-
-  violate(violation: Violation): void {
-    this.violation ??= violation;
+    this.note(`${id} has a flipped bit: ${hit}`);
   }
 
   readonly #leaving = (life: Life, to: SimulatedValidator, seen: SeenFrame): readonly Uint8Array[] => {
     const { node } = life;
-    this.#note(`${node.id}>${to.id} ${seen.kind} ${seen.round} ${seen.frame.length}`);
+    this.note(`${node.id}>${to.id} ${seen.kind} ${seen.round} ${seen.frame.length}`);
     const byzantine = this.adversaries.get(node.id);
     if (byzantine !== undefined) return byzantine.frames(to, seen);
     if (!this.twins.has(node.index)) this.checkers.sent(life, seen);
@@ -255,7 +190,7 @@ export class World {
 
   readonly #committed = (life: Life, blocks: readonly CommittedBlock[]): void => {
     for (const { block } of blocks) {
-      this.#note(`${life.node.id} commits ${block.header.height} ${block.id} of ${block.events.length}`);
+      this.note(`${life.node.id} commits ${block.header.height} ${block.id} of ${block.events.length}`);
       this.tally.count('blocks committed by a node');
     }
     this.checkers.committed(life, blocks);
@@ -272,8 +207,8 @@ export class World {
     if (life.node.disk.damage !== 'none' && error instanceof CodedError && DAMAGE_CODES.has(error.code)) {
       return this.#stopped(id, error.code);
     }
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.violate({ checker: 'process', message: 'a process never gives up by itself', details: { id, message } });
+    const details = { id, message: textOf(error) };
+    this.violate({ checker: 'process', message: 'a process never gives up by itself', details });
   };
 
   /** It is started again as it is, when all heals; when that is of no use, on a new disk. */
@@ -283,24 +218,5 @@ export class World {
     if (isAgain) this.#stoppedByDamage.delete(id);
     else this.#stoppedByDamage.add(id);
     this.crash(id, isAgain ? 'disk' : 'process');
-  }
-
-  #writeMs(node: SimulatedValidator, sync: boolean): number {
-    const slow = node.diskFaults.mode === 'slow' ? 200 : 1;
-    return slow * (sync ? 0.2 + 0.8 * this.#chance(4, node.id) : 0.05);
-  }
-
-  #chance(use: number, id: number): number {
-    return fractionOf(this.#seed, 900 + use, id, this.scheduler.steps);
-  }
-
-  #note(text: string): void {
-    const { nowMs } = this.scheduler;
-    // Much happens at once, and a number becomes text slowly.
-    if (nowMs !== this.#notedMs) {
-      this.#notedMs = nowMs;
-      this.#noted = nowMs.toFixed(3);
-    }
-    this.trace.line(`${this.#noted} ${text}`);
   }
 }

@@ -52,7 +52,7 @@ describe('3.10, a leader that hands over', () => {
       lone.elapse(10);
       for (const follower of [2, 3]) lone.acknowledge(follower);
     }
-    expect(lone.effectsOf('unsettled')).toMatchObject([{ request: 1 }]);
+    expect(lone.effectsOf('unsettled')).toMatchObject([{ request: 1, refusal: { code: 'transfer-failed' } }]);
     expect(lone.status).toMatchObject({ role: 'leader', term: 2 });
     lone.propose('w1');
     expect(lone.effectsOf('proposed')).toHaveLength(1);
@@ -89,7 +89,7 @@ describe('3.10, a leader that hands over', () => {
   ])('does not to %s', (_who, to) => {
     const lone = leaderOf({ terms: [1], configuration: configurationOf([1, 2, 3], [4]) });
     transfer(lone, to);
-    expect(lone.effectsOf('unsettled')).toHaveLength(1);
+    expect(lone.effectsOf('unsettled')).toMatchObject([{ refusal: { code: 'raft-no-such-voter' } }]);
     expect(lone.calls('timeoutNow')).toEqual([]);
     lone.propose('w1');
     expect(lone.effectsOf('proposed')).toHaveLength(1);
@@ -153,6 +153,14 @@ describe('3.10, a server that is handed the leadership', () => {
     lone.elapse(5000);
     expect(lone.status).toMatchObject({ role: 'follower', term: 2 });
     expect(lone.calls('requestVote')).toEqual([]);
+  });
+
+  it('one who is told by a server that does not lead, while it hears who does, stays', () => {
+    const lone = new Lone({ terms: [1, 2] });
+    lone.ask(2, appendEntries({ from: 2, term: 2, prev: [2, 2] }));
+    lone.ask(3, timeoutNow({ from: 3 }));
+    expect(lone.status).toMatchObject({ role: 'follower', term: 2 });
+    expect(lone.effectsOf('refused')).toMatchObject([{ from: idOf(3), refusal: { code: 'raft-not-the-leader' } }]);
   });
 
   it('a leader that is told to stand leads on', () => {

@@ -13,19 +13,20 @@ export interface Queues {
   readonly writes: number;
 }
 
-export class BoundsChecker {
-  readonly #bounds: Queues;
+/** @template Q sizes by name */
+export class BoundsChecker<Q extends object = Queues> {
+  readonly #bounds: Q;
   readonly #report: Report;
 
-  constructor(bounds: Queues, report: Report) {
+  constructor(bounds: Q, report: Report) {
     this.#bounds = bounds;
     this.#report = report;
   }
 
-  check(by: number, found: Queues): void {
-    for (const [name, bound] of Object.entries(this.#bounds) as [keyof Queues, number][]) {
-      const size = found[name];
-      if (size <= bound) continue;
+  check(by: number | string, found: Partial<Q>): void {
+    for (const [name, bound] of Object.entries(this.#bounds) as [keyof Q & string, number][]) {
+      const size = found[name] as number | undefined;
+      if (size === undefined || size <= bound) continue;
       const details = { by, name, size, bound };
       this.#report({ checker: 'bounds', message: 'every queue stays within its bound', details });
     }

@@ -140,7 +140,7 @@ describe('log matching', () => {
 
 describe('commits', () => {
   const configuration = {
-    servers: ['a', 'b', 'c'].map((id) => ({ id, address: `${id}:1`, suffrage: 'voter' as Suffrage })),
+    servers: ['a', 'b', 'c'].map((id) => ({ id, address: `${id}:1`, suffrage: 'voter' })),
   };
   let holders: string[];
   let checker: CommitChecker;

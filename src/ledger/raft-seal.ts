@@ -27,6 +27,8 @@ export interface RaftSeal extends LogPosition {
   readonly legacy: Uint8Array | null;
 }
 
+export const MAX_RAFT_SEAL_BYTES = MAX_LEGACY_COMMAND_BYTES + 256;
+
 const sealCodec = codec(
   struct<RaftSeal>({
     index: uint(),
@@ -35,7 +37,7 @@ const sealCodec = codec(
     data: hash,
     legacy: nullable(bytes(MAX_LEGACY_COMMAND_BYTES)),
   }),
-  MAX_LEGACY_COMMAND_BYTES + 256,
+  MAX_RAFT_SEAL_BYTES,
 );
 
 export function encodeRaftSeal(seal: RaftSeal): Seal {

@@ -37,8 +37,8 @@ export type RaftInput =
   | { readonly kind: 'started' }
   | { readonly kind: 'tick' }
   /**
-   * A request of another server. `from`: who the connection or the configuration says that it is (`askerOf` in
-   * `membership.ts`). `isListed`: the operator's list of the cluster names it, so that it may lead this server although
+   * A request of another server. `from`: who the connection or the configuration says that it is (`senderOf`
+   * in `sender.ts`). `isListed`: the operator's list of the cluster names it, so that it may lead this server although
    * no configuration here knows it: a blank server knows nobody, and one that was away may know only those who have left.
    * Every ask is answered exactly once.
    */
@@ -67,7 +67,12 @@ export type RaftInput =
   | { readonly kind: 'snapshotTaken'; readonly snapshot: SnapshotMeta }
   /** The snapshot of an `installSnapshot` request is the state now, durably, and the log was emptied. */
   | { readonly kind: 'restored'; readonly snapshot: SnapshotMeta }
-  | { readonly kind: 'restoreFailed'; readonly ask: number; readonly refusal: Refusal };
+  | { readonly kind: 'restoreFailed'; readonly ask: number; readonly refusal: Refusal }
+  /**
+   * A leader's log is of another cluster (`history.ts`): from now on no leader is obeyed, and this server stands for no
+   * election, as others might grant it their votes.
+   */
+  | { readonly kind: 'foreignHistory'; readonly refusal: Refusal };
 
 /** `number` is the shell's own, and comes back with the outcome. */
 export interface Proposal {

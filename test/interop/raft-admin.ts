@@ -86,7 +86,7 @@ function handlersOf({ machine, self, server, store }: AdminOptions): Readonly<Re
     },
     '/transfer': async (parameters) => taken(await server.transfer(parameters('id') || null)) >= 0,
     '/stall': async (parameters) => {
-      store.stallMs = Number(parameters('ms'));
+      store.stallFor(Number(parameters('ms')));
       return true;
     },
   };
@@ -119,9 +119,7 @@ function statusOf(id: string, server: RaftServer<number>): unknown {
 
 function reportOf(machine: RecorderMachine, tail: number): unknown {
   const { count, hash, kept, last, restores } = machine;
-  const shown = machine
-    .tail(tail)
-    .map(({ data, index, term }) => ({ index, term, data: Buffer.from(data).toString() }));
+  const shown = machine.tail(tail).map(({ data, index, term }) => ({ index, term, data: toHex(data) }));
   return { count, last, hash, restores, kept, ...(tail > 0 ? { tail: shown } : {}) };
 }
 

@@ -12,7 +12,7 @@ import { startRaftServer } from '../../src/node/raft/raft-server.ts';
 import { DEFAULT_SHELL_LIMITS } from '../../src/node/raft/server-options.ts';
 import { SnapshotFiles } from '../../src/node/raft/snapshot-files.ts';
 import type { SnapshotStore } from '../../src/node/raft/snapshot-store.ts';
-import { wireCodec } from '../../src/raft/configuration-in-entry.ts';
+import { configurationCodec } from '../../src/raft/wire/configuration-codec.ts';
 import { DEFAULT_LIMITS } from '../../src/raft/contract.ts';
 import type { Configuration, Server } from '../../src/raft/messages.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
@@ -91,7 +91,7 @@ const store = new StallableStore(disk);
 
 if (flags.bootstrap !== '') {
   const configuration: Configuration = { servers: serversOf(flags.bootstrap) };
-  await bootstrap(store, wireCodec, configuration).catch((error: { code?: string }) => {
+  await bootstrap(store, configurationCodec, configuration).catch((error: { code?: string }) => {
     // As the Go peer: the flag of the first start may stay.
     if (error.code !== 'raft-log-exists') throw error;
   });
@@ -117,7 +117,8 @@ const server = await startRaftServer<number>({
   shellLimits: DEFAULT_SHELL_LIMITS,
   snapshotPolicy: { intervalMs: durationMs(flags.snapinterval), threshold: Number(flags.snapthreshold) },
   seed: process.pid,
-  codec: wireCodec,
+  codec: configurationCodec,
+  pinnedHistory: null,
   store,
   snapshots,
   machine,

@@ -2,12 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import { needsGo } from '../interop/go-build.ts';
 import { survivesKills } from '../interop/killing.ts';
-import { goNewcomer } from '../interop/newcomer.ts';
+import { goNewcomer, ourNewcomer } from '../interop/newcomer.ts';
 
 const FOR_MS = 60_000;
 const LIMIT_MS = 4 * FOR_MS;
 
-describe.runIf(needsGo()).each([goNewcomer])(
+describe.runIf(needsGo()).each([ourNewcomer, goNewcomer])(
   '$what in a cluster whose leader is killed again and again',
   (newcomer) => {
     test.each([

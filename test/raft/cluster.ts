@@ -71,6 +71,12 @@ export type Outcome =
   | { readonly kind: 'settled' | 'ready'; readonly index: number }
   | { readonly kind: 'refused'; readonly code: string };
 
+export interface Refused {
+  readonly by: ServerId;
+  readonly from: ServerId | null;
+  readonly code: string;
+}
+
 type CallEffect = Extract<RaftEffect, { kind: 'call' }>;
 type Persist = Extract<RaftEffect, { kind: 'persist' }>;
 type Restore = Extract<RaftEffect, { kind: 'restore' }>;
@@ -121,8 +127,8 @@ export class Cluster {
   readonly watch = new Watch();
   /** By the number of a proposal or of a request. */
   readonly outcomes = new Map<number, Outcome>();
-  /** Refusals that engines told of: `B refuses A: raft-stranger`. */
-  readonly refusals: string[] = [];
+  /** What engines refused of others, in order. */
+  readonly refusals: Refused[] = [];
   nowMs = 0;
   readonly #options: ClusterOptions;
   readonly #queue: Scheduled[] = [];
@@ -408,7 +414,7 @@ export class Cluster {
         if (effect.isSelf) this.watch.leads(server.id, effect.term, this.engine(server.id));
         return;
       case 'refused':
-        this.refusals.push(`${server.id} refuses ${effect.from ?? 'itself'}: ${effect.refusal.code}`);
+        this.refusals.push({ by: server.id, from: effect.from, code: effect.refusal.code });
         return;
       case 'configurationChanged':
         return;

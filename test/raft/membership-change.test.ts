@@ -172,7 +172,7 @@ describe('a server that is removed', () => {
     const { term } = cluster.status(leader);
     cluster.run(60_000);
     expect(cluster.status(leader)).toMatchObject({ role: 'leader', term });
-    expect(cluster.refusals.some((text) => text.endsWith(`refuses ${gone}: raft-stranger`))).toBe(true);
+    expect(cluster.refusals.some(({ from, code }) => from === gone && code === 'raft-stranger')).toBe(true);
   });
 
   it('may be taken in again', () => {
@@ -269,7 +269,7 @@ it('no leader of another cluster is obeyed by the only voter of its own', () => 
   const claim = { kind: 'appendEntries', ...header, term: 9, leader: 'B:1', prevIndex: 0, prevTerm: 0 } as const;
   cluster.inject('B', 'A', { ...claim, entries: null, commitIndex: 0 });
   expect(cluster.status('A')).toMatchObject({ role: 'leader', term: 2 });
-  expect(cluster.refusals).toEqual(['A refuses B: raft-foreign-history']);
+  expect(cluster.refusals).toEqual([{ by: 'A', from: 'B', code: 'raft-foreign-history' }]);
 });
 
 it('two leaders of one term do not obey each other', () => {
@@ -280,5 +280,5 @@ it('two leaders of one term do not obey each other', () => {
   const claim = { kind: 'appendEntries', ...header, term, leader: `${other}:1`, prevIndex: 0, prevTerm: 0 } as const;
   cluster.inject(other, leader, { ...claim, entries: null, commitIndex: 0 });
   expect(cluster.status(leader).role).toBe('leader');
-  expect(cluster.refusals).toEqual([`${leader} refuses ${other}: raft-two-leaders`]);
+  expect(cluster.refusals).toEqual([{ by: leader, from: other, code: 'raft-two-leaders' }]);
 });

@@ -33,7 +33,7 @@ interface Client {
 /** After so long without an answer a client goes on with something else. */
 const PATIENCE_MS = 4_000;
 /** Nobody leads, or nobody answers: a client tries again after this. */
-const RETRY_MS = 20;
+const RETRY_MS = 50;
 const READS = 0.3;
 /** Of what a client does at once, the most. */
 const MOST_AT_ONCE = 8;

@@ -85,13 +85,12 @@ class Chaos {
     const { cluster } = this;
     const random = this.#random;
     const leader = cluster.leader();
-    const { id, engine, applied } = random.pick(cluster.servers);
+    const { id, engine } = random.pick(cluster.servers);
     if (random.chance(0.1)) {
       if (engine === null) cluster.start(id);
       else cluster.crash(id);
     }
-    if (random.chance(0.2) && engine !== null && applied.length > 0 && cluster.server(id).engine !== null)
-      cluster.snapshot(id);
+    if (random.chance(0.2) && cluster.canSnapshot(id)) cluster.snapshot(id);
     if (leader !== undefined && cluster.server(leader).engine !== null) this.#actOn(leader);
     cluster.run(random.pick([5, 50, 500, 3000]));
   }

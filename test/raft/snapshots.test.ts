@@ -46,18 +46,6 @@ describe('a snapshot of one’s own state', () => {
     expect(cluster.step(leader, { kind: 'snapshotTaken', snapshot: old })).toEqual([]);
   });
 
-  it('never lets go of what the disk has not finished', () => {
-    const { cluster, leader, follower } = settled({ voters: 3, limits: { trailingEntries: 0 } });
-    cluster.stallDisk(follower);
-    cluster.propose(leader, 'a');
-    cluster.runUntil('the follower has applied it', () => cluster.commands(follower).includes('a'), 500);
-    cluster.snapshot(follower);
-    const { firstIndex, durableIndex } = cluster.status(follower);
-    expect(firstIndex).toBe(durableIndex + 1);
-    cluster.resumeDisk(follower);
-    cluster.run(100);
-  });
-
   it('is begun with after a restart, and the log goes on behind it', () => {
     const { cluster, leader } = settled({ voters: 1, limits: { trailingEntries: 1 } });
     cluster.propose(leader, ...'abc');

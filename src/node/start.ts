@@ -89,6 +89,7 @@ async function closeCore(core: NodeCore, host: Host | undefined): Promise<void> 
 
 class Node implements RunningNode {
   readonly failed: Promise<never>;
+  readonly raft = null;
   readonly #core: NetworkedCore;
   readonly #reads: ReadService;
   readonly #ownReads: OwnReads;

@@ -27,11 +27,12 @@ export function raftDirectory(dataDirectory: string): string {
   return join(dataDirectory, 'raft');
 }
 
-/** Who this server is to the others. Up to protocol version 2 an id is an address. */
+/** Who this server is to the others. Up to protocol version 2 an id is an address, and over libp2p both are the peer id. */
 export function selfOf(
-  { advertise, id, listen, protocolVersion }: RaftConfig,
+  { advertise, id, listen, protocolVersion, transport }: RaftConfig,
   peerId: string,
 ): { readonly id: ServerId; readonly address: ServerAddress } {
+  if (transport === 'libp2p') return { id: peerId, address: peerId };
   const address = advertise ?? listen;
   return { id: protocolVersion === 2 ? address : (id ?? peerId), address };
 }

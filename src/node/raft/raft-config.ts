@@ -15,6 +15,8 @@ const positive = z.int().min(1);
 
 export const raftConfigSchema = z
   .strictObject({
+    /** `libp2p`: over streams of the node's own host, where a server's id and address are its peer id. */
+    transport: z.enum(['tcp', 'libp2p']).default('tcp'),
     /** Where other servers reach this one over TCP. */
     listen: hostPort.default('0.0.0.0:4101'),
     /** The address that the cluster knows this server by; absent: `listen`. */

@@ -34,12 +34,21 @@ export class CommandFailure extends CodedError {
   }
 }
 
-const UNAVAILABLE = new Set(['node-not-running', 'peer-unreachable', 'no-quorum', 'busy', 'dial-failed', 'deadline']);
+const UNAVAILABLE = new Set([
+  ...['node-not-running', 'peer-unreachable', 'no-quorum', 'busy', 'dial-failed', 'deadline'],
+  ...['leadership-lost', 'transferring', 'transfer-failed', 'not-caught-up', 'raft-configuration-pending'],
+]);
+/** A Raft cluster does not do what was asked, however often. */
+const REFUSED = new Set([
+  ...['not-leader', 'raft-unknown-server', 'raft-no-such-voter', 'raft-configuration-invalid', 'raft-id-not-address'],
+  ...['raft-list-malformed', 'raft-list-signer', 'raft-list-signature', 'raft-list-older', 'base-exists'],
+]);
 
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CommandFailure) return error.exit;
   if (!(error instanceof CodedError)) return EXIT.error;
   if (error.code.startsWith('config-') || error.code === 'usage') return EXIT.usage;
+  if (REFUSED.has(error.code)) return EXIT.refused;
   return UNAVAILABLE.has(error.code) ? EXIT.unavailable : EXIT.error;
 }
 

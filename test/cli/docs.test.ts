@@ -1,4 +1,5 @@
 import { globSync, readFileSync } from 'node:fs';
+import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { EXIT } from '../../src/cli/exit.ts';
 import { parseConfig } from '../../src/node/config.ts';
@@ -70,10 +71,25 @@ function commandLines(text: string): string[][] {
   });
 }
 
+/** Those that do something themselves. */
+function withSubcommands(command: Command): Command[] {
+  const below = command.commands.flatMap(withSubcommands);
+  return command.commands.length > 0 && command.name() !== 'list' ? below : [command, ...below];
+}
+
+test('docs/cli.md has every command of "raft"', () => {
+  const raft = programFor(terminalIn('/')).commands.find((command) => command.name() === 'raft');
+  const names = raft?.commands.map((command) => command.name()) ?? [];
+  expect(names.length).toBeGreaterThan(8);
+  for (const name of names) expect(read('cli.md')).toContain(`raft ${name}`);
+});
+
 test('every command line in the help, README and docs has flags and arguments that exist', async () => {
   const names = programFor(terminalIn('/')).commands.map((command) => command.name());
+  const raft = programFor(terminalIn('/')).commands.find((command) => command.name() === 'raft')?.commands ?? [];
+  const withHelp = [...names.map((name) => [name]), ...raft.map((command) => ['raft', command.name()])];
   const help = await Promise.all(
-    names.map(async (name) => (await run([name, '--help'], '/')).out.split(/^Examples?:/m)[1]),
+    withHelp.map(async (words) => (await run([...words, '--help'], '/')).out.split(/^Examples?:/m)[1]),
   );
   const pages = [readFileSync(new URL('../../README.md', import.meta.url), 'utf8'), read('cli.md'), ...help];
   const lines = pages.flatMap((page) => commandLines(page ?? '')).filter(([name]) => names.includes(name ?? ''));
@@ -81,7 +97,7 @@ test('every command line in the help, README and docs has flags and arguments th
   for (const argv of lines) {
     const errors: string[] = [];
     const program = programFor({ ...terminalIn('/'), err: (line) => errors.push(line) });
-    for (const command of program.commands) command.action(() => undefined);
+    for (const command of withSubcommands(program)) command.action(() => undefined);
     await program.parseAsync(argv, { from: 'user' }).catch(() => undefined);
     expect([argv.join(' '), ...errors]).toEqual([argv.join(' ')]);
   }

@@ -157,6 +157,10 @@ export class TestCluster {
     return started;
   }
 
+  directoryOf(id: ServerId): string {
+    return join(this.#root, id);
+  }
+
   /** What a stopped server had on its disk is gone. */
   async wipe(id: ServerId): Promise<void> {
     await rm(join(this.#root, id), { recursive: true });

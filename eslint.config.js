@@ -63,9 +63,11 @@ const impureImports = {
 /** Functions that say a check was made. Everybody may name the branded type; only these files may make a value of it. */
 const admission = ['src/node/admit.ts', 'src/node/event-verifier.ts'];
 const ownDisk = ['src/node/restore-engine.ts', 'src/hotstuff/safety-record.ts'];
+/** What a Raft log has committed was checked by its leader, whose word is all there is. */
+const raftLog = ['src/node/raft/ledger-machine.ts'];
 const verifiedSeals = ['src/hotstuff/learning.ts'];
 const brandMakers = [
-  { maker: 'verifiedEvent', allowed: [...admission, ...ownDisk, 'src/ledger/replay.ts'] },
+  { maker: 'verifiedEvent', allowed: [...admission, ...ownDisk, ...raftLog, 'src/ledger/replay.ts'] },
   { maker: 'admitMessage', allowed: admission },
   { maker: 'certificateVerifiedBefore', allowed: [...admission, ...ownDisk, ...verifiedSeals] },
   { maker: 'timeoutCertificateVerifiedBefore', allowed: [...admission, ...ownDisk] },

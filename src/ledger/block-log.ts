@@ -9,7 +9,7 @@ import { bytes, codec, hash, list, mapped, nullable, struct, text, uint } from '
 import { hashFromBytes, type Hash } from '../base/hash.ts';
 import { codedError, type CodedError, type Result } from '../base/result.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
-import { decodeOwnSealedBlock, encodeSealedBlock, MAX_BLOCK_BYTES, type SealedBlock } from './block.ts';
+import { decodeOwnSealedBlock, encodeSealedBlock, type SealedBlock } from './block.ts';
 import { contentOf, withCheck } from './checked-record.ts';
 import { headOf, type GenesisState } from './genesis-state.ts';
 import {
@@ -59,14 +59,13 @@ const identityCodec = codec(struct<LogIdentity>({ chainId: text(64), validatorKe
 
 const headCodec = codec(struct<Head>({ height: uint(), blockId: hash, stateRoot: hash, timestamp: uint() }), 256);
 
-const MAX_STATE_KEY_LENGTH = 256;
-
 const changesCodec = codec<readonly StateChange[]>(
   list(
     struct<StateChange>({
-      key: text(MAX_STATE_KEY_LENGTH),
+      // Those of the older system have no bound but that of an entry of its log.
+      key: text(Number.MAX_SAFE_INTEGER),
       value: mapped(
-        nullable(bytes(MAX_BLOCK_BYTES)),
+        nullable(bytes(Number.MAX_SAFE_INTEGER)),
         (value) => value ?? null,
         (wire) => wire ?? undefined,
       ),
@@ -81,6 +80,11 @@ const REBUILD_BATCH = 32_768;
 
 /** A committed block with what it changed: log, index, head, state, and the changes for the projector. */
 export function committedBlockOps(sealed: SealedBlock, changes: readonly StateChange[]): StoreOperation[] {
+  return [...headBlockOps(sealed, changes), ...stateOps(changes)];
+}
+
+/** The same without the state, which is written, or was, by itself. @param changes for the projector */
+export function headBlockOps(sealed: SealedBlock, changes: readonly StateChange[]): StoreOperation[] {
   const { block } = sealed;
   const { height } = block.header;
   return [
@@ -89,8 +93,12 @@ export function committedBlockOps(sealed: SealedBlock, changes: readonly StateCh
     { kind: 'delete', key: uncommittedKey(block.id) },
     put(HEAD_KEY, headCodec.encode(headOf(block))),
     put(changesKey(height), withCheck(changesCodec.encode(changes))),
-    ...changes.map(stateOp),
   ];
+}
+
+/** The committed state alone. */
+export function stateOps(changes: readonly StateChange[]): StoreOperation[] {
+  return changes.map(stateOp);
 }
 
 export function uncommittedBlockOps(blocks: readonly UncommittedBlock[]): StoreOperation[] {
@@ -116,6 +124,21 @@ export function projectedOps(height: number): StoreOperation[] {
   return [{ kind: 'delete', key: changesKey(height) }];
 }
 
+/** Marks a store as one of this layout and owner. */
+export function identityOps(identity: LogIdentity): StoreOperation[] {
+  return [put(LAYOUT_KEY, utf8(String(LAYOUT_VERSION))), put(IDENTITY_KEY, identityCodec.encode(identity))];
+}
+
+/**
+ * Checks that the store is of this layout, chain and validator.
+ *
+ * @throws CodedError `store-empty`, `store-corrupt`, `layout-newer`, `layout-older`, `chain-mismatch`, `key-mismatch`
+ */
+export async function checkStore(store: Store, identity: LogIdentity): Promise<void> {
+  await checkLayout(store);
+  checkIdentity(store, identity);
+}
+
 export class BlockLog {
   readonly identity: LogIdentity;
   readonly #store: Store;
@@ -132,13 +155,14 @@ export class BlockLog {
    */
   static async create(store: Store, identity: LogIdentity, genesis: GenesisState): Promise<BlockLog> {
     if (!(await isEmpty(store))) throw codedError('store-not-empty', 'the store already holds data');
-    const operations = [
-      put(LAYOUT_KEY, utf8(String(LAYOUT_VERSION))),
-      put(IDENTITY_KEY, identityCodec.encode(identity)),
-      ...committedBlockOps(genesis.sealed, genesis.changes),
-    ];
+    const operations = [...identityOps(identity), ...committedBlockOps(genesis.sealed, genesis.changes)];
     await store.batch(operations, { sync: true });
     return BlockLog.open(store, identity);
+  }
+
+  /** Over a store that the caller has just written, or opened, whole: nothing is looked at. */
+  static over(store: Store, identity: LogIdentity): BlockLog {
+    return new BlockLog(store, identity);
   }
 
   /**
@@ -147,8 +171,7 @@ export class BlockLog {
    * @throws CodedError `store-empty`, `store-corrupt`, `layout-newer`, `layout-older`, `chain-mismatch`, `key-mismatch`
    */
   static async open(store: Store, identity: LogIdentity): Promise<BlockLog> {
-    await checkLayout(store);
-    checkIdentity(store, identity);
+    await checkStore(store, identity);
     const log = new BlockLog(store, identity);
     const head = log.head();
     const block = log.sealedBlockAt(head.height)?.block;

@@ -45,11 +45,19 @@ export class CommittedState implements StateReader {
   #settledHeight: number;
   readonly #cache = new Map<string, Uint8Array | undefined>();
 
-  constructor(backing: StateReader, tree: StateTree, version: TreeVersion, height: number) {
+  /** @param unsettled what the backing does not hold yet of the state at this height */
+  constructor(
+    backing: StateReader,
+    tree: StateTree,
+    version: TreeVersion,
+    height: number,
+    unsettled: readonly StateChange[] = [],
+  ) {
     this.#backing = backing;
     this.#tree = tree;
     this.#held = [{ height, version, before: new Map() }];
-    this.#settledHeight = height;
+    this.#settledHeight = unsettled.length === 0 ? height : height - 1;
+    for (const { key, value } of unsettled) this.#pending.set(key, { value, height });
   }
 
   get headHeight(): number {
@@ -71,6 +79,11 @@ export class CommittedState implements StateReader {
     const value = this.#checked(key, this.#backing.get(key));
     this.#remember(key, value);
     return value;
+  }
+
+  /** What was committed and is perhaps not in the backing: the newest value of each key. */
+  unsettled(): ReadonlyMap<string, Uint8Array | undefined> {
+    return new Map(Array.from(this.#pending, ([key, { value }]) => [key, value]));
   }
 
   /** The state as the backing holds it, which a crash cannot take back. */

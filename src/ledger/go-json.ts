@@ -200,6 +200,15 @@ export function* membersOf(bytes: Uint8Array, object: Span): Generator<MemberSpa
   }
 }
 
+/** The one member that the bytes are, with space around it; undefined where they are anything else. */
+export function memberOf(bytes: Uint8Array): MemberSpans | undefined {
+  const from = skipSpace(bytes, 0);
+  const at = memberValue(bytes, from);
+  const to = at === NONE ? NONE : valueEnd(bytes, at);
+  if (to === NONE || skipSpace(bytes, to) !== bytes.length) return undefined;
+  return { name: { from, to: stringEnd(bytes, from) }, value: { from: at, to } };
+}
+
 export function isObject(bytes: Uint8Array, { from }: Span): boolean {
   return bytes[from] === OPEN_OBJECT;
 }

@@ -2,7 +2,7 @@
  * Where everything is in the one store. A key is one tag byte and what the table names; LevelDB orders keys as bytes,
  * so heights are big-endian.
  *
- *     M name               layout version, identity, head, safety record
+ *     M name               layout version, identity, head, safety record; of a Raft cluster also where its ledger stands
  *     B height             sealed block
  *     I block id           height of a committed block
  *     U block id           uncommitted block, as its engine encodes it
@@ -13,6 +13,7 @@
  *     D record key         greatest height seen of a DHT record
  *     L index              entry of a Raft log
  *     R name               of Raft: term and vote, bounds of the log, snapshot, applied index, history
+ *     G key                value of the older system's state machine; from BASE on as it was at BASE
  *
  * A change of this table, or of an encoding under it, is a new layout version and a migration; unless the older encoding
  * is read as well and nothing is ever mistaken for the other, as of records with and without a check
@@ -36,6 +37,7 @@ const TAG = {
   dht: tag('D'),
   raftEntry: tag('L'),
   raft: tag('R'),
+  legacy: tag('G'),
 } as const;
 
 /** Decimal text, readable by every version of the program. */
@@ -43,6 +45,7 @@ export const LAYOUT_KEY = concatBytes(TAG.meta, utf8('layout'));
 export const IDENTITY_KEY = concatBytes(TAG.meta, utf8('identity'));
 export const HEAD_KEY = concatBytes(TAG.meta, utf8('head'));
 export const SAFETY_KEY = concatBytes(TAG.meta, utf8('safety'));
+export const RAFT_LEDGER_KEY = concatBytes(TAG.meta, utf8('raft-ledger'));
 
 export const RAFT_HARD_STATE_KEY = concatBytes(TAG.raft, utf8('hard-state'));
 export const RAFT_LOG_KEY = concatBytes(TAG.raft, utf8('log'));
@@ -54,6 +57,17 @@ export const RAFT_HISTORY_KEY = concatBytes(TAG.raft, utf8('history'));
 
 export const RAFT_ENTRY_RANGE = rangeOf(TAG.raftEntry);
 export const STATE_RANGE = rangeOf(TAG.state);
+export const LEGACY_RANGE = rangeOf(TAG.legacy);
+/** All that a ledger is made of, besides what is under `M`. */
+export const LEDGER_RANGES = [
+  TAG.block,
+  TAG.height,
+  TAG.uncommitted,
+  TAG.state,
+  TAG.changes,
+  TAG.projection,
+  TAG.legacy,
+].map(rangeOf);
 export const UNCOMMITTED_RANGE = rangeOf(TAG.uncommitted);
 export const EVIDENCE_RANGE = rangeOf(TAG.evidence);
 
@@ -79,6 +93,11 @@ export function stateKey(key: string): Uint8Array {
 
 export function evidenceKeyOf(epoch: number, offender: number): Uint8Array {
   return concatBytes(TAG.evidence, bigEndian(epoch), bigEndian(offender));
+}
+
+/** @param key of the older system: any text, of any length */
+export function legacyValueKey(key: string): Uint8Array {
+  return storeKey(TAG.legacy, key);
 }
 
 export function projectionKey(rest: Uint8Array): Uint8Array {
@@ -110,7 +129,7 @@ export function fromBigEndian(bytes: Uint8Array): number {
 }
 
 /** All keys that begin with `prefix`, which is not made of 255s alone. */
-export function rangeOf(prefix: Uint8Array): KeyRange {
+export function rangeOf(prefix: Uint8Array): Required<Pick<KeyRange, 'gte' | 'lt'>> {
   let length = prefix.length;
   while (prefix[length - 1] === 255) length--;
   const end = prefix.slice(0, length);

@@ -72,6 +72,8 @@ export interface LedgerMachineOptions {
   readonly tree: StateTree;
   /** The version of `tree` that is the state at `head`. */
   readonly version: TreeVersion;
+  /** What of the state at `head` the backing does not hold until `settled`: all of it, for a block that is about to be written. */
+  readonly unsettled?: readonly StateChange[];
 }
 
 export class LedgerMachine {
@@ -80,12 +82,12 @@ export class LedgerMachine {
   readonly #committed: CommittedState;
   #head: Layer;
 
-  constructor({ chainId, head, backing, tree, version }: LedgerMachineOptions) {
+  constructor({ chainId, head, backing, tree, version, unsettled }: LedgerMachineOptions) {
     const { height, stateRoot, timestamp } = head;
     assert(version.root === stateRoot, 'the tree is the state of the head', { root: version.root, stateRoot });
     this.chainId = chainId;
     this.#tree = tree;
-    this.#committed = new CommittedState(backing, tree, version, height);
+    this.#committed = new CommittedState(backing, tree, version, height, unsettled);
     this.#head = new Layer({ height, timestamp, version, parent: null, state: this.#committed, changes: [] });
   }
 
@@ -235,6 +237,11 @@ export class LedgerMachine {
   /** A value of the committed state. */
   get(key: string): Uint8Array | undefined {
     return this.#committed.get(key);
+  }
+
+  /** Committed values that the backing perhaps does not hold yet; undefined: the key is gone. */
+  unsettled(): ReadonlyMap<string, Uint8Array | undefined> {
+    return this.#committed.unsettled();
   }
 
   /** The state as it is on disk. */

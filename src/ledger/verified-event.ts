@@ -17,7 +17,7 @@ export interface VerifiedEvent extends SignedEvent {
 /**
  * @param proof `signature-checked`: the caller verified the signature (and `evidence` of an `evidenceRecorded`);
  *   `own-log`: the event was read from this node's block log or a block that a quorum certified, so it was verified
- *   before it was voted for
+ *   before it was voted for; or a Raft log has committed it, whose leader verified it
  */
 export function verifiedEvent(event: SignedEvent, _proof: 'signature-checked' | 'own-log'): VerifiedEvent {
   return event as VerifiedEvent;

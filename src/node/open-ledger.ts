@@ -3,11 +3,12 @@
  * ledger; whether a new ledger may also begin to vote is another question, see `first-signature.ts`.
  */
 import { join } from 'node:path';
-import { CodedError } from '../base/result.ts';
+import { CodedError, codedError } from '../base/result.ts';
 import { BlockLog, type LogIdentity } from '../ledger/block-log.ts';
 import type { Block } from '../ledger/block.ts';
 import { genesisState, type GenesisState } from '../ledger/genesis-state.ts';
 import type { Genesis } from '../ledger/genesis.ts';
+import { RAFT_LEDGER_KEY } from '../ledger/layout.ts';
 import type { LedgerMachine } from '../ledger/machine.ts';
 import { LevelStore } from '../store/level-store.ts';
 import type { Store } from '../store/store.ts';
@@ -40,7 +41,7 @@ export async function openLedger(
   }
 }
 
-/** @throws CodedError of `BlockLog.create`, `BlockLog.open` and `BlockLog.loadMachine` */
+/** @throws CodedError `consensus-mismatch`, of `BlockLog.create`, `BlockLog.open` and `BlockLog.loadMachine` */
 export async function openLedgerOn(
   store: Store,
   genesis: Genesis,
@@ -52,6 +53,9 @@ export async function openLedgerOn(
 }
 
 async function openOrCreate(store: Store, identity: LogIdentity, genesis: GenesisState): Promise<BlockLog> {
+  if (store.get(RAFT_LEDGER_KEY) !== undefined) {
+    throw codedError('consensus-mismatch', 'the data directory is that of a member of a Raft cluster');
+  }
   try {
     return await BlockLog.open(store, identity);
   } catch (error) {

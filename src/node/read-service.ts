@@ -24,11 +24,11 @@ interface DurableHead {
 }
 
 export class ReadService {
-  readonly #ledger: OpenLedger;
+  readonly #ledger: Pick<OpenLedger, 'log' | 'machine'>;
   readonly #statements: Pick<HeadStatements, 'f' | 'own' | 'collect'>;
   #head: DurableHead;
 
-  constructor(ledger: OpenLedger, statements: Pick<HeadStatements, 'f' | 'own' | 'collect'>) {
+  constructor(ledger: Pick<OpenLedger, 'log' | 'machine'>, statements: Pick<HeadStatements, 'f' | 'own' | 'collect'>) {
     this.#ledger = ledger;
     this.#statements = statements;
     const { height } = ledger.log.head();

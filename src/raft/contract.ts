@@ -67,7 +67,12 @@ export type RaftInput =
   | { readonly kind: 'snapshotTaken'; readonly snapshot: SnapshotMeta }
   /** The snapshot of an `installSnapshot` request is the state now, durably, and the log was emptied. */
   | { readonly kind: 'restored'; readonly snapshot: SnapshotMeta }
-  | { readonly kind: 'restoreFailed'; readonly ask: number; readonly refusal: Refusal };
+  | { readonly kind: 'restoreFailed'; readonly ask: number; readonly refusal: Refusal }
+  /**
+   * A leader's log is of another cluster (`history.ts`): from now on no leader is obeyed, and this server stands for no
+   * election, as others might grant it their votes.
+   */
+  | { readonly kind: 'foreignHistory'; readonly refusal: Refusal };
 
 /** `number` is the shell's own, and comes back with the outcome. */
 export interface Proposal {

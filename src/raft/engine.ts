@@ -85,6 +85,9 @@ export class RaftEngine implements RaftEngineContract {
         return restored(server, input.snapshot);
       case 'restoreFailed':
         return restoreFailed(server, input.ask, input.refusal);
+      case 'foreignHistory':
+        server.foreign = input.refusal;
+        return;
       default:
         return unreachable(input);
     }

@@ -37,6 +37,7 @@ export interface HistoryFacts {
   entry(index: number): Entry | undefined;
   /** Of the log, or of the snapshot where no entry is behind it. */
   lastIndex(): number;
+  commitIndex(): number;
   isConfigured(id: ServerId): boolean;
   /** The servers of an entry that holds a configuration. */
   serversOf(entry: Entry): readonly Server[];
@@ -92,6 +93,7 @@ export class History {
   /** Refusal: `raft-foreign-history`, from then on for everything that this leader sends. */
   ofAppend(from: ServerId, request: AppendEntriesRequest): Verdict {
     const { entries, prevIndex, term } = request;
+    if (this.#foreign?.details['from'] === from) return { kind: 'foreign', refusal: this.#foreign };
     if (this.#facts.lastIndex() === 0) return this.#begin(from, request);
     if (this.#leader?.id !== from || this.#leader.term !== term) {
       this.#leader = { id: from, term, isKnown: false, asked: 0 };
@@ -116,6 +118,8 @@ export class History {
     if (own?.term === lastTerm) return PASS;
     const isShared = this.#record?.shared === true;
     const isPinned = this.#pinned !== null && this.#pinned === this.#record?.hash;
+    // Nothing but a beginning that never came to anything: nobody was told of what would be lost.
+    if (this.#facts.commitIndex() <= 1 && this.#facts.isConfigured(from)) return PASS;
     if (isPinned || (isShared && (isListed || this.#facts.isConfigured(from)))) return PASS;
     const theirs = `a snapshot up to entry ${lastIndex} of term ${lastTerm}, which does not show what it goes on from`;
     return this.#refuse(from, theirs);
@@ -188,14 +192,12 @@ export class History {
 
   /** What the leader showed that is here already, byte for byte. */
   #isShown(entry: Entry): boolean {
-    return this.#facts.entry(entry.index)?.term === entry.term;
+    return saysSomething(entry) && this.#facts.entry(entry.index)?.term === entry.term;
   }
 
   /** @returns in words, the entry that is another one here */
   #differing(entries: readonly Entry[]): string | undefined {
-    const lastIndex = this.#facts.lastIndex();
     for (const entry of entries) {
-      if (entry.index > lastIndex) return undefined;
       const own = this.#facts.entry(entry.index);
       if (own === undefined || own.term !== entry.term || isSame(own, entry)) continue;
       return `one whose entry ${entry.index} of term ${entry.term} has other contents`;

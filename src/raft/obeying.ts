@@ -3,7 +3,7 @@ import { refuse, type Refusal } from '../base/result.ts';
 import { serverOf } from './configuration.ts';
 import type { AppendEntriesRequest, InstallSnapshotRequest, ServerAddress, ServerId } from './messages.ts';
 import { isStranger, leadsAnotherCluster, strangerRefusal } from './membership.ts';
-import { isTerm, type ForeignHistory, type RaftServer } from './server.ts';
+import { isTerm, type RaftServer } from './server.ts';
 import { follow, newerTerm, stepDown } from './stepping-down.ts';
 
 export interface Asker {
@@ -48,8 +48,12 @@ function addressOf(
 /** A committed entry of this server is another one there: these are two histories, and they are never merged. */
 export function noteForeignHistory(server: RaftServer, index: number, theirTerm: number, leader: ServerId): void {
   const ownTerm = server.log.termAt(index) ?? 0;
-  server.foreign = { index, ownTerm, theirTerm, leader };
-  server.turn.refuse(leader, conflictBelowCommit(server.foreign));
+  server.foreign = refuse(
+    'raft-conflict-below-commit',
+    `entry ${index} is committed here in term ${ownTerm}, and ${leader} has it in term ${theirTerm}: two histories`,
+    { index, ownTerm, theirTerm, leader },
+  ).refusal;
+  server.turn.refuse(leader, server.foreign);
 }
 
 function reasonToRefuse(server: RaftServer, from: ServerId, isListed: boolean, term: number): Refusal | null {
@@ -63,19 +67,11 @@ function reasonToRefuse(server: RaftServer, from: ServerId, isListed: boolean, t
       ownLastTerm: log.lastTerm,
     }).refusal;
   }
-  if (server.foreign !== null) return conflictBelowCommit(server.foreign);
+  if (server.foreign !== null) return server.foreign;
   if (term === server.hardState.term && server.role === 'leader')
     return refuse('raft-two-leaders', `${from} says that it leads term ${term}, which this server leads`, {
       from,
       term,
     }).refusal;
   return null;
-}
-
-function conflictBelowCommit({ index, ownTerm, theirTerm, leader }: ForeignHistory): Refusal {
-  return refuse(
-    'raft-conflict-below-commit',
-    `entry ${index} is committed here in term ${ownTerm}, and ${leader} has it in term ${theirTerm}: two histories`,
-    { index, ownTerm, theirTerm, leader },
-  ).refusal;
 }

@@ -3,6 +3,7 @@
  * become possible (`following.ts`, `election.ts`, `replication.ts`, ...) are functions over it, and `engine.ts` calls them.
  */
 import type { Random } from '../base/random.ts';
+import type { Refusal } from '../base/result.ts';
 import type { Calls } from './calls.ts';
 import { isVoter, type Configurations } from './configuration.ts';
 import type {
@@ -50,8 +51,8 @@ export interface RaftServer {
   candidacy: Candidacy | null;
   leadership: Leadership | null;
   restoring: Restoring | null;
-  /** A committed entry of this log is another one in the log of a leader: nothing of it is taken any more. */
-  foreign: ForeignHistory | null;
+  /** The log of a leader is of another history than this one: nothing of any leader is taken any more. */
+  foreign: Refusal | null;
   /** Of the present step. */
   turn: Turn;
 }
@@ -104,13 +105,6 @@ export interface Reads {
 export interface Restoring {
   readonly ask: number;
   readonly snapshot: SnapshotMeta;
-}
-
-export interface ForeignHistory {
-  readonly index: number;
-  readonly ownTerm: number;
-  readonly theirTerm: number;
-  readonly leader: ServerId;
 }
 
 /** May stand for election: a voter of the configuration in force. */

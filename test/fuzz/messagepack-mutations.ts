@@ -121,7 +121,7 @@ export function pick<T>(choices: readonly T[], by: number): T {
 function inArray(change: (items: readonly TreeNode[], at: number, by: number) => readonly TreeNode[]): NodeMutation {
   return (node, { at, by }): TreeNode => {
     if (node.kind !== 'array' || node.items.length === 0) return node;
-    const changed: ArrayNode = { kind: 'array', items: change(node.items, by % node.items.length, at) };
+    const changed: ArrayNode = { ...node, items: change(node.items, by % node.items.length, at) };
     return changed;
   };
 }

@@ -8,8 +8,10 @@ export interface Leaf {
   readonly content: Uint8Array;
 }
 
+/** An array, or a map, whose keys are items too. */
 export interface ArrayNode {
   readonly kind: 'array';
+  readonly isMap?: true;
   readonly items: readonly TreeNode[];
 }
 
@@ -42,7 +44,7 @@ export function writeTree(node: TreeNode): Uint8Array {
     case 'leaf':
       return concatBytes(node.head, node.content);
     case 'array':
-      return concatBytes(arrayHead(node.items.length), ...node.items.map(writeTree));
+      return concatBytes(headOf(node), ...node.items.map(writeTree));
   }
 }
 
@@ -50,6 +52,12 @@ export function writeTree(node: TreeNode): Uint8Array {
 export function arrayHead(length: number): Uint8Array {
   if (length < 16) return Uint8Array.of(0x90 | length);
   return length < 65_536 ? withLength(0xdc, 2, length) : withLength(0xdd, 4, length);
+}
+
+function headOf({ items, isMap }: ArrayNode): Uint8Array {
+  if (isMap !== true) return arrayHead(items.length);
+  const length = items.length >> 1;
+  return length < 16 ? Uint8Array.of(0x80 | length) : withLength(0xdf, 4, length);
 }
 
 /** The canonical encoding of bytes. */
@@ -93,7 +101,7 @@ export function nodesOf(tree: TreeNode): readonly TreeNode[] {
 export function withNode(tree: TreeNode, target: TreeNode, replacement: TreeNode): TreeNode {
   if (tree === target) return replacement;
   if (tree.kind !== 'array') return tree;
-  return { kind: 'array', items: tree.items.map((item) => withNode(item, target, replacement)) };
+  return { ...tree, items: tree.items.map((item) => withNode(item, target, replacement)) };
 }
 
 class Reader {
@@ -111,14 +119,16 @@ class Reader {
   value(depth: number): TreeNode {
     const start = this.#position;
     const token = this.#take(1)[0] as number;
-    const { width, fixed, isArray } = formOf(token);
-    const length = width === 0 ? fixed : this.#take(width).reduce((sum, byte) => sum * 256 + byte, 0);
+    const { width, fixed, isArray, isMap } = formOf(token);
+    const count = width === 0 ? fixed : this.#take(width).reduce((sum, byte) => sum * 256 + byte, 0);
     if (!isArray) {
       const head = this.#bytes.subarray(start, this.#position);
-      return { kind: 'leaf', head, content: this.#take(length) };
+      return { kind: 'leaf', head, content: this.#take(count) };
     }
+    const length = isMap === true ? 2 * count : count;
     if (depth > 12 || length > this.#bytes.length - this.#position) throw new NotPlain();
-    return { kind: 'array', items: Array.from({ length }, () => this.value(depth + 1)) };
+    const items = Array.from({ length }, () => this.value(depth + 1));
+    return isMap === true ? { kind: 'array', isMap, items } : { kind: 'array', items };
   }
 
   #take(count: number): Uint8Array {
@@ -128,13 +138,22 @@ class Reader {
   }
 }
 
-/** `width`: bytes of the length after the token; else the length is `fixed`. */
-function formOf(token: number): { readonly width: number; readonly fixed: number; readonly isArray: boolean } {
+/** `width`: bytes of the length after the token; else the length is `fixed`. A map has so many pairs. */
+interface Form {
+  readonly width: number;
+  readonly fixed: number;
+  readonly isArray: boolean;
+  readonly isMap?: true;
+}
+
+function formOf(token: number): Form {
   const leaf = (fixed: number, width = 0) => ({ width, fixed, isArray: false });
   if (token < 0x80 || token >= 0xe0) return leaf(0);
-  if (token >= 0x90 && token < 0xa0) return { width: 0, fixed: token & 15, isArray: true };
+  if (token < 0x90) return { width: 0, fixed: token & 15, isArray: true, isMap: true };
+  if (token < 0xa0) return { width: 0, fixed: token & 15, isArray: true };
   if (token >= 0xa0 && token < 0xc0) return leaf(token & 31);
   if (token === 0xdc || token === 0xdd) return { width: token === 0xdc ? 2 : 4, fixed: 0, isArray: true };
+  if (token >= 0xde && token < 0xe0) return { width: token === 0xde ? 2 : 4, fixed: 0, isArray: true, isMap: true };
   if (token >= 0xc4 && token <= 0xc6) return leaf(0, 2 ** (token - 0xc4));
   if (token >= 0xd9 && token <= 0xdb) return leaf(0, 2 ** (token - 0xd9));
   if (token >= 0xcc && token <= 0xcf) return leaf(2 ** (token - 0xcc));

@@ -3,8 +3,16 @@ import { consensusDecoders } from './consensus-decoders.ts';
 import type { Decoder } from './decoder.ts';
 import { fileDecoders } from './file-decoders.ts';
 import { ledgerDecoders } from './ledger-decoders.ts';
+import { raftDecoders } from './raft-decoders.ts';
+import { raftLedgerDecoders } from './raft-ledger-decoders.ts';
 
-export const decoders: readonly Decoder[] = [...consensusDecoders, ...ledgerDecoders, ...fileDecoders];
+export const decoders: readonly Decoder[] = [
+  ...consensusDecoders,
+  ...ledgerDecoders,
+  ...raftDecoders,
+  ...raftLedgerDecoders,
+  ...fileDecoders,
+];
 
 /** Exports below `src/` that are called like a decoder, and why they are not in the table: `file#export`. */
 export const otherExports: Readonly<Record<string, string>> = {
@@ -13,6 +21,7 @@ export const otherExports: Readonly<Record<string, string>> = {
   'ledger/block.ts#decodeOwnSealedBlock':
     'from the own log; the parts that damage could reach are as in decodeSealedBlock',
   'ledger/import-record.ts#importRecord': 'one record of importRecords, which is in the table',
+  'ledger/import.ts#parseWithExactIntegers': 'the JSON of importRecords, which is in the table',
   'net/whole-stream.ts#peekFirstByte': 'leaves the byte unread; what it decides between is in the table',
   'node/signature-batch.ts#unpackChecks': 'between two threads of one process',
   'projections/rows.ts#decodeRow': 'from the own store',
@@ -28,6 +37,8 @@ export const otherFiles: Readonly<Record<string, string>> = {
   'cli/submit.ts': 'an option that the user types',
   'ledger/actions.ts': 'only encodes, for digests',
   'ledger/block-log.ts': 'the own store',
+  'ledger/log-hash.ts': 'only encodes, for digests',
+  'node/raft/ledger-store.ts': 'the own store',
   'ledger/checked-record.ts': 'the own store; with the safety record, which is in the table',
   'node/control-client.ts': 'answers of the own node, over a socket that only its user can open',
   'node/program-version.ts': "the program's own package.json",

@@ -70,9 +70,6 @@ const CERTAINLY_NOT_WRITTEN = [
   'raft is already shutdown',
 ];
 
-/** The same of ours, by code. */
-const CERTAINLY_NOT_WRITTEN_CODES = ['not-leader', 'busy', 'transferring'];
-
 const REQUEST_LIMIT_MS = 15_000;
 
 interface Answer {
@@ -116,6 +113,13 @@ export class Admin {
     return status === 404 ? undefined : body.toString();
   }
 
+  /** All keys and values, byte for byte as in a snapshot. */
+  async dump(): Promise<Uint8Array> {
+    const { body, status } = await exchange(this.port, 'GET', '/dump');
+    if (status !== 200) throw codedError('peer-refused', 'there is no map', { status });
+    return body;
+  }
+
   async log(from = 1, count = 100_000): Promise<StoredLog> {
     return (await this.#ask('GET', `/log?from=${from}&n=${count}`)) as StoredLog;
   }
@@ -124,11 +128,10 @@ export class Admin {
   async apply(command: string | Uint8Array, limitMs = REQUEST_LIMIT_MS): Promise<Outcome> {
     try {
       const { status, body } = await exchange(this.port, 'POST', '/apply', command, limitMs);
-      const answer = JSON.parse(body.toString()) as { index?: number; result?: unknown; error?: string; code?: string };
+      const answer = JSON.parse(body.toString()) as { index?: number; result?: unknown; error?: string };
       if (status === 200) return { kind: 'applied', index: answer.index ?? 0, result: answer.result };
-      const { code = '', error: why = `status ${status}` } = answer;
-      const isRefused = CERTAINLY_NOT_WRITTEN.includes(why) || CERTAINLY_NOT_WRITTEN_CODES.includes(code);
-      return { kind: isRefused ? 'refused' : 'unknown', why };
+      const why = answer.error ?? `status ${status}`;
+      return { kind: CERTAINLY_NOT_WRITTEN.includes(why) ? 'refused' : 'unknown', why };
     } catch (error) {
       const { details, message } = error as { details?: { asked?: boolean }; message: string };
       return { kind: details?.asked === false ? 'refused' : 'unknown', why: message };
@@ -185,14 +188,11 @@ export class Admin {
     return ((await this.#ask('POST', `/${what}${query(parameters)}`)) as { index: number }).index;
   }
 
-  /** @throws CodedError `peer-refused` with the text of the library, and our code in its details where it is ours */
+  /** @throws CodedError `peer-refused` with the text of the library */
   async #ask(method: 'GET' | 'POST', path: string, limitMs = REQUEST_LIMIT_MS): Promise<unknown> {
     const { status, body } = await exchange(this.port, method, path, undefined, limitMs);
     const answer: unknown = JSON.parse(body.toString());
-    if (status !== 200) {
-      const { code = null, error } = answer as { error: string; code?: string };
-      throw codedError('peer-refused', error, { path, code });
-    }
+    if (status !== 200) throw codedError('peer-refused', (answer as { error: string }).error, { path });
     return answer;
   }
 }

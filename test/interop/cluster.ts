@@ -1,7 +1,7 @@
 /** Servers of one test: each a process, Go's or ours, gone after it, their logs shown when it fails. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { eventually } from '../eventually.ts';
 import type { MachineReport } from './admin.ts';
@@ -26,7 +26,7 @@ export class Cluster {
   static async make(): Promise<Cluster> {
     const cluster = new Cluster(await mkdtemp(join(tmpdir(), 'hl-interop-')));
     onTestFinished(async ({ task }) => {
-      if (task.result?.state === 'fail') cluster.#showLogs();
+      if (task.result?.state === 'fail') await cluster.#explain();
       await Promise.all(cluster.peers.map((peer) => peer.kill()));
       await rm(cluster.directory, { recursive: true, force: true });
     });
@@ -102,8 +102,11 @@ export class Cluster {
     });
   }
 
-  #showLogs(): void {
+  /** INTEROP_KEEP names a folder that takes all that the servers leave. */
+  async #explain(): Promise<void> {
     for (const peer of this.peers) process.stderr.write(`--- ${peer.id}\n${peer.lastLogLines(LOG_LINES_SHOWN)}\n`);
+    const keep = process.env['INTEROP_KEEP'];
+    if (keep !== undefined) await cp(this.directory, join(keep, basename(this.directory)), { recursive: true });
   }
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { flagsOf, type PeerOptions } from './go-launch.ts';
 import type { Launch } from './peer.ts';
 
-const PROGRAM = join(import.meta.dirname, 'our-server.ts');
+const PROGRAM = join(import.meta.dirname, 'raft-process.ts');
 
 /** @param listed the operator's list of the cluster, looked at with each start */
 export function ourLaunch(
@@ -14,7 +14,7 @@ export function ourLaunch(
     process.execPath,
     PROGRAM,
     ...flagsOf(place, options),
-    `-listed=${listed()
+    `-cluster=${listed()
       .map(({ id, address }) => `${id}=${address}`)
       .join(',')}`,
     ...flags,

@@ -104,3 +104,15 @@ export const EDGES: readonly Uint8Array[] = [
   ...[9999, 10_000].map((depth) => `{"Op":"set","Value":${'['.repeat(depth)}${']'.repeat(depth)}}`),
   ...[9998, 9999].map((depth) => `{"Op":"set","Value":1,"x":${'{"a":'.repeat(depth)}{}${'}'.repeat(depth)}}`),
 ].map((text) => new TextEncoder().encode(text));
+
+/** Snapshots of the older system: one JSON object, in any form that Go reads. */
+export const legacySnapshotBytes: fc.Arbitrary<Uint8Array> = fc
+  .tuple(
+    listOf(
+      fc.tuple(string, space, value).map(([name, before, held]) => `${name}${before}:${held}`),
+      '{',
+      '}',
+    ),
+    space,
+  )
+  .map(([text, around]) => new TextEncoder().encode(`${around}${text}${around}`));

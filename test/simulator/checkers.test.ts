@@ -357,7 +357,7 @@ describe('in a world', () => {
   });
 
   test.each([
-    ['the state is that of a replay', STATE_RANGE.gte![0]!],
+    ['the state is that of a replay', STATE_RANGE.gte[0]!],
     ['a projection equals its replay', 'P'.charCodeAt(0)],
   ])('replay: %s', async (message, tag) => {
     const world = await afterMs(1_000, (changed) => {

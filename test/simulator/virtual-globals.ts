@@ -1,7 +1,7 @@
 /**
  * While a simulation runs, the timers of this JavaScript realm are the simulation's, and its clock and its dice do not
- * answer: whatever production code reaches for them, in any file, gets virtual time or an error, never the machine's.
- * A run is synchronous, so nothing else can see them.
+ * answer but to a process that is given its own: whatever production code reaches for them, in any file, gets virtual time
+ * or an error, never the machine's. A run is synchronous, so nothing else can see them.
  */
 import { assert } from '../../src/base/assert.ts';
 import type { Handle, Owner, Scheduler } from './scheduler.ts';
@@ -10,6 +10,9 @@ import type { Handle, Owner, Scheduler } from './scheduler.ts';
 export interface TimedProcess extends Owner {
   /** Real milliseconds that its clock takes for one. */
   readonly realMsPerMs: number;
+  /** What `performance.now` and `Math.random` answer it; absent: it may not ask. */
+  readonly monotonicMs?: () => number;
+  readonly fraction?: () => number;
 }
 
 export function withVirtualGlobals<T>(scheduler: Scheduler, run: () => T): T {
@@ -20,8 +23,9 @@ export function withVirtualGlobals<T>(scheduler: Scheduler, run: () => T): T {
   const performanceNow = performance.now.bind(performance);
   Object.assign(realm, timersOf(scheduler));
   Date.now = () => notHere('Date.now');
-  Math.random = () => notHere('Math.random');
-  performance.now = () => notHere('performance.now');
+  const asking = () => scheduler.current as TimedProcess | null;
+  Math.random = () => asking()?.fraction?.() ?? notHere('Math.random');
+  performance.now = () => asking()?.monotonicMs?.() ?? notHere('performance.now');
   try {
     return run();
   } finally {

@@ -1,10 +1,13 @@
 /** What a server finds in its store when it starts: the state before the engine's first step. */
+import type { Hash } from '../../base/hash.ts';
+import { bootstrapEntry } from '../../raft/bootstrap.ts';
 import { codedError, unwrap } from '../../base/result.ts';
 import type { ConfigurationCodec, HardState, SnapshotMeta } from '../../raft/contract.ts';
-import { ENTRY_TYPES, type Configuration, type Entry, type LoggedConfiguration } from '../../raft/messages.ts';
-import type { AppliedRecord, StoredSnapshot } from '../../raft/stored-records.ts';
+import type { Configuration, LoggedConfiguration } from '../../raft/messages.ts';
+import { historyOf } from '../../raft/history.ts';
+import type { AppliedRecord, HistoryRecord, StoredSnapshot } from '../../raft/stored-records.ts';
 import type { Store } from '../../store/store.ts';
-import { openRaft, type RaftLogStore, type StoredRaft } from './log-store.ts';
+import { historyOp, openRaft, type RaftLogStore, type StoredRaft } from './log-store.ts';
 import type { RaftServerOptions } from './server-options.ts';
 import { replaceState } from './snapshotting.ts';
 
@@ -13,6 +16,7 @@ export interface OpenedRaft {
   readonly hardState: HardState;
   readonly snapshot: StoredSnapshot | null;
   readonly applied: AppliedRecord;
+  readonly history: HistoryRecord | null;
   /** The one in force at the applied index first, then those behind it. */
   readonly configurations: readonly LoggedConfiguration[];
 }
@@ -22,25 +26,37 @@ const NO_CONFIGURATION: LoggedConfiguration = { index: 0, configuration: { serve
 /**
  * A restore that was cut off is done again first.
  *
- * @throws CodedError of `openRaft`, `raft-snapshot-damaged`, `snapshot-malformed`
+ * @throws CodedError of `openRaft`, `raft-foreign-log`, `raft-snapshot-damaged`, `snapshot-malformed`
  */
 export async function openServer<O>(
-  options: Pick<RaftServerOptions<O>, 'codec' | 'machine' | 'snapshots' | 'store'>,
+  options: Pick<RaftServerOptions<O>, 'codec' | 'machine' | 'pinnedHistory' | 'snapshots' | 'store'>,
 ): Promise<OpenedRaft> {
-  const { codec, store } = options;
+  const { codec, pinnedHistory, store } = options;
   let found = await openRaft(store);
   if (found.restoring !== null) {
     await restoreAgain(found.restoring, found.log, options);
     found = await openRaft(store);
   }
   const { applied, hardState, log, snapshot } = found;
-  return { log, hardState, snapshot, applied, configurations: configurationsOf(found, codec) };
+  // What a crash left of a history whose first entry never arrived.
+  const history = log.lastIndex === 0 ? null : found.history;
+  checkPinned(history, pinnedHistory);
+  return { log, hardState, snapshot, applied, history, configurations: configurationsOf(found, codec) };
+}
+
+function checkPinned(history: HistoryRecord | null, pinned: Hash | null): void {
+  if (history === null || pinned === null || history.hash === pinned || history.origin === 'snapshot') return;
+  throw codedError('raft-foreign-log', 'the log in the data directory is of another history than the pinned one', {
+    own: history.hash,
+    ownServers: history.servers.map(({ address, id }) => `${id}=${address}`).join(','),
+    pinned,
+  });
 }
 
 /**
  * The first entry of a cluster that nobody else writes.
  *
- * @throws CodedError `raft-log-exists`
+ * @throws CodedError `raft-log-exists`, `raft-configuration-invalid`
  */
 export async function bootstrap(store: Store, codec: ConfigurationCodec, configuration: Configuration): Promise<void> {
   const { hardState, log, snapshot } = await openRaft(store);
@@ -50,17 +66,12 @@ export async function bootstrap(store: Store, codec: ConfigurationCodec, configu
       term: hardState.term,
     });
   }
-  const entry: Entry = {
-    index: 1,
-    term: 1,
-    type: ENTRY_TYPES.configuration,
-    data: codec.encode(configuration),
-    extensions: null,
-    appendedAt: undefined,
-  };
-  const first = { term: 1, votedFor: null };
+  const { entry, hardState: first } = unwrap(bootstrapEntry(configuration, codec));
   await store.batch(
-    log.persistOps({ kind: 'persist', persist: 1, hardState: first, truncateFrom: null, entries: [entry] }),
+    [
+      ...log.persistOps({ kind: 'persist', persist: 1, hardState: first, truncateFrom: null, entries: [entry] }),
+      historyOp(historyOf(entry, configuration.servers, false)),
+    ],
     { sync: true },
   );
 }

@@ -3,7 +3,7 @@
  * performs what the engine asks for and decides nothing.
  */
 import { assert } from '../../base/assert.ts';
-import { ok, refuse, type Result } from '../../base/result.ts';
+import { ok, refuse, type Refusal, type Result } from '../../base/result.ts';
 import type {
   ConfigurationChange,
   Leader,
@@ -13,14 +13,16 @@ import type {
   SnapshotMeta,
 } from '../../raft/contract.ts';
 import { RaftEngine } from '../../raft/engine.ts';
-import { ENTRY_TYPES, type Entry, type RaftResponse, type ServerId } from '../../raft/messages.ts';
+import { History, type HistoryFacts, type Verdict } from '../../raft/history.ts';
+import { ENTRY_TYPES, type Entry, type RaftResponse, type Server, type ServerId } from '../../raft/messages.ts';
 import type { KnownServer } from '../../raft/sender.ts';
-import type { StoredSnapshot } from '../../raft/stored-records.ts';
+import type { HistoryRecord, StoredSnapshot } from '../../raft/stored-records.ts';
 import type { ShareOf } from '../inbox.ts';
 import { Loop, type Steps } from '../loop.ts';
 import { Runner } from '../runner.ts';
 import { Applier } from './applier.ts';
 import type { IncomingAsk, RaftLinks } from './links.ts';
+import { historyOp } from './log-store.ts';
 import { metaOf, openServer, type OpenedRaft } from './open-server.ts';
 import { Proposals, type Applied, type Settle } from './proposals.ts';
 import { raftPlanner, type RaftOutlets } from './raft-turn.ts';
@@ -35,9 +37,15 @@ type ShellInput = RaftInput | { readonly kind: 'proposalsWait' };
 export interface RaftServerStatus extends RaftStatus {
   readonly snapshot: { readonly lastIndex: number; readonly lastTerm: number; readonly sizeBytes: number } | null;
   readonly proposalsWaiting: number;
+  readonly history: HistoryRecord | null;
+  /** Another history has shown itself: this server follows nobody until its operator has decided. */
+  readonly foreign: Refusal | null;
   /** Applied in memory; what the store holds of it is a little less. */
   readonly machineIndex: number;
 }
+
+const NOTHING: readonly RaftEffect[] = [];
+const FOREIGN: ReadonlySet<string> = new Set(['raft-foreign-history', 'raft-conflict-below-commit']);
 
 /**
  * @throws CodedError of `openServer` and of the links' start
@@ -58,13 +66,15 @@ export class RaftServer<O> {
   readonly #schedule: SnapshotSchedule;
   readonly #proposals: Proposals<O>;
   readonly #requests: Requests;
+  readonly #history: History;
+  #foreign: Refusal | null = null;
   readonly #asks = new Map<number, IncomingAsk>();
   /** Reads that wait until this much is applied, ascending. */
   readonly #reads: { readonly index: number; readonly resolve: () => void }[] = [];
   #links: RaftLinks | null = null;
   #leader: Leader | null = null;
   /** Of the configuration in force, and of the one before it until that is committed. */
-  #configured: readonly KnownServer[];
+  #configured: readonly Server[];
   #ask = 0;
   #stopping: Promise<void> | null = null;
 
@@ -106,7 +116,7 @@ export class RaftServer<O> {
         machine,
         codec,
         entry: (index) => this.#engine.entry(index),
-        write: (write) => this.#loop.writeLater(write),
+        write: (write, written) => this.#loop.writeLater(write, written),
         outcome: ({ index, term }, outcome) => this.#proposals.applied(index, term, outcome),
         applied: (index) => this.#applied(index),
         failed,
@@ -135,15 +145,15 @@ export class RaftServer<O> {
     });
     this.#proposals = new Proposals<O>(shellLimits.maxGatheredProposals);
     this.#requests = new Requests(shellLimits.maxRequests);
+    this.#history = this.#openHistory(opened);
     this.#configured = configurations.flatMap((logged) => logged.configuration.servers);
   }
 
   async start(): Promise<void> {
-    const { outlets } = this.#options;
     this.#links = await this.#options.openLinks((ask) => this.#asked(ask), {
       configured: () => (this.#leader === null ? this.#configured : unionOf(this.#configured, [this.#leader])),
       leader: () => this.#leader?.id ?? null,
-      refused: (refusal) => outlets.refused(null, refusal),
+      refused: (refusal) => this.#refused(null, refusal),
     });
     this.#offer({ kind: 'started' });
   }
@@ -205,6 +215,8 @@ export class RaftServer<O> {
       ...this.#engine.status(),
       snapshot: newest === null ? null : { lastIndex, lastTerm, sizeBytes },
       proposalsWaiting: this.#proposals.waiting,
+      history: this.#history.record,
+      foreign: this.#foreign,
       machineIndex: this.#applier.applied.index,
     };
   }
@@ -234,11 +246,29 @@ export class RaftServer<O> {
     this.#asks.clear();
   }
 
+  #openHistory({ history, log }: OpenedRaft): History {
+    const { codec, pinnedHistory } = this.#options;
+    const facts: HistoryFacts = {
+      entry: (index) => this.#engine.entry(index),
+      lastIndex: () => log.lastIndex,
+      commitIndex: () => this.#engine.status().commitIndex,
+      isConfigured: (id) => this.#configured.some((server) => server.id === id),
+      serversOf: (entry) => {
+        const decoded = codec.decode(entry);
+        return decoded.ok ? decoded.value.servers : [];
+      },
+    };
+    return new History(history, pinnedHistory, facts, (record) =>
+      this.#loop.writeLater({ operations: [historyOp(record)], sync: false }, null),
+    );
+  }
+
   /** The engine, with the proposals that were gathered. */
   #steps(): Steps<ShellInput, RaftEffect> {
     const engine = this.#engine;
     return {
       step: (input, nowMs) => {
+        if (input.kind === 'asked') return this.#isForeign(input) ? NOTHING : engine.step(input, nowMs);
         if (input.kind !== 'proposalsWait') return engine.step(input, nowMs);
         const effects = engine.step({ kind: 'propose', proposals: this.#proposals.take() }, nowMs);
         if (this.#proposals.gathered > 0) this.#loop.put({ kind: 'proposalsWait' });
@@ -248,6 +278,30 @@ export class RaftServer<O> {
     };
   }
 
+  /** Before the engine: what a leader sends is of this server's history, or it is answered here. */
+  #isForeign({ ask, from, isListed, request }: Extract<RaftInput, { kind: 'asked' }>): boolean {
+    let verdict: Verdict;
+    if (request.kind === 'appendEntries') verdict = this.#history.ofAppend(from, request);
+    else if (request.kind === 'installSnapshot') verdict = this.#history.ofSnapshot(from, isListed, request);
+    else return false;
+    if (verdict.kind === 'pass') return false;
+    if (verdict.kind === 'answer') {
+      this.#answer(ask, verdict.response);
+      return true;
+    }
+    const { refusal } = verdict;
+    this.#asks.get(ask)?.refuse(refusal);
+    this.#asks.delete(ask);
+    this.#refused(from, refusal);
+    this.#offer({ kind: 'foreignHistory', refusal });
+    return true;
+  }
+
+  #refused(from: ServerId | null, refusal: Refusal): void {
+    if (FOREIGN.has(refusal.code)) this.#foreign = refusal;
+    this.#options.outlets.refused(from, refusal);
+  }
+
   #outlets(log: OpenedRaft['log']): RaftOutlets {
     const { outlets } = this.#options;
     return {
@@ -255,7 +309,11 @@ export class RaftServer<O> {
       persisted: (persist) => this.#offer({ kind: 'persisted', persist }),
       call: (call) => this.#call(call),
       answer: (ask, response) => this.#answer(ask, response),
-      commit: (index) => this.#applier.commitTo(index),
+      commit: (index) => {
+        const voters = this.#configured.filter(({ suffrage }) => suffrage === 'voter');
+        if (this.#leader?.id === this.#options.self.id && voters.length > 1) this.#history.share();
+        this.#applier.commitTo(index);
+      },
       restore: (ask, snapshot) => this.#restore(ask, snapshot),
       compact: (upTo) => queueMicrotask(() => this.#snapshotting.cut(upTo)),
       proposed: (number, index, term) => this.#proposals.proposed(number, index, term),
@@ -274,7 +332,7 @@ export class RaftServer<O> {
         this.#links?.configured();
         outlets.configurationChanged(latest, isCommitted);
       },
-      refused: outlets.refused,
+      refused: (from, refusal) => this.#refused(from, refusal),
     };
   }
 
@@ -325,6 +383,7 @@ export class RaftServer<O> {
   }
 
   #restored(snapshot: SnapshotMeta): void {
+    this.#history.restored(snapshot);
     this.#offer({ kind: 'restored', snapshot });
     this.#serveReads(snapshot.lastIndex);
   }
@@ -347,7 +406,7 @@ export class RaftServer<O> {
   }
 }
 
-function unionOf(servers: readonly KnownServer[], others: readonly KnownServer[]): readonly KnownServer[] {
+function unionOf<T extends KnownServer>(servers: readonly T[], others: readonly T[]): readonly T[] {
   const more = others.filter(({ id }) => !servers.some((server) => server.id === id));
   return more.length === 0 ? servers : [...servers, ...more];
 }

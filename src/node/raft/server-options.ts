@@ -1,4 +1,5 @@
 /** What a Raft server is made of and told, and what it tells. */
+import type { Hash } from '../../base/hash.ts';
 import type { Refusal } from '../../base/result.ts';
 import type { ConfigurationCodec, Leader, RaftLimits, RaftTimings } from '../../raft/contract.ts';
 import type { LoggedConfiguration, ServerAddress, ServerId } from '../../raft/messages.ts';
@@ -17,6 +18,8 @@ export interface RaftServerOptions<O> {
   /** Any 32-bit number; another one on each server. */
   readonly seed: number;
   readonly codec: ConfigurationCodec;
+  /** The history that the operator says this server is of (`history.ts`); null where nothing is said. */
+  readonly pinnedHistory: Hash | null;
   readonly store: Store;
   readonly snapshots: SnapshotStore;
   readonly machine: StateMachine<O>;

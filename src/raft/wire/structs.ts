@@ -108,7 +108,7 @@ function writeField(to: WireWriter, name: FieldName, fields: Fields, dialect: Di
   // Nobody is nil: Go has no empty id and no empty address.
   else if (typeof value === 'string') to.bytes(value === '' ? null : utf8(value));
   else if (typeof value !== 'number') to.bytes(value);
-  else if (name === 'Size' && dialect.signedSize) to.int(value);
+  else if (value < 0 || (name === 'Size' && dialect.signedSize)) to.int(value);
   else to.uint(value);
 }
 

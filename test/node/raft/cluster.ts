@@ -16,7 +16,7 @@ import { DEFAULT_LIMITS } from '../../../src/raft/contract.ts';
 import type { Configuration, ServerId } from '../../../src/raft/messages.ts';
 import { LevelStore } from '../../../src/store/level-store.ts';
 import { RecorderMachine } from '../../interop/recorder-machine.ts';
-import { wireCodec } from '../../../src/raft/configuration-in-entry.ts';
+import { configurationCodec } from '../../../src/raft/wire/configuration-codec.ts';
 
 /** A disk that others use as well may owe a write for long. */
 const TIMINGS = { heartbeatMs: 1000, electionMs: 1000, leaseMs: 1000, commitMs: 10 };
@@ -91,10 +91,29 @@ export class TestCluster {
   }
 
   /** @param first the configuration to begin a cluster with; none for a server that joins or comes back */
-  async start(id: ServerId, first: readonly ServerId[] | null = null): Promise<TestServer> {
+  async start(
+    id: ServerId,
+    first: readonly ServerId[] | null = null,
+    overrides: Partial<RaftServerOptions<number>> = {},
+  ): Promise<TestServer> {
     const directory = join(this.#root, id);
     const store = await LevelStore.open(join(directory, 'ledger'), { create: true });
-    if (first !== null) await bootstrap(store, wireCodec, configurationOf(first));
+    try {
+      return await this.#start(id, directory, store, first, overrides);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  async #start(
+    id: ServerId,
+    directory: string,
+    store: LevelStore,
+    first: readonly ServerId[] | null,
+    overrides: Partial<RaftServerOptions<number>>,
+  ): Promise<TestServer> {
+    if (first !== null) await bootstrap(store, configurationCodec, configurationOf(first));
     const machine = new RecorderMachine(store, 100_000);
     const refusals: Refusal[] = [];
     const fatal: unknown[] = [];
@@ -111,7 +130,8 @@ export class TestCluster {
       shellLimits: DEFAULT_SHELL_LIMITS,
       snapshotPolicy: DEFAULT_SNAPSHOT_POLICY,
       seed: id.charCodeAt(0),
-      codec: wireCodec,
+      codec: configurationCodec,
+      pinnedHistory: null,
       store,
       snapshots,
       machine,
@@ -125,6 +145,7 @@ export class TestCluster {
         fatal: (error) => void fatal.push(error),
       },
       ...this.#overrides,
+      ...overrides,
     });
     const stop = async () => {
       this.servers.delete(id);
@@ -134,6 +155,11 @@ export class TestCluster {
     const started = { id, server, machine, store, refusals, fatal, stop };
     this.servers.set(id, started);
     return started;
+  }
+
+  /** What a stopped server had on its disk is gone. */
+  async wipe(id: ServerId): Promise<void> {
+    await rm(join(this.#root, id), { recursive: true });
   }
 
   async leader(): Promise<TestServer> {

@@ -33,14 +33,14 @@ interface Client {
 /** After so long without an answer a client goes on with something else. */
 const PATIENCE_MS = 4_000;
 /** Nobody leads, or nobody answers: a client tries again after this. */
-const RETRY_MS = 20;
+const RETRY_MS = 50;
 const READS = 0.3;
 /** Of what a client does at once, the most. */
 const MOST_AT_ONCE = 8;
 
 export class Clients {
   /** Infinite: nobody begins anything. */
-  thinkMs = 5;
+  thinkMs = 50;
   /** Writes that were acknowledged, and reads that were answered. */
   written = 0;
   read = 0;

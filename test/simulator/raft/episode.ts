@@ -71,7 +71,8 @@ function storm(random: Random, place: Place, add: Add): number {
   for (let i = 0; i < weathers; i++) {
     add(i === 0 ? 0 : random.below(stormMs), { kind: 'network', settings: weatherOf(random, machines) });
   }
-  add(0, { kind: 'load', thinkMs: random.pick([1, 5, 20, 100, 1_000]) });
+  // A long storm is of more use with more faults than with more entries.
+  add(0, { kind: 'load', thinkMs: Math.max(stormMs / 200, random.pick([1, 5, 20, 100, 1_000])) });
   const some = (most: number, action: () => RaftAction) => {
     for (let i = random.below(most + 1); i > 0; i--) add(random.below(stormMs), action());
   };
@@ -126,7 +127,7 @@ function stranger(random: Random, machines: number): RaftAction {
 }
 
 function drill(random: Random, { cast }: Place, add: Add): number {
-  add(0, { kind: 'load', thinkMs: random.pick([1, 20]) });
+  add(0, { kind: 'load', thinkMs: random.pick([20, 100]) });
   add(0, { kind: 'drill', drill: random.pick(['stalled-disk', 'killed'] as const) });
   return 12 * cast.timings.electionMs;
 }
@@ -136,7 +137,7 @@ function allAreReplaced(random: Random, { servers, cast }: Place, add: Add): num
   const [away = 0, ...others] = random.shuffled(Array.from({ length: servers }, (_, id) => id));
   const spacingMs = 8 * cast.timings.electionMs;
   const stormMs = spacingMs * (others.length + 1);
-  add(0, { kind: 'load', thinkMs: random.pick([5, 20]) });
+  add(0, { kind: 'load', thinkMs: stormMs / 200 });
   add(0, { kind: 'crash', node: away, how: random.pick(['process', 'power']), atEffect: null, downMs: stormMs });
   for (const [place, node] of others.entries()) {
     add((place + 0.5) * spacingMs, { kind: 'wish', wish: { kind: 'replace', node, by: servers + place } });

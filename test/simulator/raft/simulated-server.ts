@@ -3,19 +3,19 @@
  * its process is here; what ends with it is a `RaftLife`.
  */
 import type { ByteConnection, RemoteIdentity } from '../../../src/net/byte-streams.ts';
+import { networkLinks } from '../../../src/node/raft/network-links.ts';
 import { bootstrap } from '../../../src/node/raft/open-server.ts';
 import { startRaftServer, type RaftServer } from '../../../src/node/raft/raft-server.ts';
 import { DEFAULT_SHELL_LIMITS } from '../../../src/node/raft/server-options.ts';
 import { DEFAULT_LIMITS } from '../../../src/raft/contract.ts';
 import type { Configuration, Entry, Server } from '../../../src/raft/messages.ts';
 import { configurationCodec } from '../../../src/raft/wire/configuration-codec.ts';
-import { DEFAULT_DIALECT, type Dialect } from '../../../src/raft/wire/dialect.ts';
-import { seedOf } from '../dice.ts';
+import type { Dialect } from '../../../src/raft/wire/dialect.ts';
+import { fractionOf, seedOf } from '../dice.ts';
 import { Machine, MachineProcess, type MachineSurroundings } from '../machine.ts';
 import { instantStore } from '../simulated-disk.ts';
 import type { Tally } from '../tally.ts';
 import type { RaftCast } from './cast.ts';
-import { linksOver } from './links.ts';
 import { Registers, type Written } from './registers.ts';
 import type { Endpoint } from './simulated-connection.ts';
 import { SimulatedSnapshots, SnapshotFolder } from './simulated-snapshots.ts';
@@ -37,7 +37,7 @@ export interface ServerSurroundings extends MachineSurroundings<SimulatedServer>
 }
 
 /** As versions before 1.3.7 speak. */
-const OLD_DIALECT: Dialect = { ...DEFAULT_DIALECT, header: 'none', appendedAt: 'none', preVote: false };
+const OLD_DIALECT: Partial<Dialect> = { header: 'none', appendedAt: 'none', preVote: false };
 
 export class SimulatedServer extends Machine<RaftLife> implements NetworkedMachine {
   readonly serverId: string;
@@ -93,6 +93,7 @@ export class RaftLife extends MachineProcess implements Endpoint, Listening {
   registers: Registers | null = null;
   pausedUntilMs = 0;
   readonly #surroundings: ServerSurroundings;
+  #fractions = 0;
 
   constructor(node: SimulatedServer, surroundings: ServerSurroundings) {
     super(node, surroundings.scheduler, (sync) => surroundings.writeMs(node, sync));
@@ -102,6 +103,16 @@ export class RaftLife extends MachineProcess implements Endpoint, Listening {
 
   get machine(): number {
     return this.node.id;
+  }
+
+  /** For deadlines of its connections, and for the server itself. */
+  monotonicMs(): number {
+    return this.node.clock.nowMs();
+  }
+
+  /** For its pauses between dials. */
+  fraction(): number {
+    return fractionOf(this.#surroundings.seed, 6, this.node.id, this.node.lives, this.#fractions++);
   }
 
   protected doomed(): void {
@@ -124,19 +135,21 @@ export class RaftLife extends MachineProcess implements Endpoint, Listening {
       limits: { ...DEFAULT_LIMITS, ...cast.limits },
       shellLimits: DEFAULT_SHELL_LIMITS,
       snapshotPolicy: cast.snapshots,
+      pinnedHistory: null,
       seed: seedOf(seed, 4, node.id, node.lives),
       codec: configurationCodec,
+      pinnedHistory: null,
       store,
       snapshots: new SimulatedSnapshots(node.snapshots, scheduler, this, this.diskFaults),
       machine: registers,
-      openLinks: linksOver({
-        streams: network.streamsOf(this, node),
+      openLinks: networkLinks({
         self,
-        dialect: node.isOld ? OLD_DIALECT : { ...DEFAULT_DIALECT, protocolVersion: cast.protocolVersion },
+        streams: network.streamsOf(this, node),
+        protocolVersion: cast.protocolVersion,
         listed,
-        status: () => this.server?.status(),
+        dialect: node.isOld ? OLD_DIALECT : {},
       }),
-      nowMs: () => node.clock.nowMs(),
+      nowMs: () => this.monotonicMs(),
       outlets: {
         leaderChanged: () => undefined,
         configurationChanged: () => undefined,

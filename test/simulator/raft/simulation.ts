@@ -132,7 +132,7 @@ class Simulation {
       }
       world.mend(id);
     }
-    world.clients.thinkMs = 5;
+    world.clients.thinkMs = 50;
   }
 
   #end(): void {

@@ -36,8 +36,9 @@ export class PromiseChecker {
   }
 
   /** That a snapshot was installed leaves the machine. */
-  installed(id: string, { lastIndex }: InstallSnapshotRequest, disk: DurableLog): void {
-    if (disk.snapshotIndex >= lastIndex) return;
+  installed(id: string, { lastIndex, lastTerm }: InstallSnapshotRequest, disk: DurableLog): void {
+    // A log that goes on from its last entry holds all of it.
+    if (disk.snapshotIndex >= lastIndex || disk.everHeld(lastIndex, lastTerm)) return;
     const details = { id, lastIndex, snapshotIndex: disk.snapshotIndex };
     this.#report({ checker: NAME, message: 'a snapshot that is acknowledged is on the disk', details });
   }

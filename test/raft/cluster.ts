@@ -301,6 +301,7 @@ export class Cluster {
 
   readIndex(id: ServerId): number {
     const request = ++this.#lastNumber;
+    this.watch.asksToRead(request);
     this.step(id, { kind: 'readIndex', request });
     return request;
   }
@@ -410,6 +411,7 @@ export class Cluster {
         this.outcomes.set(effect.request, { kind: 'settled', index: effect.index });
         return;
       case 'readReady':
+        this.watch.mayRead(server.id, effect.request, effect.index);
         this.outcomes.set(effect.request, { kind: 'ready', index: effect.index });
         return;
       case 'unsettled':

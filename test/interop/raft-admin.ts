@@ -4,6 +4,7 @@ import { toHex } from '../../src/base/bytes.ts';
 import type { Refusal, Result } from '../../src/base/result.ts';
 import { addVoter } from '../../src/node/raft/adding-voters.ts';
 import { openRaft } from '../../src/node/raft/log-store.ts';
+import { ENTRY_TYPES } from '../../src/raft/messages.ts';
 import type { RaftServer } from '../../src/node/raft/raft-server.ts';
 import { load } from './raft-load.ts';
 import type { RecorderMachine } from './recorder-machine.ts';
@@ -11,8 +12,9 @@ import type { StallableStore } from './stallable-store.ts';
 
 export interface AdminOptions {
   readonly self: { readonly id: string; readonly address: string };
-  readonly server: RaftServer<number>;
-  readonly machine: RecorderMachine;
+  readonly server: RaftServer<unknown>;
+  /** What the machine says of itself. @param tail how many of the last commands to show, where it keeps them */
+  readonly report: (tail: number) => unknown;
   readonly store: StallableStore;
   /** `host:port`, on loopback. */
   readonly address: string;
@@ -61,16 +63,22 @@ export function serveAdmin(options: AdminOptions): void {
   http.listen({ host, port: Number(port) });
 }
 
-function handlersOf({ machine, self, server, store }: AdminOptions): Readonly<Record<string, Handler>> {
+function handlersOf({ report, self, server, store }: AdminOptions): Readonly<Record<string, Handler>> {
   const change = async (outcome: Promise<Result<number>>) => ({ index: taken(await outcome) });
   return {
     '/status': async () => statusOf(self.id, server),
-    '/fsm': async (parameters) => reportOf(machine, Number(parameters('tail'))),
+    '/fsm': async (parameters) => report(Number(parameters('tail'))),
     '/log': async (parameters) => storedLog(store, Number(parameters('from')), Number(parameters('n') || 1000)),
     '/apply': async (_, body) => {
       const { index, outcome } = taken(await server.propose(body));
       return { index, result: outcome };
     },
+    '/noop': async (_, body) =>
+      new Promise((resolve, reject) => {
+        const settle = (outcome: Result<{ readonly index: number }>): void =>
+          outcome.ok ? resolve(outcome.value) : reject(new Refused(outcome.refusal));
+        server.proposeWith(body, settle, ENTRY_TYPES.noop);
+      }),
     '/bench': async (parameters) => bench(server, parameters),
     '/barrier': async () => taken(await server.barrier()) > 0,
     '/verify': async () => taken(await server.readIndex()) > 0,
@@ -92,7 +100,7 @@ function handlersOf({ machine, self, server, store }: AdminOptions): Readonly<Re
   };
 }
 
-function statusOf(id: string, server: RaftServer<number>): unknown {
+function statusOf(id: string, server: RaftServer<unknown>): unknown {
   const status = server.status();
   const { configuration, index } = status.configuration;
   return {
@@ -117,7 +125,8 @@ function statusOf(id: string, server: RaftServer<number>): unknown {
   };
 }
 
-function reportOf(machine: RecorderMachine, tail: number): unknown {
+/** Of the recorder. */
+export function reportOf(machine: RecorderMachine, tail: number): unknown {
   const { count, hash, kept, last, restores } = machine;
   const shown = machine.tail(tail).map(({ data, index, term }) => ({ index, term, data: toHex(data) }));
   return { count, last, hash, restores, kept, ...(tail > 0 ? { tail: shown } : {}) };
@@ -136,7 +145,7 @@ async function storedLog(store: StallableStore, from: number, count: number): Pr
   return { first: log.firstIndex, last: log.lastIndex, entries };
 }
 
-async function bench(server: RaftServer<number>, parameters: Parameters): Promise<unknown> {
+async function bench(server: RaftServer<unknown>, parameters: Parameters): Promise<unknown> {
   const number = (name: string, otherwise: number) => Number(parameters(name) || otherwise);
   const [n, c, size, warm] = [number('n', 1000), number('c', 1), number('size', 300), number('warm', 200)];
   if (!(n >= 1 && c >= 1 && size >= 8)) throw new Error('n and c are at least 1, size at least 8');

@@ -12,14 +12,16 @@ import { startRaftServer } from '../../src/node/raft/raft-server.ts';
 import { DEFAULT_SHELL_LIMITS } from '../../src/node/raft/server-options.ts';
 import { SnapshotFiles } from '../../src/node/raft/snapshot-files.ts';
 import type { SnapshotStore } from '../../src/node/raft/snapshot-store.ts';
+import type { StateMachine } from '../../src/node/raft/state-machine.ts';
 import { configurationCodec } from '../../src/raft/wire/configuration-codec.ts';
 import { DEFAULT_LIMITS } from '../../src/raft/contract.ts';
 import type { Configuration, Server } from '../../src/raft/messages.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { MemorySnapshots } from '../node/raft/memory-snapshots.ts';
-import { serveAdmin } from './raft-admin.ts';
+import { reportOf, serveAdmin, type AdminOptions } from './raft-admin.ts';
 import { InMemoryStore } from './in-memory-store.ts';
+import { OlderSystemLedger } from './older-system.ts';
 import { RecorderMachine } from './recorder-machine.ts';
 import { rememberStored } from './recorder-memory.ts';
 import { StallableStore } from './stallable-store.ts';
@@ -70,9 +72,23 @@ function serversOf(list: string): readonly Server[] {
   });
 }
 
+interface Machine extends Pick<AdminOptions, 'report'> {
+  readonly machine: StateMachine<unknown>;
+}
+
+async function machineOf(kind: string): Promise<Machine> {
+  if (kind === 'kv') {
+    const ledger = await OlderSystemLedger.open(store);
+    return { machine: ledger, report: () => ledger.report() };
+  }
+  if (kind !== 'rec') throw new Error(`this machine is not here: ${kind}`);
+  const recorder = new RecorderMachine(store, Number(flags.keep));
+  await rememberStored(recorder, store, snapshots);
+  return { machine: recorder, report: (tail) => reportOf(recorder, tail) };
+}
+
 const flags = flagsOf(process.argv.slice(2));
 if (flags['until-input-ends']) process.stdin.resume().once('end', () => process.exit(0));
-if (flags.fsm !== 'rec') throw new Error(`this machine is not here: ${flags.fsm}`);
 const self = { id: flags.id, address: flags.raft };
 const log = (message: string): void => void process.stderr.write(`${new Date().toISOString()} ${message}\n`);
 
@@ -96,11 +112,10 @@ if (flags.bootstrap !== '') {
     if (error.code !== 'raft-log-exists') throw error;
   });
 }
-const machine = new RecorderMachine(store, Number(flags.keep));
-await rememberStored(machine, store, snapshots);
+const { machine, report } = await machineOf(flags.fsm);
 const protocolVersion = flags.proto === '2' ? 2 : 3;
 const listed = serversOf(flags.cluster);
-const server = await startRaftServer<number>({
+const server = await startRaftServer<unknown>({
   self,
   protocolVersion,
   timings: {
@@ -142,5 +157,5 @@ const server = await startRaftServer<number>({
     },
   },
 });
-serveAdmin({ self, server, machine, store, address: flags.http });
+serveAdmin({ self, server, report, store, address: flags.http });
 log(`${self.id} raft=${flags.raft} http=${flags.http} store=${flags.store}`);

@@ -1,15 +1,19 @@
 /**
- * The ledger in a server's process, before BASE: a member of the older system's cluster. Its report is that of the Go
- * server's `-fsm kv`, made of the very bytes that it would send as a snapshot.
+ * The ledger in a server's process, a member of the older system's cluster until BASE. Its report is
+ * that of the Go server's `-fsm kv`, made of the very bytes that it would send as a snapshot.
  */
-import { sha256Hex } from '../../src/base/hash.ts';
+import { createHash } from 'node:crypto';
+import { utf8 } from '../../src/base/bytes.ts';
 import { legacyValueKey } from '../../src/ledger/layout.ts';
+import { inGoOrder, legacyMember } from '../../src/ledger/legacy-state.ts';
 import { RaftLedger } from '../../src/node/raft/ledger-machine.ts';
 import type { LedgerOutcome } from '../../src/node/raft/ledger-outcome.ts';
+import { SnapshotText } from '../../src/node/raft/snapshot-text.ts';
 import type { Application, StateMachine } from '../../src/node/raft/state-machine.ts';
 import { ENTRY_TYPES, type Entry } from '../../src/raft/messages.ts';
 import type { Store, StoreOperation } from '../../src/store/store.ts';
 import { Cluster } from '../ledger/raft-cluster.ts';
+import type { MachineReport } from './admin.ts';
 import type { PeerMachine } from './peer-machine.ts';
 
 export async function ledgerPeer(store: Store): Promise<PeerMachine<LedgerOutcome>> {
@@ -18,15 +22,10 @@ export async function ledgerPeer(store: Store): Promise<PeerMachine<LedgerOutcom
   const machine = new Counting(await RaftLedger.open({ store, genesis, validators, validatorKey: null, outlets }));
   return {
     machine,
-    report: async () => {
-      const { count, last, malformed, restores } = machine;
-      const text = await machine.snapshotText();
-      const size = text === undefined ? 0 : Object.keys(JSON.parse(text.toString()) as object).length;
-      return { count, size, hash: text === undefined ? '' : sha256Hex(text), last, malformed, restores };
-    },
+    report: () => machine.report(),
     dump: () => machine.snapshotText(),
     get: (key) => store.get(legacyValueKey(key)),
-    resultOf: (outcome) => (outcome.kind === 'value' && outcome.refusal !== null ? outcome.refusal.code : null),
+    resultOf: answerOf,
   };
 }
 
@@ -49,7 +48,7 @@ class Counting implements StateMachine<LedgerOutcome> {
       const outcome = application.outcomes[place];
       this.count++;
       this.last = index;
-      if (outcome?.kind === 'value' && outcome.refusal !== null) this.malformed++;
+      if (outcome !== undefined && refusalOf(outcome) !== null) this.malformed++;
     }
     return application;
   }
@@ -75,4 +74,37 @@ class Counting implements StateMachine<LedgerOutcome> {
     for await (const piece of await this.#ledger.snapshot()) pieces.push(piece);
     return Buffer.concat(pieces);
   }
+
+  /** `hash` and `size`: of the map alone, at BASE and behind it too. `height`: of the last block. */
+  async report(): Promise<MachineReport & { readonly height: number | null; readonly stateRoot: string | null }> {
+    const { count, last, malformed, restores } = this;
+    const { stateRoot } = this.#ledger;
+    const height = this.#ledger.ledger?.machine.head.height ?? null;
+    const values = new Map<string, Uint8Array>();
+    const note = (parts: ReturnType<SnapshotText['push']>): void => {
+      for (const part of parts) if (part.kind === 'value') values.set(part.key, part.value);
+    };
+    const text = new SnapshotText();
+    if (!this.#ledger.isRestoring) {
+      for await (const piece of await this.#ledger.snapshot()) note(text.push(piece));
+      note(text.end());
+    }
+    const hash = createHash('sha256').update('{');
+    for (const [place, [key, value]] of inGoOrder(values).entries()) hash.update(legacyMember(key, value, place === 0));
+    const map = { size: values.size, hash: hash.update(utf8('}')).digest('hex') };
+    return { count, last, malformed, restores, height, stateRoot, ...map };
+  }
+}
+
+function refusalOf(outcome: LedgerOutcome): string | null {
+  return outcome.kind === 'block' || outcome.kind === 'value' ? (outcome.refusal?.code ?? null) : null;
+}
+
+/** As the Go server answers: null, or why a command changed nothing. */
+function answerOf(outcome: LedgerOutcome): unknown {
+  const refusal = refusalOf(outcome);
+  if (refusal !== null) return { malformed: refusal };
+  return outcome.kind === 'block' || outcome.kind === 'base'
+    ? { height: outcome.committed.block.header.height, events: outcome.committed.block.events.length }
+    : null;
 }

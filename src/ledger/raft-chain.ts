@@ -134,7 +134,7 @@ export class RaftChain {
       },
       candidates.filter((_, place) => refusals[place] === null),
     );
-    const seal = encodeRaftSeal({ index, term, controls, data: digest, legacy: besides.length > 0 ? data : null });
+    const seal = encodeRaftSeal({ index, term, controls, data: digest, carried: besides.length > 0 ? data : null });
     const changes = this.machine.commit(execution);
     this.#head = block;
     this.#controls = NO_CONTROLS;

@@ -57,7 +57,7 @@ export function voteAnswered(
  * old and new servers might never elect anybody. To a server that may have been removed it says nothing.
  */
 export function voteFailed(server: RaftServer, call: VoteCall, failure: CallFailure): void {
-  if (call.kind === 'preVote' && failure === 'closed' && isOwnVoter(server)) server.candidacy?.granted.add(call.to);
+  if (call.kind === 'preVote' && failure === 'closed' && mayStand(server)) server.candidacy?.granted.add(call.to);
 }
 
 /**

@@ -301,20 +301,26 @@ export class Cluster {
 
   readIndex(id: ServerId): number {
     const request = ++this.#lastNumber;
+    this.watch.asksToRead(request);
     this.step(id, { kind: 'readIndex', request });
     return request;
   }
 
-  /** The server takes a snapshot of what it has applied. */
+  /** The server takes a snapshot of what it has applied and has on its disk. */
   snapshot(id: ServerId): SnapshotMeta {
-    const { applied, disk } = this.server(id);
+    const { disk } = this.server(id);
+    const applied = this.#appliedDurably(id);
     const last = applied.at(-1);
     if (last === undefined) throw new Error(`${id} has applied nothing`);
     const configuration = this.#configurationAt(id, last.index);
     const meta = { lastIndex: last.index, lastTerm: last.term, configuration };
-    disk.snapshot = { meta, applied: [...applied] };
+    disk.snapshot = { meta, applied };
     this.step(id, { kind: 'snapshotTaken', snapshot: meta });
     return meta;
+  }
+
+  canSnapshot(id: ServerId): boolean {
+    return this.server(id).engine !== null && this.#appliedDurably(id).length > 0;
   }
 
   /** Runs for so long. */
@@ -405,6 +411,7 @@ export class Cluster {
         this.outcomes.set(effect.request, { kind: 'settled', index: effect.index });
         return;
       case 'readReady':
+        this.watch.mayRead(server.id, effect.request, effect.index);
         this.outcomes.set(effect.request, { kind: 'ready', index: effect.index });
         return;
       case 'unsettled':
@@ -557,6 +564,11 @@ export class Cluster {
       if (first === undefined || atMs < first.atMs) first = { atMs, id };
     }
     return first;
+  }
+
+  #appliedDurably(id: ServerId): Entry[] {
+    const { durableIndex } = this.status(id);
+    return this.server(id).applied.filter(({ index }) => index <= durableIndex);
   }
 
   #configurationAt(id: ServerId, index: number): LoggedConfiguration {

@@ -86,6 +86,17 @@ describe('a change', () => {
     expect(outcomeOf(cluster, first)).toBe('settled');
   });
 
+  it('waits for the leader’s first entry, although the configuration before is committed', () => {
+    const { cluster, leader } = settled({ voters: 3, nonvoters: 1 });
+    cluster.lose('entries', ({ channel }) => channel === 'log');
+    cluster.crash(leader);
+    const next = cluster.waitForLeader();
+    const { configuration, committedConfiguration } = cluster.status(next);
+    expect(committedConfiguration).toEqual(configuration);
+    const request = cluster.change(next, { kind: 'removeServer', id: 'D' });
+    expect(outcomeOf(cluster, request)).toBe('raft-configuration-pending');
+  });
+
   it('that names another configuration than the present one is refused', () => {
     const { cluster, leader } = settled({ voters: 3, nonvoters: 1 });
     const change = (prevIndex: number) => cluster.change(leader, { kind: 'removeServer', id: 'D', prevIndex });

@@ -84,7 +84,7 @@ function handlersOf<O>({ machine, self, server, store }: AdminOptions<O>): Reado
     '/noop': async (_, body) =>
       new Promise((resolve, reject) => {
         const settle = (outcome: Result<{ readonly index: number }>): void =>
-          outcome.ok ? resolve(outcome.value) : reject(new Refused(outcome.refusal));
+          outcome.ok ? resolve({ index: outcome.value.index }) : reject(new Refused(outcome.refusal));
         server.proposeWith(body, settle, ENTRY_TYPES.noop);
       }),
     '/bench': async (parameters) => bench(server, parameters),

@@ -8,13 +8,14 @@ import { Screen } from './devnet/screen.ts';
 import type { DevnetSummary } from './devnet/summary.ts';
 import { plainLine, renderView, type ViewFacts } from './devnet/view.ts';
 import { CommandFailure, EXIT } from './exit.ts';
-import { duration, positiveNumber, share, wholeNumber } from './options.ts';
+import { consensusOption, duration, positiveNumber, share, wholeNumber } from './options.ts';
 import { printFacts, printJson } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Options {
   readonly dir: string;
   readonly validators: number;
+  readonly consensus: 'hotstuff' | 'raft';
   readonly nodes: number;
   readonly mix?: string;
   readonly adversaries: number;
@@ -35,13 +36,15 @@ The mix is a list of name=share: ${Object.entries(DEFAULT_MIX)
 
 Examples:
   hotledger devnet
+  hotledger devnet --consensus raft --validators 3 --dir .devnet-raft
   hotledger devnet --nodes 250 --speed 600 --mix flapping=0.3,direct=0.1
   hotledger devnet --duration 30s --json | tail -1 | jq .ok
 
 Ctrl-C stops every process and keeps the data; starting again goes on from it. Remove the directory to begin anew.
 Adversaries submit forgeries: events of others, replays, times ahead, foreign addresses, self-made validators and more.
 With --duration or Ctrl-C it ends with a summary, and exits with 0 only if all state roots agree, nothing acknowledged
-is missing, no verified read failed and every forgery was refused.`;
+is missing, no verified read failed and every forgery was refused. In a Raft cluster the observer is a server without a
+vote, and its reads are the word of the cluster.`;
 
 export function devnetCommand(terminal: Terminal): Command {
   return new Command('devnet')
@@ -52,6 +55,7 @@ export function devnetCommand(terminal: Terminal): Command {
     )
     .option('--dir <dir>', 'where everything is kept', '.devnet')
     .option('--validators <n>', 'how many validators, at the first start', wholeNumber(1, 64), 4)
+    .addOption(consensusOption('at the first start: '))
     .option('--nodes <n>', 'simulated nodes', wholeNumber(1, 10_000), 40)
     .option('--mix <shares>', 'what the nodes are like; see below')
     .option('--adversaries <share>', 'hostile nodes beside them, such as 5% or 0', share, 0.05)
@@ -73,6 +77,7 @@ async function devnet(options: Options, terminal: Terminal): Promise<void> {
   const opened = await openDevnet({
     directory: resolve(terminal.directory, options.dir),
     validators: options.validators,
+    consensus: options.consensus,
     livenessWindowSeconds: Math.max(MIN_LIVENESS_WINDOW_SECONDS, Math.round(HOUR_SECONDS / options.speed)),
   });
   const stop = stopSignal();

@@ -1,5 +1,5 @@
 /** Options that several commands take, and the parsers of their values. */
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { ConfigOverlay } from '../node/config-schema.ts';
@@ -50,6 +50,16 @@ export function gathered(text: string, before: readonly string[] | undefined): r
     .map((value) => value.trim())
     .filter((value) => value !== '');
   return [...(before ?? []), ...values];
+}
+
+/** How the validators of a new network agree. */
+export function consensusOption(when = ''): Option {
+  return new Option(
+    '--consensus <engine>',
+    `${when}hotstuff tolerates malicious validators; raft is faster and trusts all of them`,
+  )
+    .choices(['hotstuff', 'raft'])
+    .default('hotstuff');
 }
 
 /** What commands about a running network fall back on: the observer of the devnet that `npm start` makes here. */

@@ -1,7 +1,7 @@
 /** `hotledger submit`: one event of a node, signed with its key. */
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { codedError } from '../base/result.ts';
+import { CodedError, codedError } from '../base/result.ts';
 import { chainIdOf } from '../ledger/genesis.ts';
 import type { Capabilities } from '../ledger/event-schema.ts';
 import type { LedgerEvent } from '../ledger/event.ts';
@@ -145,12 +145,18 @@ async function send(
   try {
     const giveUpAtMs = Date.now() + timeoutMs;
     let failure: unknown = codedError('peer-unreachable', 'no address of a validator is known; give --from');
-    for (const target of targetsOf(network)) {
+    const targets = targetsOf(network);
+    for (let target = targets.shift(); target !== undefined; target = targets.shift()) {
       const deadlineMs = giveUpAtMs - Date.now();
       if (deadlineMs <= 0) break;
       try {
         const answer = await submitJson(host, target, signed.submission, { deadlineMs });
         if (answer.ok) return target.peerId;
+        if (answer.refusal.code === 'not-leader' && targets.length > 0) {
+          // Another one leads the Raft cluster.
+          failure = new CodedError(answer.refusal);
+          continue;
+        }
         throw new CommandFailure(RETRIABLE.has(answer.refusal.code) ? EXIT.unavailable : EXIT.refused, answer.refusal);
       } catch (error) {
         if (error instanceof CommandFailure) throw error;
@@ -163,7 +169,10 @@ async function send(
   }
 }
 
-const RETRIABLE = new Set(['busy', 'no-quorum', 'not-committed-yet', 'stopping', 'rate-limited']);
+const RETRIABLE = new Set([
+  ...['busy', 'no-quorum', 'not-committed-yet', 'stopping', 'rate-limited'],
+  ...['not-leader', 'leadership-lost', 'transferring', 'before-base'],
+]);
 
 function targetsOf({ genesis, addresses, named }: Network): { peerId: string; multiaddrs: readonly string[] }[] {
   if (named.length > 0) return [...named];

@@ -5,7 +5,7 @@ import { makeTestnet, type Testnet } from '../node/testnet.ts';
 import { MAX_VALIDATORS } from '../qc/bitmap.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
 import { startOfChain, withChainOptions, type ChainOptions } from './chain-options.ts';
-import { gathered, wholeNumber } from './options.ts';
+import { consensusOption, gathered, wholeNumber } from './options.ts';
 import { printJson } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -16,6 +16,7 @@ interface Options extends ChainOptions {
   readonly name: string;
   readonly hosts?: readonly string[];
   readonly port: number;
+  readonly consensus: 'hotstuff' | 'raft';
   readonly json?: true;
 }
 
@@ -51,7 +52,7 @@ export function testnetCommand(terminal: Terminal): Command {
       wholeNumber(0, 65_535),
       4001,
     );
-  return withChainOptions(command)
+  return withChainOptions(command.addOption(consensusOption()))
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
     .action((options: Options) => testnet(options, terminal));
@@ -68,6 +69,7 @@ async function testnet(options: Options, terminal: Terminal): Promise<void> {
       observers: options.observers,
       hosts: options.hosts,
       port: options.port,
+      consensus: options.consensus,
       settings: {},
       ...(await startOfChain(options, [], terminal)),
     },

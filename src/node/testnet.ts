@@ -31,6 +31,8 @@ export interface TestnetOptions {
    * each other through their address files.
    */
   readonly port: number;
+  /** How validators agree; left out: by HotStuff. In a Raft cluster an observer is a server without a vote, which the cluster has to take in. */
+  readonly consensus?: 'hotstuff' | 'raft';
   readonly commitDepth: 2 | 3;
   readonly parameters: ChainParameters;
   readonly records: readonly NodeRecord[];
@@ -62,7 +64,12 @@ interface Draft extends TestnetNode {
   /** Where it listens, and where others dial it; none when the system chooses the port. */
   readonly listen: string;
   readonly reachable: string | undefined;
+  /** Where its Raft server is reached, `host:port`; null over libp2p, where the peer id says it. */
+  readonly raftAddress: string | null;
 }
+
+/** Its Raft port is so much above the node's own. */
+const RAFT_PORT_STEP = 100;
 
 /** @throws CodedError `directory-exists`, `hosts-mismatch`, or what the validator set refuses */
 export async function makeTestnet(options: TestnetOptions, scheme: SignatureScheme): Promise<Testnet> {
@@ -77,7 +84,7 @@ export async function makeTestnet(options: TestnetOptions, scheme: SignatureSche
   const drafts = Array.from({ length: validators + options.observers }, (_, index) => draftOf(options, index));
   const genesis = genesisOf(options, drafts, scheme);
   const genesisText = formatGenesis(genesis);
-  for (const draft of drafts) await writeNode(draft, drafts, genesisText, options.settings);
+  for (const draft of drafts) await writeNode(draft, drafts, genesisText, options);
   const genesisFile = join(options.directory, 'genesis.json');
   await writeFile(genesisFile, genesisText);
   return {
@@ -130,16 +137,22 @@ function draftOf(options: TestnetOptions, index: number): Draft {
   };
 }
 
-function addressesOf({ hosts, port }: TestnetOptions, index: number): Pick<Draft, 'listen' | 'reachable'> {
+function addressesOf(
+  { hosts, port }: TestnetOptions,
+  index: number,
+): Pick<Draft, 'listen' | 'raftAddress' | 'reachable'> {
   if (hosts === undefined) {
     const listen = `/ip4/127.0.0.1/tcp/${port === 0 ? 0 : port + index}`;
-    return { listen, reachable: port === 0 ? undefined : listen };
+    if (port === 0) return { listen, reachable: undefined, raftAddress: null };
+    return { listen, reachable: listen, raftAddress: `127.0.0.1:${port + RAFT_PORT_STEP + index}` };
   }
   const host = hosts[index];
-  return {
-    listen: `/ip4/0.0.0.0/tcp/${port}`,
-    reachable: host === undefined ? undefined : `/${addressKind(host)}/${host}/tcp/${port}`,
-  };
+  const listen = `/ip4/0.0.0.0/tcp/${port}`;
+  if (host === undefined) return { listen, reachable: undefined, raftAddress: null };
+  const kind = addressKind(host);
+  const name = kind === 'ip6' ? `[${host}]` : host;
+  const raftAddress = port === 0 ? null : `${name}:${port + RAFT_PORT_STEP}`;
+  return { listen, reachable: `/${kind}/${host}/tcp/${port}`, raftAddress };
 }
 
 function addressKind(host: string): 'ip4' | 'ip6' | 'dns' {
@@ -169,7 +182,7 @@ async function writeNode(
   draft: Draft,
   all: readonly Draft[],
   genesisText: string,
-  settings: Partial<ConfigFile>,
+  { consensus, hosts, settings }: TestnetOptions,
 ): Promise<void> {
   const others = all.filter((other) => other !== draft);
   await mkdir(draft.directory, { mode: 0o700 });
@@ -188,8 +201,23 @@ async function writeNode(
     addressFiles: others
       .filter(({ reachable }) => reachable === undefined)
       .map(({ dataDirectory }) => relative(draft.directory, join(dataDirectory, 'addresses.json'))),
+    ...(consensus === 'raft' ? { raft: raftSection(draft, all, hosts === undefined) } : {}),
     ...settings,
   };
   await writeFile(draft.configFile, `${JSON.stringify(config, null, 2)}\n`);
   await writeFile(join(draft.directory, 'genesis.json'), genesisText);
+}
+
+/** All validators begin the cluster together; an observer knows them, and waits to be taken in. */
+function raftSection(draft: Draft, all: readonly Draft[], isLoopback: boolean): ConfigFile['raft'] {
+  const voters = all
+    .filter(({ role }) => role === 'validator')
+    .map(({ peerId, raftAddress }) => ({ id: peerId, address: raftAddress ?? peerId }));
+  const members = draft.role === 'validator' ? { bootstrap: voters } : { cluster: voters };
+  const { raftAddress } = draft;
+  // No server of the older system will ever vote here.
+  const common = { base: 'at-once', ...members } as const;
+  if (raftAddress === null) return { transport: 'libp2p', ...common };
+  const listen = isLoopback ? raftAddress : `0.0.0.0:${raftAddress.split(':').at(-1) ?? ''}`;
+  return { listen, advertise: raftAddress, ...common };
 }

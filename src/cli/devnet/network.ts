@@ -18,6 +18,8 @@ export interface DevnetOptions {
   readonly directory: string;
   /** Only asked at the first start. */
   readonly validators: number;
+  /** Left out: by HotStuff. Only asked at the first start. */
+  readonly consensus?: 'hotstuff' | 'raft';
   readonly livenessWindowSeconds: number;
 }
 
@@ -30,6 +32,7 @@ export interface Devnet {
   readonly nodes: readonly TestnetNode[];
   /** 32 secret bytes that the simulated nodes' keys come from. */
   readonly populationSeed: Uint8Array;
+  readonly consensus: 'hotstuff' | 'raft';
   /** Whether this start made it. */
   readonly isNew: boolean;
 }
@@ -37,6 +40,7 @@ export interface Devnet {
 const manifestFile = z.strictObject({
   chainId: z.string(),
   populationSeed: z.string().regex(/^[0-9a-f]{64}$/),
+  consensus: z.enum(['hotstuff', 'raft']).default('hotstuff'),
   nodes: z.array(z.strictObject({ name: z.string(), role: z.enum(['validator', 'observer']), peerId: z.string() })),
 });
 type Manifest = z.infer<typeof manifestFile>;
@@ -51,6 +55,7 @@ export async function openDevnet(options: DevnetOptions): Promise<Devnet> {
   return {
     directory,
     chainId: manifest.chainId,
+    consensus: manifest.consensus,
     genesisFile,
     genesis: await readGenesisFile(genesisFile),
     nodes: manifest.nodes.map((node) => ({
@@ -64,7 +69,8 @@ export async function openDevnet(options: DevnetOptions): Promise<Devnet> {
   };
 }
 
-async function makeDevnet({ directory, validators, livenessWindowSeconds }: DevnetOptions): Promise<void> {
+async function makeDevnet(options: DevnetOptions): Promise<void> {
+  const { consensus = 'hotstuff', directory, livenessWindowSeconds, validators } = options;
   if (existsSync(directory)) {
     throw codedError(
       'devnet-directory-foreign',
@@ -83,6 +89,7 @@ async function makeDevnet({ directory, validators, livenessWindowSeconds }: Devn
         observers: 1,
         hosts: undefined,
         port: 0,
+        consensus,
         commitDepth: 2,
         parameters: { livenessWindowSeconds, eventSchema: NEWEST_EVENT_SCHEMA },
         records: [],
@@ -93,6 +100,7 @@ async function makeDevnet({ directory, validators, livenessWindowSeconds }: Devn
     );
     const manifest: Manifest = {
       chainId: testnet.chainId,
+      consensus,
       populationSeed: randomBytes(32).toString('hex'),
       nodes: testnet.nodes.map(({ name, role, peerId }) => ({ name, role, peerId })),
     };

@@ -9,6 +9,7 @@ import type { Life } from './life.ts';
 import type { Mix } from './mix.ts';
 import type { Devnet } from './network.ts';
 import { NodeProcess } from './node-process.ts';
+import { takeInObservers } from './raft-observers.ts';
 import { ObserverReads } from './reads.ts';
 import { simulatedKeys } from './simulated-keys.ts';
 import { summarize, type DevnetFacts, type DevnetSummary, type ProcessSummary } from './summary.ts';
@@ -72,6 +73,8 @@ class DevnetRun {
     void importLife();
     const ready = Promise.all(this.#processes.map((process) => process.ready(READY_DEADLINE_MS)));
     await this.#whileShowing(ready);
+    const { consensus, nodes } = this.#options.devnet;
+    if (consensus === 'raft') await this.#whileShowing(takeInObservers(this.#processes, nodes, READY_DEADLINE_MS));
   }
 
   /** Lets the population live until the signal aborts, and waits for its last answers. */

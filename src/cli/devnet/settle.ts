@@ -13,8 +13,14 @@ export type Outcome =
 export type Submit = (node: number, event: OwnSignedEvent) => Promise<Outcome>;
 
 /** Answers that ask to send the same event again. */
-const TRY_AGAIN = new Set(['busy', 'no-quorum', 'not-committed-yet', 'stopping', 'rate-limited']);
+const TRY_AGAIN = new Set([
+  ...['busy', 'no-quorum', 'not-committed-yet', 'stopping', 'rate-limited'],
+  // Of a Raft cluster.
+  ...['not-leader', 'leadership-lost', 'transferring', 'before-base'],
+]);
 const RETRY_MS = 500;
+/** Another one leads a Raft cluster, and is asked next. */
+const NEXT_ONE_MS = 50;
 
 export function isFinal(outcome: Outcome): boolean {
   return outcome.kind === 'acknowledged' || (outcome.kind === 'refused' && !TRY_AGAIN.has(outcome.refusal.code));
@@ -28,7 +34,8 @@ export async function submitUntilSettled(
   while (!giveUp.aborted) {
     const outcome = await submit();
     if (isFinal(outcome)) return outcome;
-    await delay(RETRY_MS, undefined, { signal: giveUp }).catch(() => undefined);
+    const isElsewhere = outcome.kind === 'refused' && outcome.refusal.code === 'not-leader';
+    await delay(isElsewhere ? NEXT_ONE_MS : RETRY_MS, undefined, { signal: giveUp }).catch(() => undefined);
   }
   return undefined;
 }

@@ -67,15 +67,22 @@ export class Submitter {
     const target = validators[validator]?.();
     try {
       if (target === undefined) return this.#turnedAway(node, 'the validator is down');
-      return direct ? await this.#direct(node, event, target) : await this.#batched(validator, event);
+      const outcome = direct ? await this.#direct(node, event, target) : await this.#batched(validator, event);
+      // The answer does not say who leads a Raft cluster: the next one is asked.
+      if (outcome.kind === 'refused' && outcome.refusal.code === 'not-leader') this.#turnAway(node);
+      return outcome;
     } catch (error) {
       return this.#turnedAway(node, error instanceof Error ? error.message : String(error));
     }
   }
 
   #turnedAway(node: number, reason: string): Outcome {
-    this.#turned.set(node, (this.#turned.get(node) ?? 0) + 1);
+    this.#turnAway(node);
     return { kind: 'unanswered', reason };
+  }
+
+  #turnAway(node: number): void {
+    this.#turned.set(node, (this.#turned.get(node) ?? 0) + 1);
   }
 
   async #direct(node: number, event: Submittable, target: PeerTarget): Promise<Outcome> {

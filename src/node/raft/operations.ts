@@ -1,4 +1,5 @@
 /** What an operator can see of a Raft server and ask of it. Plain data: it crosses the control socket as JSON. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ok, refuse, type Refusal, type Result } from '../../base/result.ts';
 import type { RaftRole } from '../../raft/contract.ts';
 import type { ServerAddress, ServerId, Suffrage } from '../../raft/messages.ts';
@@ -63,6 +64,9 @@ export interface RaftOperations {
 
 /** A server that takes longer to catch up stays without a vote, and the command says so. */
 const CATCH_UP_LIMIT_MS = 60_000;
+/** Until the server that leads now is heard. */
+const NEW_LEADER_LIMIT_MS = 2_000;
+const LOOK_AGAIN_MS = 20;
 
 export interface ServerOperationsOptions<O> {
   readonly server: RaftServer<O>;
@@ -113,7 +117,15 @@ export class ServerOperations<O> implements RaftOperations {
 
   async transfer(to: ServerId | null): Promise<Result<{ readonly leader: ServerId | null }>> {
     const outcome = await this.#server.transfer(to);
-    return outcome.ok ? ok({ leader: this.#server.status().leader?.id ?? to }) : outcome;
+    if (!outcome.ok) return outcome;
+    const giveUpAtMs = this.#options.nowMs() + NEW_LEADER_LIMIT_MS;
+    const { self } = this.#server.status();
+    for (;;) {
+      const { leader } = this.#server.status();
+      if (leader !== null && leader.id !== self) return ok({ leader: leader.id });
+      if (this.#options.nowMs() >= giveUpAtMs) return ok({ leader: to });
+      await sleep(LOOK_AGAIN_MS);
+    }
   }
 
   async snapshot(): Promise<Result<{ readonly lastIndex: number; readonly isNew: boolean }>> {

@@ -119,7 +119,7 @@ if (wanted('replay')) {
 if (wanted('raft')) {
   const loads = size.raft.loads.map((load) => ({ ...load, commandBytes: EVENT_BYTES }));
   const results = await measureRaft(parent, { ...size.raft, loads });
-  if (results.length > 0) add(parts.raftPart(results, EVENT_BYTES, floors));
+  add(parts.raftPart(results, EVENT_BYTES, floors));
 }
 if (wanted('start')) add(parts.startPart(await measureFirstCommit(parent)));
 

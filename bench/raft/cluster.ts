@@ -38,6 +38,7 @@ export interface ClusterUnderTest {
 }
 
 const RUN_LIMIT_MS = 300_000;
+const ATTEMPTS = 5;
 
 /** Servers with the admin port of `test/interop/go-peer/README.md`. The first leads. */
 export class PeerCluster implements ClusterUnderTest {
@@ -63,9 +64,21 @@ export class PeerCluster implements ClusterUnderTest {
     await this.#firstLeads();
   }
 
-  async run({ inFlight, commands, warmUp, commandBytes }: RaftLoad): Promise<RaftFigures> {
+  async run(load: RaftLoad): Promise<RaftFigures> {
+    for (let attempt = 1; ; attempt++) {
+      const leader = await this.#firstLeads();
+      try {
+        return await this.#measure(leader, load);
+      } catch (error) {
+        // The leader has lost its place, as may happen where something else takes all the processor.
+        if ((error as { code?: string }).code !== 'peer-refused' || attempt === ATTEMPTS) throw error;
+        console.error(`once more: ${this.name}, ${load.inFlight} in flight: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  async #measure(leader: Peer, { commandBytes, commands, inFlight, warmUp }: RaftLoad): Promise<RaftFigures> {
     const load = { n: commands, c: inFlight, size: commandBytes, warm: warmUp };
-    const leader = await this.#firstLeads();
     const figures: BenchFigures = await leader.admin.bench(load, RUN_LIMIT_MS);
     await this.#agree();
     const latency = { samples: commands, p50Ms: figures.p50_ms, p99Ms: figures.p99_ms };

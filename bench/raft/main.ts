@@ -4,6 +4,8 @@
  */
 import { goPeer, goVersion } from '../../test/interop/go-build.ts';
 import { DEFAULT_GO_TIMINGS, goLaunch, type PeerOptions } from '../../test/interop/go-launch.ts';
+import { ourLaunch } from '../../test/interop/our-launch.ts';
+import type { Launch } from '../../test/interop/peer.ts';
 import { percentile, type Summary } from '../measure.ts';
 import { PeerCluster, type ClusterUnderTest, type RaftFigures, type RaftLoad } from './cluster.ts';
 
@@ -26,23 +28,30 @@ interface Contender {
   readonly isKilled: boolean;
 }
 
-const SERVERS = 3;
+/** Whose figures are held against each other. */
+export const RAFT_CLUSTERS = {
+  goOnDisk: 'hashicorp/raft on BoltDB',
+  goTuned: 'hashicorp/raft on BoltDB, 1024 entries a message',
+  oursOnDisk: 'ours, on LevelDB',
+  oursLeadingGo: 'ours leading hashicorp/raft, in memory',
+} as const;
+
 /** The greatest that the library takes. */
 const TUNED_MAX_APPEND = 1024;
 
 export async function measureRaft(parent: string, options: RaftOptions): Promise<readonly RaftResult[]> {
-  const contenders = await goContenders();
+  const all = await contenders();
   try {
-    for (const { cluster } of contenders) await cluster.start(parent);
-    const runs = await takeTurns(contenders, options);
+    for (const { cluster } of all) await cluster.start(parent);
+    const runs = await takeTurns(all, options);
     const results: RaftResult[] = [];
-    for (const [i, { cluster, isKilled }] of contenders.entries()) {
+    for (const [i, { cluster, isKilled }] of all.entries()) {
       const failover = isKilled ? await cluster.failover(options.kills) : null;
       results.push({ cluster: cluster.name, runs: runs[i] ?? [], failover });
     }
     return results;
   } finally {
-    await Promise.all(contenders.map(({ cluster }) => cluster.stop()));
+    await Promise.all(all.map(({ cluster }) => cluster.stop()));
   }
 }
 
@@ -75,25 +84,33 @@ function medianOf({ inFlight, commands }: RaftLoad, figures: readonly RaftFigure
   };
 }
 
-/** None where Go or the library is not here. */
-async function goContenders(): Promise<Contender[]> {
+/** As hashicorp/raft is by default. */
+const BASE = { machine: 'rec', timings: DEFAULT_GO_TIMINGS, keep: 0, logLevel: 'WARN' } as const;
+const DISK: PeerOptions = { ...BASE, store: 'bolt' };
+const MEMORY: PeerOptions = { ...BASE, store: 'inmem' };
+
+async function contenders(): Promise<readonly Contender[]> {
+  const ours = (options: PeerOptions): Launch => ourLaunch(options, () => []);
+  const own: readonly Contender[] = [
+    { cluster: three(RAFT_CLUSTERS.oursOnDisk, ours(DISK)), isKilled: true },
+    { cluster: three('ours, in memory', ours(MEMORY)), isKilled: false },
+  ];
   if (goVersion() === undefined) {
     console.error('left out: Go with hashicorp/raft is not here (scripts/install-go-peer.sh)');
-    return [];
+    return own;
   }
   const program = await goPeer();
-  const base = { machine: 'rec', timings: DEFAULT_GO_TIMINGS, keep: 0, logLevel: 'WARN' } as const;
-  const kinds: readonly (readonly [name: string, options: PeerOptions, isKilled: boolean])[] = [
-    ['hashicorp/raft on BoltDB', { ...base, store: 'bolt' }, true],
-    [
-      'hashicorp/raft on BoltDB, 1024 entries a message',
-      { ...base, store: 'bolt', maxAppend: TUNED_MAX_APPEND },
-      false,
-    ],
-    ['hashicorp/raft in memory', { ...base, store: 'inmem' }, false],
+  const go = (options: PeerOptions): Launch => goLaunch(program, options);
+  return [
+    { cluster: three(RAFT_CLUSTERS.goOnDisk, go(DISK)), isKilled: true },
+    { cluster: three(RAFT_CLUSTERS.goTuned, go({ ...DISK, maxAppend: TUNED_MAX_APPEND })), isKilled: false },
+    { cluster: three('hashicorp/raft, in memory', go(MEMORY)), isKilled: false },
+    ...own,
+    { cluster: three(RAFT_CLUSTERS.oursLeadingGo, ours(MEMORY), go(MEMORY)), isKilled: false },
   ];
-  return kinds.map(([name, options, isKilled]) => {
-    const launch = goLaunch(program, options);
-    return { cluster: new PeerCluster(name, new Array<typeof launch>(SERVERS).fill(launch)), isKilled };
-  });
+}
+
+/** @param follower what the two others are; the same as the leader without it */
+function three(name: string, leader: Launch, follower = leader): ClusterUnderTest {
+  return new PeerCluster(name, [leader, follower, follower]);
 }

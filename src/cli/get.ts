@@ -5,7 +5,7 @@ import type { ReaderTrust } from '../ledger/verified-read.ts';
 import type { ReadReport } from '../node/read-report.ts';
 import type { ReadWay } from '../node/light-reader.ts';
 import { CommandFailure, EXIT } from './exit.ts';
-import { networkOf, withNetworkChoice, type NetworkChoice } from './network-choice.ts';
+import { networkOf, trustOption, withNetworkChoice, type NetworkChoice } from './network-choice.ts';
 import { duration } from './options.ts';
 import { durationText, printFacts, printJson, type Fact } from './print.ts';
 import type { Terminal } from './terminal.ts';
@@ -42,11 +42,7 @@ export function getCommand(terminal: Terminal): Command {
       .argument('<peerid>', 'the node, base58 or CIDv1'),
   )
     .addOption(new Option('--via <way>', 'how to look for it').choices(['read', 'dht']))
-    .addOption(
-      new Option('--trust <whom>', 'a quorum of validators alone, or of a Raft cluster also the peer that answers')
-        .choices(['byzantine', 'crash-only'])
-        .default('byzantine'),
-    )
+    .addOption(trustOption())
     .option('--max-age <time>', 'refuse an answer that is older, or of unknown age', duration)
     .option('--timeout <time>', 'give up after this time', duration, 20_000)
     .option('--json', 'print JSON')

@@ -1,6 +1,6 @@
 /** For commands that ask a network rather than a node on this machine: which chain, and whom to ask first. */
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { codedError } from '../base/result.ts';
 import type { Genesis } from '../ledger/genesis.ts';
 import { AddressBook, peerIdOfAddress } from '../node/address-book.ts';
@@ -27,6 +27,13 @@ export function withNetworkChoice(command: Command): Command {
     .option(...CONFIG_OPTION)
     .option('--genesis <file>', 'the genesis to trust')
     .option('--from <addr>', 'multiaddr of a peer to ask, ending in /p2p/ID; repeatable', gathered);
+}
+
+/** Whom a reader believes besides the genesis. */
+export function trustOption(): Option {
+  return new Option('--trust <whom>', 'a quorum of validators alone, or of a Raft cluster also the peer that answers')
+    .choices(['byzantine', 'crash-only'])
+    .default('byzantine');
 }
 
 /** @throws CodedError `usage` when neither a configuration nor a genesis is named */

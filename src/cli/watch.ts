@@ -1,11 +1,12 @@
 /** `hotledger watch`: changes as they are agreed. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
+import type { ReaderTrust } from '../ledger/verified-read.ts';
 import { ControlClient } from '../node/control-client.ts';
 import type { CommitNotice } from '../node/status.ts';
 import { codedError } from '../base/result.ts';
 import { tellRead, unverified } from './get.ts';
-import { networkOf, withNetworkChoice, type NetworkChoice } from './network-choice.ts';
+import { networkOf, trustOption, withNetworkChoice, type NetworkChoice } from './network-choice.ts';
 import { controlSocketOf, duration } from './options.ts';
 import { printJson } from './print.ts';
 import type { Terminal } from './terminal.ts';
@@ -13,6 +14,7 @@ import type { Terminal } from './terminal.ts';
 interface Options extends NetworkChoice {
   readonly data?: string;
   readonly every: number;
+  readonly trust: ReaderTrust;
   readonly maxAge?: number;
   readonly json?: true;
 }
@@ -34,6 +36,7 @@ export function watchCommand(terminal: Terminal): Command {
   )
     .option('--data <dir>', 'data directory of the node on this machine to follow, in place of its configuration')
     .option('--every <time>', 'with a peer id: read this often', duration, 5_000)
+    .addOption(trustOption())
     .option('--max-age <time>', 'with a peer id: refuse an answer that is older, or of unknown age', duration)
     .option('--json', 'print one JSON object a line')
     .addHelpText('after', EXAMPLES)
@@ -70,7 +73,7 @@ function commitLines({ height, timestamp, events }: CommitNotice): string[] {
 
 async function watchRecord(peerId: string, options: Options, signal: AbortSignal, terminal: Terminal): Promise<void> {
   const { openLightReader } = await import('../node/light-reader.ts');
-  const reader = await openLightReader(await networkOf(options, terminal));
+  const reader = await openLightReader({ ...(await networkOf(options, terminal)), trust: options.trust });
   try {
     let shownSeq: number | null | undefined;
     while (!signal.aborted) {

@@ -14,7 +14,6 @@
  *     L index              entry of a Raft log
  *     R name               of Raft: term and vote, bounds of the log, snapshot, applied index, history
  *     G key                value of the older system's state machine; from BASE on as it was at BASE
- *     X state key          value of a snapshot that is being restored
  *
  * A change of this table, or of an encoding under it, is a new layout version and a migration; unless the older encoding
  * is read as well and nothing is ever mistaken for the other, as of records with and without a check
@@ -39,7 +38,6 @@ const TAG = {
   raftEntry: tag('L'),
   raft: tag('R'),
   legacy: tag('G'),
-  restored: tag('X'),
 } as const;
 
 /** Decimal text, readable by every version of the program. */
@@ -60,7 +58,6 @@ export const RAFT_HISTORY_KEY = concatBytes(TAG.raft, utf8('history'));
 export const RAFT_ENTRY_RANGE = rangeOf(TAG.raftEntry);
 export const STATE_RANGE = rangeOf(TAG.state);
 export const LEGACY_RANGE = rangeOf(TAG.legacy);
-export const RESTORED_RANGE = rangeOf(TAG.restored);
 /** All that a ledger is made of, besides what is under `M`. */
 export const LEDGER_RANGES = [
   TAG.block,
@@ -101,10 +98,6 @@ export function evidenceKeyOf(epoch: number, offender: number): Uint8Array {
 /** @param key of the older system: any text, of any length */
 export function legacyValueKey(key: string): Uint8Array {
   return storeKey(TAG.legacy, key);
-}
-
-export function restoredKey(key: string): Uint8Array {
-  return storeKey(TAG.restored, key);
 }
 
 export function projectionKey(rest: Uint8Array): Uint8Array {

@@ -76,7 +76,7 @@ export function firstBlockAtBase({ data, genesis, legacy, position, record }: At
     },
     [],
   );
-  const seal = encodeRaftSeal({ index, term, controls: NO_CONTROLS, data: sha256Hex(data), legacy: null });
+  const seal = encodeRaftSeal({ index, term, controls: NO_CONTROLS, data: sha256Hex(data), carried: data });
   const values = Array.from(legacy.values, ([key, value]) => legacyChange({ operation: 'set', key, value }));
   return { sealed: { block, seal }, changes: [...own, ...values], version, imported: records.length };
 }

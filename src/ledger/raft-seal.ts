@@ -12,6 +12,7 @@ import type { BlockHeader, Seal } from './block.ts';
 import { eventsRoot } from './events-root.ts';
 import { decodeCommand, MAX_LEGACY_COMMAND_BYTES } from './raft-command.ts';
 import { firstLogHash, nextLogHash, NO_CONTROLS, type LogPosition } from './log-hash.ts';
+import { decodeControlRecord, type BaseRecord } from './control-record.ts';
 import { legacyChange } from './legacy-state.ts';
 import type { StateChange } from './state.ts';
 
@@ -23,8 +24,8 @@ export interface RaftSeal extends LogPosition {
   readonly controls: Hash;
   /** SHA-256 of the entry's data. */
   readonly data: Hash;
-  /** The data of a command of the older system, which is in no other part of the block; null for any other. */
-  readonly legacy: Uint8Array | null;
+  /** The data itself, where no other part of the block says it: a command of the older system, the record of BASE. */
+  readonly carried: Uint8Array | null;
 }
 
 export const MAX_RAFT_SEAL_BYTES = MAX_LEGACY_COMMAND_BYTES + 256;
@@ -35,7 +36,7 @@ const sealCodec = codec(
     term: uint(),
     controls: hash,
     data: hash,
-    legacy: nullable(bytes(MAX_LEGACY_COMMAND_BYTES)),
+    carried: nullable(bytes(MAX_LEGACY_COMMAND_BYTES)),
   }),
   MAX_RAFT_SEAL_BYTES,
 );
@@ -59,7 +60,7 @@ export function checkRaftHeader(header: BlockHeader, seal: RaftSeal): Result<voi
 /**
  * Whether the block is the one that its entry makes behind the parent's, as far as the log hash covers it.
  *
- * @param parentLogHash the `justifyDigest` of the parent's header; null for the block at BASE
+ * @param parentLogHash the `justifyDigest` of the parent's header
  * @returns what the entry changes besides the block's events
  *
  * Refusals: `raft-seal-mismatch`.
@@ -67,30 +68,38 @@ export function checkRaftHeader(header: BlockHeader, seal: RaftSeal): Result<voi
 export function checkRaftSeal(
   header: BlockHeader,
   seal: RaftSeal,
-  parentLogHash: Hash | null,
+  parentLogHash: Hash,
 ): Result<readonly StateChange[]> {
   const form = checkRaftHeader(header, seal);
   if (!form.ok) return form;
-  const { chainId, height, justifyDigest, stateRoot } = header;
-  const expected =
-    parentLogHash === null
-      ? firstLogHash({ ...seal, chainId, stateRoot })
-      : nextLogHash({ ...seal, previous: parentLogHash });
-  if (justifyDigest !== expected || (parentLogHash === null && seal.controls !== NO_CONTROLS)) {
-    return mismatch(height, 'the log hash is not that of the entry behind the parent');
-  }
-  return legacyChanges(header, seal);
+  const { eventsRoot: root, height, justifyDigest } = header;
+  if (justifyDigest !== nextLogHash({ ...seal, previous: parentLogHash })) return otherLog(height);
+  const { carried, data } = seal;
+  if (carried === null) return ok([]);
+  const command = root === NO_EVENTS && sha256Hex(carried) === data ? decodeCommand(carried) : null;
+  return command?.ok === true && command.value.kind === 'legacy'
+    ? ok([legacyChange(command.value.command)])
+    : mismatch(height, 'the command in the seal is not that of the entry');
 }
 
 const NO_EVENTS = eventsRoot([]);
 
-function legacyChanges({ eventsRoot: root, height }: BlockHeader, seal: RaftSeal): Result<readonly StateChange[]> {
-  const { data, legacy } = seal;
-  if (legacy === null) return ok([]);
-  const command = root === NO_EVENTS && sha256Hex(legacy) === data ? decodeCommand(legacy) : null;
-  return command?.ok === true && command.value.kind === 'legacy'
-    ? ok([legacyChange(command.value.command)])
-    : mismatch(height, 'the command in the seal is not that of the entry');
+/** The same of the first block. @returns the record of BASE. Refusals: `raft-seal-mismatch`. */
+export function checkBaseSeal(header: BlockHeader, seal: RaftSeal): Result<BaseRecord> {
+  const form = checkRaftHeader(header, seal);
+  if (!form.ok) return form;
+  const { chainId, height, justifyDigest, stateRoot } = header;
+  const { carried, controls, data } = seal;
+  if (justifyDigest !== firstLogHash({ ...seal, chainId, stateRoot }) || controls !== NO_CONTROLS)
+    return otherLog(height);
+  const record = carried !== null && sha256Hex(carried) === data ? decodeControlRecord(carried) : null;
+  return record?.ok === true && record.value?.chainId === chainId
+    ? ok(record.value)
+    : mismatch(height, 'the record in the seal is not that of the entry');
+}
+
+function otherLog(height: number): Refused {
+  return mismatch(height, 'the log hash is not that of the entry behind the parent');
 }
 
 function mismatch(height: number, reason: string): Refused {

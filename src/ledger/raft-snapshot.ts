@@ -83,12 +83,10 @@ export class LedgerRestoration {
   }
 
   /**
-   * @returns the entries of the state in it
-   *
    * Refusals: those of the codec, `snapshot-of-another-chain`, `snapshot-disordered`, those of `decodeSealedBlock` and of
    * `decodeRaftSeal`, `seal-kind-unknown`, `raft-seal-mismatch`.
    */
-  takeChunk(chunkBytes: Uint8Array): Result<readonly StateChange[]> {
+  takeChunk(chunkBytes: Uint8Array): Result<void> {
     const chunk = ledgerChunkCodec.decode(chunkBytes);
     if (!chunk.ok) return chunk;
     if (chunk.value.kind === 'head') return this.#takeHead(chunk.value);
@@ -104,7 +102,7 @@ export class LedgerRestoration {
   }
 
   /** Values of the older system. Refusal: `snapshot-disordered`. */
-  takeValues(values: readonly { readonly key: string; readonly value: Uint8Array }[]): Result<readonly StateChange[]> {
+  takeValues(values: readonly { readonly key: string; readonly value: Uint8Array }[]): Result<void> {
     for (const { key } of values) {
       const order = utf8(key);
       if (this.#lastLegacyKey !== null && compareBytes(this.#lastLegacyKey, order) >= 0) {
@@ -129,7 +127,7 @@ export class LedgerRestoration {
     return ok({ ...this.#head, tree: this.#tree, version: this.#version });
   }
 
-  #takeHead(head: SnapshotHead): Result<readonly StateChange[]> {
+  #takeHead(head: SnapshotHead): Result<void> {
     if (this.#head !== null) return disordered('it stands at two heads');
     if (head.chainId !== this.#chainId) {
       return refuse('snapshot-of-another-chain', 'the snapshot is of another chain than this node', {
@@ -145,16 +143,22 @@ export class LedgerRestoration {
     const fits = decoded.ok ? checkRaftHeader(block.header, decoded.value) : decoded;
     if (!fits.ok) return fits;
     this.#head = { head, sealed: sealed.value };
-    return ok([]);
+    return ok(undefined);
   }
 
-  #enter(entries: readonly StateChange[]): Result<readonly StateChange[]> {
-    if (entries.length === 0) return ok(entries);
+  #enter(entries: readonly StateChange[]): Result<void> {
+    if (entries.length === 0) return ok(undefined);
     const version = this.#tree.update(this.#version, entries);
     this.#tree.retire(this.#version);
     this.#version = version;
-    return ok(entries);
+    return ok(undefined);
   }
+}
+
+/** Of a snapshot that was judged. @throws AssertionError when it does not decode */
+export function stateInChunk(chunkBytes: Uint8Array): readonly StateChange[] {
+  const chunk = ledgerChunkCodec.decodeOwn(chunkBytes);
+  return chunk.kind === 'state' ? chunk.entries : [];
 }
 
 /** What the state holds besides the older system's values, as chunks that are closed once they are full. */

@@ -229,7 +229,7 @@ export class Host {
     const signal = AbortSignal.timeout(options.deadlineMs);
     const connection = await this.#connection(target, signal);
     try {
-      return await connection.newStream(protocol, { signal });
+      return await connection.newStream(protocol, { signal, maxOutboundStreams: Number.MAX_SAFE_INTEGER });
     } catch (error) {
       throw openError(error, { peerId: target.peerId, protocol });
     }

@@ -11,6 +11,8 @@ export const RAFT_PROTOCOL = '/raft/1.0.0/rpc';
 /** A stream that was closed here and is not ended by the other side in this time is reset. */
 const CLOSE_DEADLINE_MS = 1_000;
 
+const DEAD_CONNECTION_CODES: readonly string[] = ['deadline-passed', 'stream-failed'];
+
 export interface Libp2pStreamsOptions {
   readonly host: Host;
   readonly protocol: string;
@@ -36,8 +38,15 @@ export class Libp2pStreams implements ByteStreams {
     const { host, protocol, multiaddrsOf } = this.#options;
     const target = { peerId: address, multiaddrs: multiaddrsOf?.(address) ?? [] };
     // The clock of the host counts whole milliseconds.
-    const stream = await host.open(target, protocol, { deadlineMs: Math.ceil(deadlineMs) });
-    return new StreamConnection(stream, address);
+    const options = { deadlineMs: Math.ceil(deadlineMs) };
+    try {
+      return new StreamConnection(await host.open(target, protocol, options), address);
+    } catch (error) {
+      // An open connection on which no stream can be opened is dead, and would be chosen again.
+      const isDead = error instanceof CodedError && DEAD_CONNECTION_CODES.includes(error.code);
+      if (isDead) await host.disconnect(address).catch(() => {});
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {

@@ -17,15 +17,19 @@ const BACKLOG = 511;
 export interface TcpStreamsOptions {
   /** `host:port`; port 0 lets the system choose. None: no connection is accepted. */
   readonly listen?: string;
+  /** The IP address that others see connections come from, where this machine has several. */
+  readonly localAddress?: string;
 }
 
 export class TcpStreams implements ByteStreams {
   readonly #listen: string | undefined;
+  readonly #localAddress: string | undefined;
   readonly #server: Server;
   #onConnection: (connection: ByteConnection) => void = (connection) => connection.destroy();
 
-  constructor({ listen }: TcpStreamsOptions) {
+  constructor({ listen, localAddress }: TcpStreamsOptions) {
     this.#listen = listen;
+    this.#localAddress = localAddress;
     this.#server = createServer({ noDelay: true, pauseOnConnect: true, highWaterMark: MAX_UNSENT_BYTES }, (socket) => {
       this.#onConnection(new TcpConnection(socket));
     });
@@ -66,7 +70,8 @@ export class TcpStreams implements ByteStreams {
       reject(codedError('dial-failed', 'the peer could not be reached', details, { cause: error }));
     });
     socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
-    socket.connect({ ...target }, resolve);
+    const local = this.#localAddress === undefined ? {} : { localAddress: this.#localAddress };
+    socket.connect({ ...target, ...local }, resolve);
     try {
       await promise;
       return new TcpConnection(socket);

@@ -4,13 +4,14 @@
  */
 import { equalBytes, textFromUtf8 } from '../base/bytes.ts';
 import { sha256Hex } from '../base/hash.ts';
-import { CodedError, ok, refuse, unwrap, type Result } from '../base/result.ts';
+import { CodedError, codedError, ok, refuse, unwrap, type Result } from '../base/result.ts';
 import type { Block, SealedBlock } from '../ledger/block.ts';
 import { BlockLog } from '../ledger/block-log.ts';
 import { decodeCommitProof } from '../ledger/commit-proof.ts';
 import { eventSigningBytes } from '../ledger/event.ts';
+import { chainIdOf } from '../ledger/genesis.ts';
 import { genesisState } from '../ledger/genesis-state.ts';
-import { STATE_RANGE } from '../ledger/layout.ts';
+import { HEAD_KEY, RAFT_LEDGER_KEY, STATE_RANGE } from '../ledger/layout.ts';
 import { Replay } from '../ledger/replay.ts';
 import { CATALOG } from '../projections/catalog.ts';
 import { blocksOf, rebuildProjections, type RebuiltProjection } from '../projections/rebuild.ts';
@@ -23,6 +24,7 @@ import { loadBlsKey } from './bls-key.ts';
 import type { NodeConfig } from './config.ts';
 import { readGenesisFile } from './genesis-file.ts';
 import { ledgerDirectory } from './open-ledger.ts';
+import { stateAtBase } from './raft/ledger-replay.ts';
 import { SignatureThread } from './signature-thread.ts';
 import { runVerificationJob } from './verification-jobs.ts';
 import { VerificationPool, type Verifier } from './verification-pool.ts';
@@ -49,6 +51,7 @@ export interface LedgerReplayReport {
   /** The state on disk against the state that the log gives; `firstDifference` is a state key. */
   readonly state: { readonly entries: number; readonly equal: boolean; readonly firstDifference: string | null };
   readonly projections: readonly RebuiltProjection[];
+  /** Seals of a Raft epoch are held against the log hash, and are no evidence: then none of them is verified. */
   readonly verified: { readonly signatures: boolean; readonly seals: boolean };
   readonly seconds: number;
 }
@@ -66,20 +69,24 @@ const BATCHES_UNDER_WAY = 32;
 /**
  * The node that owns the directory must not run.
  *
- * @throws CodedError of opening the store and the log; `replay-seal-invalid`, `replay-signature-invalid` and those of
+ * @throws CodedError of opening the store and the log; `before-base` and those of `stateAtBase`; `replay-seal-invalid`, `replay-signature-invalid` and those of
  *   `Replay.step` at the first block that does not hold
  */
 export async function replayLedger(config: NodeConfig, options: LedgerReplayOptions): Promise<LedgerReplayReport> {
   const { scheme } = await loadDefaultScheme();
   const genesis = await readGenesisFile(config.genesis);
-  const first = genesisState(genesis);
+  const chainId = chainIdOf(genesis);
   const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
   const validatorKey =
     config.blsKeyFile === null ? null : sha256Hex(scheme.publicKeyOf(await loadBlsKey(config.blsKeyFile)));
   const store = await LevelStore.open(ledgerDirectory(config.dataDirectory));
   try {
-    const log = await BlockLog.open(store, { chainId: first.chainId, validatorKey });
-    const context = { chainId: first.chainId, validators, genesis: genesisCertificate(0, first.block.id) };
+    const isRaft = store.get(RAFT_LEDGER_KEY) !== undefined;
+    if (isRaft && store.get(HEAD_KEY) === undefined) throw codedError('before-base', 'this cluster has no blocks yet');
+    const log = await BlockLog.open(store, { chainId, validatorKey });
+    const first = isRaft ? await stateAtBase(store, log, genesis) : genesisState(genesis);
+    const context = { chainId, validators, genesis: genesisCertificate(0, first.block.id) };
+    const verifySeals = options.verifySeals && !isRaft;
     const startedMs = performance.now();
     const replay = new Replay({ genesis: first, validatorsOf: () => validators });
     let events = 0;
@@ -88,7 +95,7 @@ export async function replayLedger(config: NodeConfig, options: LedgerReplayOpti
       log,
       replay,
       projections: CATALOG,
-      blocks: checkedBlocks(log, context, scheme, options),
+      blocks: checkedBlocks(log, context, scheme, { ...options, verifySeals }),
       onProgress: (progress) => {
         events = progress.events;
         options.onProgress(progress);
@@ -96,13 +103,13 @@ export async function replayLedger(config: NodeConfig, options: LedgerReplayOpti
     });
     const state = await compareState(store, replay.state.entries);
     return {
-      chainId: first.chainId,
+      chainId,
       height: replay.head.height,
       events,
       stateRoot: log.head().stateRoot,
       state,
       projections,
-      verified: { signatures: options.verifySignatures, seals: options.verifySeals },
+      verified: { signatures: options.verifySignatures, seals: verifySeals },
       seconds: (performance.now() - startedMs) / 1000,
     };
   } finally {

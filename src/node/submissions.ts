@@ -38,6 +38,10 @@ export interface SubmissionsOptions {
   readonly nowMs: () => number;
   /** Whether this node and the validators it is connected to are a quorum. */
   readonly quorumReachable: () => boolean;
+  /** Why another node has to be asked, or all later; what is committed here is answered all the same. */
+  readonly notHere?: () => Refused | undefined;
+  /** How long the others may bring what an event was refused for the want of; 0 where they cannot. */
+  readonly behindGraceMs?: number;
   /** Hands a verified event to the engine and to the other validators. Refusal: `busy`. */
   readonly admit: (event: VerifiedEvent) => Result<void>;
 }
@@ -79,7 +83,8 @@ export class Submissions {
   /**
    * Resolves when the event is committed (or, where asked, handed to consensus), or refused. Refusals: `superseded`,
    * `sequence-conflict`, `clock-skew` and the others of `checkSubmitterClock`, `not-allowed`, `not-staked`, `busy`,
-   * `no-quorum`, `not-committed-yet`, `stopping`, those of the event verifier, and every final refusal of `applyEvent`.
+   * `no-quorum`, `not-committed-yet`, `stopping`, those of `notHere` and of the event verifier, and every final refusal of
+   * `applyEvent`.
    */
   async submit(event: SignedEvent, until: 'committed' | 'accepted' = 'committed'): Promise<Result<Acknowledged>> {
     if (this.#closed) return stopping();
@@ -111,16 +116,17 @@ export class Submissions {
   rejected(event: Hash, refusal: Refusal): void {
     const isCommitted = refusal.code === 'already-applied';
     const answer = isCommitted ? ok({ event, height: null }) : { ok: false as const, refusal };
-    if (MAY_BE_NEWS_ELSEWHERE.has(refusal.code)) this.#answerSoon(event, answer);
+    const graceMs = this.#options.behindGraceMs ?? BEHIND_GRACE_MS;
+    if (graceMs > 0 && MAY_BE_NEWS_ELSEWHERE.has(refusal.code)) this.#answerSoon(event, answer, graceMs);
     else this.#answerAll(event, answer);
   }
 
   /** The other validators were told of the event; one of them may commit it yet. */
-  #answerSoon(event: Hash, answer: Result<Acknowledged>): void {
+  #answerSoon(event: Hash, answer: Result<Acknowledged>, graceMs: number): void {
     if (!this.#byEvent.has(event)) return;
     const timer = setTimeout(() => {
       this.#answerAll(event, answer);
-    }, BEHIND_GRACE_MS);
+    }, graceMs);
     timer.unref();
   }
 
@@ -150,6 +156,8 @@ export class Submissions {
     if (!clock.ok) return clock;
     const policy = this.#refusedByPolicy(event.event.peerId);
     if (policy !== undefined) return policy;
+    const elsewhere = this.#options.notHere?.();
+    if (elsewhere !== undefined) return elsewhere;
     if (this.waiting >= this.#options.maxWaiting) return busy(this.waiting);
     return this.#options.quorumReachable() ? undefined : noQuorum();
   }

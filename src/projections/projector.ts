@@ -14,6 +14,8 @@ export interface ProjectorOptions {
   readonly store: Store;
   readonly log: BlockLog;
   readonly projections: readonly Projection[];
+  /** Of the log's first block, which changed all of the state as it was then; 0 where it is not said. */
+  readonly firstHeight?: number;
   /** A projection stopped: it serves what it has until it is rebuilt. */
   readonly onStopped: (name: string, error: unknown) => void;
 }
@@ -158,12 +160,13 @@ export class Projector {
 }
 
 /** The rows that serve now, or new ones where the log still knows its first block's changes. */
-async function takeUp({ log, store }: ProjectorOptions, projection: Projection): Promise<Follower> {
+async function takeUp({ firstHeight = 0, log, store }: ProjectorOptions, projection: Projection): Promise<Follower> {
   const { name, version } = projection;
   const pointer = readPointer(store, name);
   const rows = new Rows(store, name, pointer?.generation ?? 0);
   if (pointer === undefined) await store.batch(pointerOps(name, { version, generation: 0 }), { sync: false });
-  const cursor = rows.cursor();
+  const written = rows.cursor();
+  const cursor = written === -1 ? firstHeight - 1 : written;
   const isCurrent = pointer === undefined || pointer.version === version;
   const canFollow = cursor === log.head().height || log.changesAt(cursor + 1) !== undefined;
   return { projection, rows, cursor, state: isCurrent && canFollow ? 'following' : 'stale' };

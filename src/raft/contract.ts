@@ -37,8 +37,8 @@ export type RaftInput =
   | { readonly kind: 'started' }
   | { readonly kind: 'tick' }
   /**
-   * A request of another server. `from`: who the connection or the configuration says that it is (`askerOf` in
-   * `membership.ts`). `isListed`: the operator's list of the cluster names it, so that it may lead this server although
+   * A request of another server. `from`: who the connection or the configuration says that it is (`senderOf`
+   * in `sender.ts`). `isListed`: the operator's list of the cluster names it, so that it may lead this server although
    * no configuration here knows it: a blank server knows nobody, and one that was away may know only those who have left.
    * Every ask is answered exactly once.
    */
@@ -63,7 +63,7 @@ export type RaftInput =
   | { readonly kind: 'transferLeadership'; readonly request: number; readonly to: ServerId | null }
   /** From which index on a read is linearizable (Raft dissertation, 6.4). */
   | { readonly kind: 'readIndex'; readonly request: number }
-  /** A snapshot of the state machine is durable: the log up to it may go. */
+  /** A snapshot of the state machine is durable, as is the log up to its end, which may go now. */
   | { readonly kind: 'snapshotTaken'; readonly snapshot: SnapshotMeta }
   /** The snapshot of an `installSnapshot` request is the state now, durably, and the log was emptied. */
   | { readonly kind: 'restored'; readonly snapshot: SnapshotMeta }

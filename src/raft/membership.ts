@@ -1,34 +1,8 @@
-/**
- * Whose word counts. A message is believed for who sent it, never for what it says of its sender: the connection knows a
- * peer's key, or, where connections have no keys, the configuration knows whose address it is.
- */
+/** Whose word counts. Who sent a message is not said by the message: `sender.ts` finds it out. */
 import { refuse, type Refusal } from '../base/result.ts';
-import { serverAt, votersOf } from './configuration.ts';
-import type { Configuration, RaftRequest, ServerId } from './messages.ts';
+import { votersOf } from './configuration.ts';
+import type { ServerId } from './messages.ts';
 import type { RaftServer } from './server.ts';
-
-/**
- * Who asks, over a connection without keys: the id that the message claims; for versions before 1.3.7, which claim none,
- * the server of the address that it claims; for an address that nobody has, the address.
- */
-export function askerOf(configuration: Configuration, request: RaftRequest): ServerId {
-  const { id, address } = request.sender;
-  if (id !== null && id !== '') return id;
-  const claimed = address !== null && address !== '' ? address : addressIn(request);
-  return serverAt(configuration, claimed)?.id ?? claimed;
-}
-
-function addressIn(request: RaftRequest): string {
-  switch (request.kind) {
-    case 'appendEntries':
-    case 'installSnapshot':
-      return request.leader;
-    case 'requestVote':
-      return request.candidate;
-    default:
-      return '';
-  }
-}
 
 /**
  * Nobody that this server has to do with: of such a sender nothing is believed, its term least of all. A leader that has

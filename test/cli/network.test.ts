@@ -13,6 +13,7 @@ import type { SubmissionAnswer } from '../../src/net/submission-wire.ts';
 import { generateIdentityKey, saveIdentityKey } from '../../src/node/keys.ts';
 import type { ReadReport } from '../../src/node/read-report.ts';
 import { SealedChain } from '../ledger/chain.ts';
+import { Cluster, Replica } from '../ledger/raft-cluster.ts';
 import { peerOf } from '../ledger/nodes.ts';
 import { temporaryDirectory } from '../node/directory.ts';
 import { run } from './terminal.ts';
@@ -134,6 +135,36 @@ describe('get', () => {
     const old = await got(ok(answer()), '--max-age', '1s', '--json');
     expect(old.ran.exit).toBe(3);
     expect(old.ran.json()).toMatchObject({ error: { code: 'too-old', next: expect.any(String) as string } });
+  });
+
+  test('takes the word of a Raft cluster only when asked to, and says so', async () => {
+    const replica = new Replica(new Cluster());
+    const { chainId } = replica.cluster;
+    expect(chainId).toBe(chain.chainId);
+    replica.apply({ index: 11, term: 1 }, replica.cluster.command(replica.cluster.join(1)));
+    const { block, proof, seal, value } = replica.proven(nodeKey(PEER));
+    const raft = encodeReadAnswer({
+      value,
+      proof,
+      header: block.headerBytes,
+      seal,
+      epochProofs: [],
+      headStatements: [],
+    });
+    const refused = await got(ok(raft), '--json');
+    expect(refused.ran).toMatchObject({ exit: 3 });
+    expect(refused.ran.json()).toMatchObject({ error: { code: 'trust-crash-only' } });
+    const asJson = await got(ok(raft), '--trust', 'crash-only', '--json');
+    expect(asJson.ran.json()).toMatchObject({ verified: false, trust: 'crash-only', signers: [], origin: 'event' });
+    const { host, ran } = await got(ok(raft), '--trust', 'crash-only');
+    expect(ran.out).toMatch(new RegExp(`^verified +no .crash-only.: it is the word of ${host.peerId}`, 'm'));
+    expect(ran.out).toMatch(/^signed by +nobody$/m);
+  });
+
+  test('believes nobody of the DHT of a Raft cluster', async () => {
+    const { choice, directory } = await network();
+    const ran = await run(['get', PEER, ...choice, '--via', 'dht', '--trust', 'crash-only', '--json'], directory);
+    expect(ran.json()).toMatchObject({ error: { code: 'usage' } });
   });
 
   test('watch PEERID exits with 3 at the first answer that cannot be verified', async () => {

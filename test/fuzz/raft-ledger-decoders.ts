@@ -116,7 +116,7 @@ export const raftLedgerDecoders = [
     maxBytes: MAX_RAFT_SEAL_BYTES,
     samples: () =>
       [null, LEGACY[0] as Uint8Array].map(
-        (legacy) => encodeRaftSeal({ index: 9, term: 3, controls: hashOf('c'), data: hashOf('d'), legacy }).bytes,
+        (carried) => encodeRaftSeal({ index: 9, term: 3, controls: hashOf('c'), data: hashOf('d'), carried }).bytes,
       ),
     decode: decodeRaftSeal,
     encode: (seal) => encodeRaftSeal(seal).bytes,

@@ -27,6 +27,9 @@ export interface MachineReport {
   readonly restores: number;
   readonly size?: number;
   readonly malformed?: number;
+  /** Of a ledger's last block, and the root of its state; of a server of ours. */
+  readonly height?: number | null;
+  readonly stateRoot?: string | null;
   readonly tail?: readonly { readonly index: number; readonly term: number; readonly data: string }[];
 }
 
@@ -113,6 +116,13 @@ export class Admin {
     return status === 404 ? undefined : body.toString();
   }
 
+  /** All keys and values, byte for byte as in a snapshot. */
+  async dump(): Promise<Uint8Array> {
+    const { body, status } = await exchange(this.port, 'GET', '/dump');
+    if (status !== 200) throw codedError('peer-refused', 'there is no map', { status });
+    return body;
+  }
+
   async log(from = 1, count = 100_000): Promise<StoredLog> {
     return (await this.#ask('GET', `/log?from=${from}&n=${count}`)) as StoredLog;
   }
@@ -129,6 +139,12 @@ export class Admin {
       const { details, message } = error as { details?: { asked?: boolean }; message: string };
       return { kind: details?.asked === false ? 'refused' : 'unknown', why: message };
     }
+  }
+
+  /** A no-op with data, which a server of ours alone can be asked to write. */
+  async noop(data: Uint8Array): Promise<void> {
+    const { status, body } = await exchange(this.port, 'POST', '/noop', data);
+    if (status !== 200) throw codedError('peer-refused', body.toString(), { path: '/noop' });
   }
 
   async barrier(): Promise<void> {

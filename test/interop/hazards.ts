@@ -1,10 +1,14 @@
 /** What breaks clusters of hashicorp/raft, with a server of ours among real Go servers: it must not be what breaks. */
 import { expect } from 'vitest';
+import type { RaftRequest } from '../../src/raft/messages.ts';
+import { DEFAULT_DIALECT } from '../../src/raft/wire/dialect.ts';
+import { encodeRequest } from '../../src/raft/wire/request-codec.ts';
 import { eventually } from '../eventually.ts';
 import { Cluster, write } from './cluster.ts';
 import { handLeadership, hasSuffrage, holdsSameLogs, leads, writeMany } from './facts.ts';
 import { bootstrapFlag, FAST_TIMINGS } from './go-launch.ts';
 import type { Peer } from './peer.ts';
+import { WireClient } from './wire-client.ts';
 
 /** How long a cluster is watched for something that must not happen, while writes go on. */
 const WATCHED_MS = 6 * FAST_TIMINGS.electionMs;
@@ -143,4 +147,78 @@ export async function ledByOurs(go: number): Promise<{ readonly cluster: Cluster
   await first.admin.addVoter(ours.id, ours.address);
   await handLeadership(cluster, ours);
   return { cluster, ours };
+}
+
+const FAR_TERM = 9_000;
+const STRANGER = { id: 'intruder', address: '127.0.0.1:9' };
+const SOMEWHERE_ELSE = '127.0.0.2';
+
+/**
+ * Whoever is nobody of this cluster, or is not where he says, is told so: his term is not taken, by whatever request, in
+ * the words of old versions or of new ones. A pre-vote of a member is answered, as versions before 1.7 do not.
+ */
+export async function obeysNoStranger(): Promise<void> {
+  const cluster = await Cluster.ofGo(2);
+  const leader = await cluster.leader();
+  const ours = await cluster.addOurs('ours');
+  await ours.start();
+  await leader.admin.addVoter(ours.id, ours.address);
+  await hasSuffrage([ours], ours.id, 'Voter');
+  const { term } = await ours.admin.status();
+  for (const dialect of [DEFAULT_DIALECT, { ...DEFAULT_DIALECT, header: 'none' } as const]) {
+    for (const request of requestsOf(STRANGER)) {
+      expect(await told(ours, encodeRequest(request, dialect))).toContain('raft-stranger');
+    }
+    for (const request of requestsOf(leader)) {
+      expect(await told(ours, encodeRequest(request, dialect), SOMEWHERE_ELSE)).toContain('raft-sender-mismatch');
+    }
+  }
+  await isNotDisturbed(leader);
+  expect((await ours.admin.status()).term).toBe(term);
+
+  const client = await WireClient.to(ours.address);
+  const preVote = {
+    kind: 'preVote',
+    ...headerOf(leader),
+    term: term + 1,
+    lastIndex: 1_000_000,
+    lastTerm: term,
+  } as const;
+  const { values } = await client.ask(encodeRequest(preVote, DEFAULT_DIALECT));
+  client.close();
+  expect(values).toMatchObject(['', { Granted: true }]);
+}
+
+async function told(peer: Peer, request: Uint8Array, from?: string): Promise<unknown> {
+  const client = await WireClient.to(peer.address, from);
+  const { values } = await client.ask(request);
+  client.close();
+  return values[0];
+}
+
+type Named = Pick<Peer, 'id' | 'address'>;
+
+function headerOf({ address, id }: Named) {
+  return { protocolVersion: 3, sender: { id, address } };
+}
+
+/** Each in a term that is far ahead. */
+function requestsOf(sender: Named): readonly RaftRequest[] {
+  const header = { ...headerOf(sender), term: FAR_TERM };
+  const last = { lastIndex: FAR_TERM, lastTerm: FAR_TERM };
+  const { address } = sender;
+  const append = {
+    kind: 'appendEntries',
+    ...header,
+    leader: address,
+    prevIndex: 0,
+    prevTerm: 0,
+    commitIndex: 0,
+  } as const;
+  return [
+    { ...append, entries: null },
+    { ...append, entries: [] },
+    { kind: 'requestVote', ...header, ...last, candidate: address, isTransfer: false },
+    { kind: 'requestVote', ...header, ...last, candidate: address, isTransfer: true },
+  ];
 }

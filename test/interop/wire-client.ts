@@ -39,10 +39,14 @@ export class WireClient {
     });
   }
 
-  /** @param address `host:port` */
-  static async to(address: string): Promise<WireClient> {
+  /**
+   * @param address `host:port`
+   * @param localAddress the IP address to come from
+   */
+  static async to(address: string, localAddress?: string): Promise<WireClient> {
     const [host = '', port] = address.split(':');
-    const socket = connect(Number(port), host).setNoDelay(true);
+    const from = localAddress === undefined ? {} : { localAddress };
+    const socket = connect({ port: Number(port), host, ...from }).setNoDelay(true);
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
     return new WireClient(socket);
   }

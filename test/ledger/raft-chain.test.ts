@@ -4,9 +4,10 @@ import { textFromUtf8, utf8 } from '../../src/base/bytes.ts';
 import { sha256Hex } from '../../src/base/hash.ts';
 import { unwrap } from '../../src/base/result.ts';
 import { decodeSealedBlock, encodeSealedBlock } from '../../src/ledger/block.ts';
+import { encodeControlRecord } from '../../src/ledger/control-record.ts';
 import { nextControls, nextLogHash, NO_CONTROLS } from '../../src/ledger/log-hash.ts';
 import { encodeEventsCommand, MAX_COMMAND_BYTES, MAX_LEGACY_COMMAND_BYTES } from '../../src/ledger/raft-command.ts';
-import { checkRaftSeal, decodeRaftSeal } from '../../src/ledger/raft-seal.ts';
+import { checkBaseSeal, checkRaftSeal, decodeRaftSeal } from '../../src/ledger/raft-seal.ts';
 import { nodeEntryCodec } from '../../src/ledger/record.ts';
 import { legacyKey, nodeKey } from '../../src/ledger/state.ts';
 import { legacyCommandBytes } from './legacy-commands.ts';
@@ -150,7 +151,7 @@ describe('the log hash', () => {
     );
     expect(replica.chain.controls).toBe(NO_CONTROLS);
     const seal = unwrap(decodeRaftSeal(sealed.seal.bytes));
-    expect(seal).toEqual({ index: 14, term: 3, controls, data: sha256Hex(data), legacy: null });
+    expect(seal).toEqual({ index: 14, term: 3, controls, data: sha256Hex(data), carried: null });
     expect(unwrap(checkRaftSeal(sealed.block.header, seal, header.justifyDigest))).toEqual([]);
   });
 
@@ -175,8 +176,8 @@ describe('a Raft seal', () => {
       { ...seal, term: 3 },
       { ...seal, controls: header.stateRoot },
       { ...seal, data: header.stateRoot },
-      { ...seal, legacy: legacyCommand('a', '2') },
-      { ...seal, legacy: cluster.command() },
+      { ...seal, carried: legacyCommand('a', '2') },
+      { ...seal, carried: cluster.command() },
     ];
     for (const other of changed) expect(codeOf(checkRaftSeal(header, other, parent))).toBe('raft-seal-mismatch');
     const otherHeaders = [
@@ -189,12 +190,21 @@ describe('a Raft seal', () => {
     for (const other of otherHeaders) expect(codeOf(checkRaftSeal(other, seal, parent))).toBe('raft-seal-mismatch');
   });
 
-  test('of the block at BASE names the entry that all begins with', () => {
+  test('of the block at BASE holds the record that all begins with', () => {
     const { block, seal } = replica.first.sealed;
     const decoded = unwrap(decodeRaftSeal(seal.bytes));
     expect(decoded).toMatchObject({ index: 10, term: 2, data: sha256Hex(cluster.baseData()) });
-    expect(unwrap(checkRaftSeal(block.header, decoded, null))).toEqual([]);
-    expect(codeOf(checkRaftSeal(block.header, { ...decoded, term: 1 }, null))).toBe('raft-seal-mismatch');
+    expect(unwrap(checkBaseSeal(block.header, decoded))).toEqual(cluster.baseRecord());
+    const other = encodeControlRecord({ ...cluster.baseRecord(), timeSeconds: 1 });
+    const foreign = encodeControlRecord({ ...cluster.baseRecord(), chainId: 'other' });
+    const changed = [
+      { ...decoded, term: 1 },
+      { ...decoded, controls: block.header.stateRoot },
+      { ...decoded, carried: null },
+      { ...decoded, carried: other },
+      { ...decoded, carried: foreign, data: sha256Hex(foreign) },
+    ];
+    for (const seals of changed) expect(codeOf(checkBaseSeal(block.header, seals))).toBe('raft-seal-mismatch');
   });
 });
 

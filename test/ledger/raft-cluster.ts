@@ -1,7 +1,7 @@
 /** A cluster under Raft for tests: what its log may hold, and a replica of the ledger that the log drives. */
 import { utf8 } from '../../src/base/bytes.ts';
 import { unwrap } from '../../src/base/result.ts';
-import type { Block } from '../../src/ledger/block.ts';
+import type { Block, SealedBlock } from '../../src/ledger/block.ts';
 import { encodeControlRecord, type BaseRecord } from '../../src/ledger/control-record.ts';
 import { decodeSignedEvent, signedEventFromJson } from '../../src/ledger/event.ts';
 import { chainIdOf, type Genesis } from '../../src/ledger/genesis.ts';
@@ -90,6 +90,7 @@ export class Replica {
   readonly backing = new MapReader();
   readonly first: FirstBlock;
   readonly chain: RaftChain;
+  #sealed: SealedBlock;
 
   constructor(cluster: Cluster, legacy = new LegacyState(), base: LogPosition = { index: 10, term: 2 }) {
     this.cluster = cluster;
@@ -97,6 +98,7 @@ export class Replica {
     const data = cluster.baseData();
     this.first = firstBlockAtBase({ genesis, legacy, record: cluster.baseRecord(), position: base, data });
     this.backing.apply(this.first.changes);
+    this.#sealed = this.first.sealed;
     const { block } = this.first.sealed;
     const { tree } = legacy;
     const machine = new LedgerMachine({
@@ -124,7 +126,15 @@ export class Replica {
   apply(position: LogPosition, data: Uint8Array | null): ReturnType<RaftChain['applyCommand']> {
     const applied = this.chain.applyCommand(position, data);
     this.backing.apply(applied.changes);
+    this.#sealed = applied.sealed;
     this.chain.machine.settled(this.head.header.height);
     return applied;
+  }
+
+  /** A value of the head's state, or none, with what a server says of it. */
+  proven(key: string) {
+    const { block, seal } = this.#sealed;
+    const { proof, value } = unwrap(this.chain.machine.proveAt(block.header.height, key));
+    return { value: value ?? null, proof, block, seal };
   }
 }

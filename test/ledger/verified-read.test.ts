@@ -16,6 +16,7 @@ import {
   verifyRead,
   verifyStateRead,
   type ReadAnswer,
+  type ReaderTrust,
   type ReadOptions,
   type VerifiedRead,
 } from '../../src/ledger/verified-read.ts';
@@ -25,6 +26,7 @@ import { votePreimage } from '../../src/qc/ballot.ts';
 import { secretKey } from '../qc/validators.ts';
 import { genesisValidator, SealedChain } from './chain.ts';
 import { codeOf, peerOf, START } from './nodes.ts';
+import { Cluster, Replica } from './raft-cluster.ts';
 
 const PRESENT = peerOf(1);
 const ABSENT = peerOf(77);
@@ -398,5 +400,63 @@ describe('around a verified read', () => {
     );
     const genesis = { ...chain.genesis, validators };
     expect(codeOf(trustGenesis(genesis, nativeScheme))).toBe('possession-unproven');
+  });
+});
+
+describe('an answer of a Raft epoch', () => {
+  const cluster = new Cluster();
+  const replica = new Replica(cluster);
+  replica.apply({ index: 11, term: 2 }, cluster.command(cluster.join(1)));
+
+  function answerOf(peerId: string, changed: Partial<ReadAnswer> = {}): Uint8Array {
+    const { block, proof, seal, value } = replica.proven(nodeKey(peerId));
+    const answer = { value, proof, header: block.headerBytes, seal, epochProofs: [], headStatements: [], ...changed };
+    return encodeReadAnswer(answer);
+  }
+
+  const readOf = (peerId: string, bytes: Uint8Array, trust?: ReaderTrust) => {
+    const options = { peerId, scheme: nativeScheme, nowMs: START * 1000, ...(trust === undefined ? {} : { trust }) };
+    return verifyRead(bytes, unwrap(trustGenesis(cluster.genesis, nativeScheme)), options);
+  };
+
+  test('is the word of its server, and says so to whoever asks for no more', () => {
+    const read = unwrap(readOf(PRESENT, answerOf(PRESENT), 'crash-only'));
+    expect(read).toMatchObject({
+      trust: 'crash-only',
+      signers: [],
+      height: 1,
+      ageMs: null,
+      record: { origin: 'event' },
+    });
+    expect(unwrap(readOf(ABSENT, answerOf(ABSENT), 'crash-only'))).toMatchObject({ record: null, trust: 'crash-only' });
+  });
+
+  test('is refused by a reader that believes a quorum alone, which is every reader that does not say otherwise', () => {
+    expect(codeOf(readOf(PRESENT, answerOf(PRESENT)))).toBe('trust-crash-only');
+    expect(codeOf(readOf(PRESENT, answerOf(PRESENT), 'byzantine'))).toBe('trust-crash-only');
+  });
+
+  test('must fit its own header all the same', () => {
+    const { seal, value } = replica.proven(nodeKey(PRESENT));
+    const other = new Replica(cluster);
+    other.apply({ index: 12, term: 2 }, cluster.command(cluster.join(1)));
+    const elsewhere = { ...other.proven(nodeKey(PRESENT)).seal };
+    expect(codeOf(readOf(PRESENT, answerOf(PRESENT, { seal: elsewhere }), 'crash-only'))).toBe('raft-seal-mismatch');
+    expect(
+      codeOf(readOf(PRESENT, answerOf(PRESENT, { seal: { ...seal, bytes: new Uint8Array(3) } }), 'crash-only')),
+    ).toBe('undecodable');
+    const forged = Uint8Array.from(value ?? [], (byte, place) => (place === 20 ? byte ^ 1 : byte));
+    expect(codeOf(readOf(PRESENT, answerOf(PRESENT, { value: forged }), 'crash-only'))).toBe('proof-mismatch');
+  });
+
+  test('does not make a reader of HotStuff epochs any softer', () => {
+    const { header } = chain.head;
+    expect(header.round).not.toBe(0);
+    const hotstuff = unwrap(readOf(PRESENT, encodeReadAnswer(headAnswer(PRESENT)), 'crash-only'));
+    expect(hotstuff.trust).toBe('quorum');
+    const certificate = { ...chain.certificateNaming(chain.head), signers: [0, 1] };
+    const bytes = encodeCommitProof({ certificate, descendants: [] });
+    const answer = { ...headAnswer(PRESENT), seal: { kind: 'hotstuff', bytes } } as const;
+    expect(codeOf(readOf(PRESENT, encodeReadAnswer(answer), 'crash-only'))).toBe('quorum-missing');
   });
 });

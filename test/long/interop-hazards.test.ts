@@ -6,6 +6,7 @@ import {
   doesNotKnow,
   goesQuietly,
   neverMerges,
+  obeysNoStranger,
   yieldsWhenItsDiskHangs,
 } from '../interop/hazards.ts';
 
@@ -17,4 +18,5 @@ describe.runIf(needsGo())('a server of ours among Go servers', () => {
   test('makes way when its disk hangs while it leads', () => yieldsWhenItsDiskHangs());
   test('says that it does not know when it loses its quorum', () => doesNotKnow());
   test('is no trouble when it is demoted, or removed without knowing', () => goesQuietly());
+  test('obeys no stranger, and nobody who is not where he says', () => obeysNoStranger());
 });

@@ -1,13 +1,14 @@
 /** The two kinds of byte streams, each as a pair of a listener and whoever dials it, for tests of what runs over them. */
 import { afterEach } from 'vitest';
 import type { ByteConnection, ByteStreams } from '../../src/net/byte-streams.ts';
+import type { Host } from '../../src/net/host.ts';
 import { Libp2pStreams, RAFT_PROTOCOL } from '../../src/net/libp2p-streams.ts';
 import { TcpStreams } from '../../src/net/tcp-streams.ts';
 import { startHosts } from './network.ts';
 
-const open: (() => Promise<void> | void)[] = [];
+const open: (() => Promise<void>)[] = [];
 afterEach(async () => {
-  await Promise.all(open.splice(0).map((close) => close()));
+  await Promise.all(open.splice(0).map(async (close) => close()));
 });
 
 export interface StreamsPair {
@@ -17,6 +18,8 @@ export interface StreamsPair {
   readonly address: () => string;
   /** Of the client, as the server sees it: peer id or IP address. */
   readonly clientIs: string;
+  /** Of libp2p. */
+  readonly hosts?: readonly Host[];
 }
 
 export const kinds: readonly (readonly [name: string, pair: () => Promise<StreamsPair>])[] = [
@@ -36,7 +39,7 @@ export async function libp2pPair(): Promise<StreamsPair> {
   if (a === undefined || b === undefined) throw new TypeError('two hosts started');
   const server = new Libp2pStreams({ host: a, protocol: RAFT_PROTOCOL });
   const client = new Libp2pStreams({ host: b, protocol: RAFT_PROTOCOL, multiaddrsOf: () => a.addresses() });
-  return { server, client, address: () => a.peerId, clientIs: b.peerId };
+  return { server, client, address: () => a.peerId, clientIs: b.peerId, hosts: [a, b] };
 }
 
 /** One end of a connection, with what came out of it. */
@@ -48,7 +51,7 @@ export class Recorded {
 
   constructor(connection: ByteConnection) {
     this.connection = connection;
-    open.push(() => connection.destroy());
+    open.push(async () => connection.destroy());
     connection.start({
       onBytes: (bytes) => this.pieces.push(bytes),
       onWritable: () => this.writable++,

@@ -14,7 +14,7 @@ import { addressOf, configurationOf, idOf } from './words.ts';
 
 const SERVERS = [1, 2, 3, 4, 5];
 const STEPS = 400;
-const seeds = Array.from({ length: process.env['LONG'] === '1' ? 1000 : 60 }, (_, i) => i + 1);
+const seeds = Array.from({ length: process.env['LONG'] === '1' ? 2000 : 60 }, (_, i) => i + 1);
 
 class Disorder {
   readonly random: Random;
@@ -139,12 +139,25 @@ class Disorder {
     if (dice < 3) {
       if (server.isUp) network.crash(server.number);
     } else if (dice < 6) this.#repair();
-    else if (dice < 7) server.stallDisk();
-    else if (dice < 8) for (const each of network.servers.values()) each.resumeDisk();
+    else if (dice < 7) this.#trouble(server);
+    else if (dice < 8) for (const each of network.servers.values()) this.#soothe(each);
     else if (dice < 10) {
       if (server.isUp && server.appliedIndex > 0 && !server.isWriting) server.takeSnapshot();
     } else if (dice < 11) network.partition(random.shuffled(SERVERS).slice(0, 2));
     else network.heal();
+  }
+
+  #trouble(server: Server): void {
+    const what = this.random.below(4);
+    if (what === 0) server.failsToRestore = true;
+    else if (what === 1) server.isMachineStalled = true;
+    else server.stallDisk();
+  }
+
+  #soothe(server: Server): void {
+    server.failsToRestore = false;
+    server.resumeDisk();
+    server.resumeMachine();
   }
 
   /** Whoever is down starts from its disk. */
@@ -160,7 +173,7 @@ class Disorder {
   recover(): void {
     const { network } = this;
     network.heal();
-    for (const server of network.servers.values()) server.resumeDisk();
+    for (const server of network.servers.values()) this.#soothe(server);
     this.#repair();
     network.runUntil(() => this.#isWell(), 30_000);
   }

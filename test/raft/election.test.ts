@@ -82,9 +82,9 @@ describe('an election', () => {
     const [one, other] = cluster.ids.filter((id) => id !== leader) as [string, string];
     cluster.run(100);
     cluster.inject(one, other, { kind: 'timeoutNow', ...HEADER });
-    expect(cluster.refusals).toEqual([`${other} refuses ${one}: raft-not-the-leader`]);
+    expect(cluster.refusals).toEqual([{ by: other, from: one, code: 'raft-not-the-leader' }]);
     cluster.inject('Z', other, { kind: 'timeoutNow', ...HEADER });
-    expect(cluster.refusals.at(-1)).toBe(`${other} refuses Z: raft-stranger`);
+    expect(cluster.refusals.at(-1)).toEqual({ by: other, from: 'Z', code: 'raft-stranger' });
     expect(standing(cluster)).toEqual([]);
   });
 

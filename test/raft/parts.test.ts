@@ -3,13 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/result.ts';
 import { checkConfiguration, Configurations, majorityOf } from '../../src/raft/configuration.ts';
 import { DEFAULT_LIMITS } from '../../src/raft/contract.ts';
-import { askerOf } from '../../src/raft/membership.ts';
-import type { RaftRequest, Server } from '../../src/raft/messages.ts';
+import type { Server } from '../../src/raft/messages.ts';
 import { PendingProposals } from '../../src/raft/pending-proposals.ts';
 import { Progress } from '../../src/raft/progress.ts';
 import { Turn } from '../../src/raft/turn.ts';
 import { Writes } from '../../src/raft/writes.ts';
-import { configurationOf, entryOf, serverNamed, votersNamed } from './memory-disk.ts';
+import { entryOf, serverNamed, votersNamed } from './memory-disk.ts';
 
 describe('writes', () => {
   it('become durable in order, and say how far the log is', () => {
@@ -211,42 +210,5 @@ describe('configurations', () => {
 
   it('have majorities of more than half', () => {
     expect([1, 2, 3, 4, 5, 6, 7].map(majorityOf)).toEqual([1, 2, 2, 3, 3, 4, 4]);
-  });
-});
-
-describe('who asks, where connections have no keys', () => {
-  const configuration = configurationOf(serverNamed('A'), serverNamed('B'));
-  const ask = (sender: { id: string | null; address: string | null }): RaftRequest => ({
-    kind: 'requestVote',
-    protocolVersion: 3,
-    sender,
-    term: 1,
-    candidate: 'B:1',
-    lastIndex: 0,
-    lastTerm: 0,
-    isTransfer: false,
-  });
-
-  it.each([
-    ['says its id', { id: 'Z', address: 'B:1' }, 'Z'],
-    ['says its address', { id: null, address: 'A:1' }, 'A'],
-    ['says nothing but is a candidate by its address', { id: null, address: null }, 'B'],
-    ['says an address that nobody has', { id: null, address: 'Z:1' }, 'Z:1'],
-  ])('is known when it %s', (_what, sender, id) => {
-    expect(askerOf(configuration, ask(sender))).toBe(id);
-  });
-
-  it('is known by the leader’s address in what leaders send, and by nothing where nothing is said', () => {
-    const header = { protocolVersion: 3, sender: { id: null, address: null } };
-    const append = {
-      kind: 'appendEntries',
-      term: 1,
-      prevIndex: 0,
-      prevTerm: 0,
-      entries: null,
-      commitIndex: 0,
-    } as const;
-    expect(askerOf(configuration, { ...header, ...append, leader: 'A:1' })).toBe('A');
-    expect(askerOf(configuration, { ...header, kind: 'timeoutNow' })).toBe('');
   });
 });

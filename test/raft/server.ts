@@ -204,7 +204,7 @@ export class Server {
 
   resumeMachine(): void {
     this.isMachineStalled = false;
-    this.#apply();
+    if (this.isUp) this.#apply();
     this.#work();
   }
 

@@ -12,10 +12,10 @@ import { appliedOp } from './log-store.ts';
 import type { StateMachine } from './state-machine.ts';
 
 export interface ApplierOptions<O> {
-  readonly machine: Pick<StateMachine<O>, 'apply'>;
+  readonly machine: Pick<StateMachine<O>, 'apply' | 'written'>;
   readonly codec: ConfigurationCodec;
   readonly entry: (index: number) => Entry | undefined;
-  readonly write: (write: Write) => void;
+  readonly write: (write: Write, written: (() => void) | null) => void;
   readonly outcome: (entry: Entry, outcome: O) => void;
   /** Everything up to here is applied in memory. */
   readonly applied: (index: number) => void;
@@ -112,14 +112,16 @@ export class Applier<O> {
     const { applied, machine, outcome, write } = this.#options;
     const last = entries.at(-1);
     assert(last !== undefined, 'a batch has entries');
-    const { operations, outcomes } = machine.apply(entries);
+    const application = machine.apply(entries);
+    const { operations, outcomes } = application;
     assert(outcomes.length === entries.length, 'every entry has an outcome', {
       entries: entries.length,
       outcomes: outcomes.length,
     });
     this.#applied = { index: last.index, term: last.term };
     for (const entry of entries) this.#noteConfiguration(entry);
-    write({ operations: [...operations, appliedOp(this.#applied)], sync: false });
+    const written = machine.written === undefined ? null : () => machine.written?.(application);
+    write({ operations: [...operations, appliedOp(this.#applied)], sync: false }, written);
     for (let i = 0; i < entries.length; i++) outcome(entries[i] as Entry, outcomes[i] as O);
     applied(last.index);
   }

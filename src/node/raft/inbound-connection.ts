@@ -15,7 +15,9 @@ import type { IncomingRequest, RaftTransportOptions, RequestAnswer, ServerLimits
 /** A request that was read and whose answer has not left. */
 interface Slot {
   readonly bytes: number;
-  answer: Uint8Array | 'close' | undefined;
+  answer: Uint8Array | undefined;
+  /** After the answer, or in place of one. */
+  closes: boolean;
   /** Bytes of its snapshot are still to come: the other side reads no answer before it has sent all. */
   isReceiving: boolean;
 }
@@ -32,6 +34,8 @@ export interface InboundSurroundings {
   readonly onGathered: (change: number) => boolean;
 }
 
+const NOTHING = new Uint8Array(0);
+
 export class InboundConnection {
   readonly #connection: ByteConnection;
   readonly #around: InboundSurroundings;
@@ -46,7 +50,8 @@ export class InboundConnection {
   #isEnding = false;
   #isPaused = false;
   #isRunning = false;
-  #heardAtMs = 0;
+  #heardAtMs = performance.now();
+  #hasAsked = false;
   #stallTimer: NodeJS.Timeout | undefined;
 
   constructor(connection: ByteConnection, around: InboundSurroundings) {
@@ -58,6 +63,7 @@ export class InboundConnection {
       onWritable: () => this.#run(),
       onClosed: () => this.#onClosed(),
     });
+    this.#watchForStall();
   }
 
   destroy(): void {
@@ -136,6 +142,7 @@ export class InboundConnection {
       const [asked, answered] = [incoming.request.kind, answer.response.kind];
       assert(asked === answered, 'a request is answered by its own kind of response', { asked, answered });
     }
+    slot.closes = answer.kind === 'close' || (answer.kind === 'error' && answer.closes === true);
     slot.answer = this.#encoded(answer);
     body?.passOver();
     this.#flush();
@@ -151,9 +158,9 @@ export class InboundConnection {
     }
   }
 
-  #encoded(answer: RequestAnswer): Uint8Array | 'close' {
+  #encoded(answer: RequestAnswer): Uint8Array {
     if (answer.kind === 'response') return this.#encodedResponse(answer.response);
-    return answer.kind === 'error' ? encodeError(answer.error) : 'close';
+    return answer.kind === 'error' ? encodeError(answer.error) : NOTHING;
   }
 
   #encodedResponse(response: RaftResponse): Uint8Array {
@@ -162,8 +169,9 @@ export class InboundConnection {
     return encodeResponse({ error: '', response, protocolVersion, sender: self, peers: null }, dialect);
   }
 
-  #newSlot(bytes: number, answer: Uint8Array | 'close' | undefined): Slot {
-    const slot: Slot = { bytes, answer, isReceiving: false };
+  #newSlot(bytes: number, answer: Uint8Array | undefined): Slot {
+    const slot: Slot = { bytes, answer, closes: false, isReceiving: false };
+    this.#hasAsked = true;
     this.#slots.push(slot);
     this.#bytesUnderWay += bytes;
     return slot;
@@ -191,15 +199,14 @@ export class InboundConnection {
   /** Sends the answers that are next in the order of the requests. */
   #flush(): void {
     while (this.#slots.length > 0) {
-      const { answer, isReceiving, bytes } = this.#slots[0] as Slot;
+      const { answer, bytes, closes, isReceiving } = this.#slots[0] as Slot;
       if (answer === undefined || isReceiving) return;
       this.#slots.shift();
       this.#bytesUnderWay -= bytes;
-      if (answer === 'close') {
-        this.#isEnding = true;
-        return this.#connection.close();
-      }
-      this.#connection.write(answer);
+      if (answer.length > 0) this.#connection.write(answer);
+      if (!closes) continue;
+      this.#isEnding = true;
+      return this.#connection.close();
     }
   }
 
@@ -208,7 +215,7 @@ export class InboundConnection {
     this.#around.onRefused(refusal);
     this.#isEnding = true;
     this.#chunks = [];
-    this.#newSlot(0, 'close');
+    this.#newSlot(0, NOTHING).closes = true;
     this.#flush();
   }
 
@@ -233,13 +240,18 @@ export class InboundConnection {
     this.#connection.resume();
   }
 
-  /** A request that has begun and does not go on holds memory and a place. */
+  /** Whether something must come. */
+  #isAwaited(): boolean {
+    return !this.#isEnding && (!this.#hasAsked || this.#parser.isWithinRequest);
+  }
+
+  /** A request that has begun and does not go on holds memory and a place, a connection that never asks holds a place. */
   #watchForStall(): void {
-    if (this.#stallTimer !== undefined || !this.#parser.isWithinRequest || this.#isEnding) return;
+    if (this.#stallTimer !== undefined || !this.#isAwaited()) return;
     const { stalledMs } = this.#around.limits;
     const check = (): void => {
       this.#stallTimer = undefined;
-      if (!this.#parser.isWithinRequest || this.#isEnding) return;
+      if (!this.#isAwaited()) return;
       const silentMs = this.#isPaused ? 0 : performance.now() - this.#heardAtMs;
       if (silentMs < stalledMs) this.#stallTimer = setTimeout(check, stalledMs - silentMs);
       else {

@@ -27,7 +27,7 @@ import { ENTRY_TYPES, type Entry } from '../../raft/messages.ts';
 import type { Store, StoreOperation } from '../../store/store.ts';
 import { blocksOf, type LedgerOutcome } from './ledger-outcome.ts';
 import { legacyValueOps, loadLegacy, openStanding, standingOps, type Standing } from './ledger-store.ts';
-import { replaceLedger, stageSnapshot } from './snapshot-restoring.ts';
+import { judgeSnapshot, replaceLedger } from './snapshot-restoring.ts';
 import { ledgerSnapshot, mapSnapshot } from './snapshot-writing.ts';
 import type { Application, StateMachine } from './state-machine.ts';
 
@@ -45,7 +45,7 @@ export interface RaftLedgerOptions {
 
 /** What the ledger tells the rest of the node. */
 export interface LedgerOutlets {
-  /** Durable, in height order; the first that is ever told is that of BASE. Returns at once. */
+  /** Committed, and in the store, in height order; the first that is ever told is that of BASE. Returns at once. */
   readonly committed: (blocks: readonly CommittedBlock[]) => void;
   /** All that was read from the ledger, or is kept of it, is about to go: nothing is written to the store any more. */
   readonly replacing: () => Promise<void>;
@@ -140,11 +140,11 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
     return { operations, outcomes };
   }
 
-  durable({ outcomes }: Application<LedgerOutcome>): void {
+  written({ outcomes }: Application<LedgerOutcome>): void {
     const blocks = blocksOf(outcomes);
     const last = blocks.at(-1);
     if (last === undefined) return;
-    assert(this.#phase.kind === 'chain', 'a block that is durable is of the chain', { kind: this.#phase.kind });
+    assert(this.#phase.kind === 'chain', 'a block that was written is of the chain', { kind: this.#phase.kind });
     this.#phase.machine.settled(last.block.header.height);
     this.#options.outlets.committed(blocks);
   }
@@ -161,11 +161,11 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
   /** @throws CodedError the snapshot does not hold, and nothing was changed */
   async *restore(snapshot: AsyncIterable<Uint8Array>): AsyncIterable<readonly StoreOperation[]> {
     const { outlets, store } = this.#options;
-    const restored = yield* stageSnapshot(snapshot, this.chainId, store);
+    const restored = await judgeSnapshot(snapshot, this.chainId);
     await outlets.replacing();
     this.#phase = { kind: 'restoring' };
     this.#lastIndex = null;
-    yield* replaceLedger(restored, store);
+    yield* replaceLedger(restored, snapshot, store);
     if (restored.kind === 'map') {
       this.#phase = { kind: 'map', legacy: restored.legacy, waiting: [] };
     } else {

@@ -86,7 +86,7 @@ class NetworkLinks implements RaftLinks {
     if (!sender.ok) {
       const { code, message } = sender.refusal;
       this.#facts.refused(sender.refusal);
-      return Promise.resolve({ kind: 'error', error: `${code}: ${message}` });
+      return Promise.resolve({ kind: 'error', error: `${code}: ${message}`, closes: true });
     }
     const { request, snapshot } = incoming;
     return new Promise((resolve) => {

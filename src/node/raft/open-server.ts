@@ -1,8 +1,9 @@
 /** What a server finds in its store when it starts: the state before the engine's first step. */
 import type { Hash } from '../../base/hash.ts';
+import { bootstrapEntry } from '../../raft/bootstrap.ts';
 import { codedError, unwrap } from '../../base/result.ts';
 import type { ConfigurationCodec, HardState, SnapshotMeta } from '../../raft/contract.ts';
-import { ENTRY_TYPES, type Configuration, type Entry, type LoggedConfiguration } from '../../raft/messages.ts';
+import type { Configuration, LoggedConfiguration } from '../../raft/messages.ts';
 import { historyOf } from '../../raft/history.ts';
 import type { AppliedRecord, HistoryRecord, StoredSnapshot } from '../../raft/stored-records.ts';
 import type { Store } from '../../store/store.ts';
@@ -55,7 +56,7 @@ function checkPinned(history: HistoryRecord | null, pinned: Hash | null): void {
 /**
  * The first entry of a cluster that nobody else writes.
  *
- * @throws CodedError `raft-log-exists`
+ * @throws CodedError `raft-log-exists`, `raft-configuration-invalid`
  */
 export async function bootstrap(store: Store, codec: ConfigurationCodec, configuration: Configuration): Promise<void> {
   const { hardState, log, snapshot } = await openRaft(store);
@@ -65,15 +66,7 @@ export async function bootstrap(store: Store, codec: ConfigurationCodec, configu
       term: hardState.term,
     });
   }
-  const entry: Entry = {
-    index: 1,
-    term: 1,
-    type: ENTRY_TYPES.configuration,
-    data: codec.encode(configuration),
-    extensions: null,
-    appendedAt: undefined,
-  };
-  const first = { term: 1, votedFor: null };
+  const { entry, hardState: first } = unwrap(bootstrapEntry(configuration, codec));
   await store.batch(
     [
       ...log.persistOps({ kind: 'persist', persist: 1, hardState: first, truncateFrom: null, entries: [entry] }),
@@ -81,6 +74,12 @@ export async function bootstrap(store: Store, codec: ConfigurationCodec, configu
     ],
     { sync: true },
   );
+}
+
+/** Whether a server has never been of any cluster. */
+export async function isBlank(store: Store): Promise<boolean> {
+  const { hardState, log, snapshot } = await openRaft(store);
+  return log.lastIndex === 0 && snapshot === null && hardState.term === 0;
 }
 
 export function metaOf({ configuration, lastIndex, lastTerm }: StoredSnapshot): SnapshotMeta {

@@ -116,7 +116,7 @@ export class RaftServer<O> {
         machine,
         codec,
         entry: (index) => this.#engine.entry(index),
-        write: (write) => this.#loop.writeLater(write),
+        write: (write, written) => this.#loop.writeLater(write, written),
         outcome: ({ index, term }, outcome) => this.#proposals.applied(index, term, outcome),
         applied: (index) => this.#applied(index),
         failed,
@@ -259,7 +259,7 @@ export class RaftServer<O> {
       },
     };
     return new History(history, pinnedHistory, facts, (record) =>
-      this.#loop.writeLater({ operations: [historyOp(record)], sync: false }),
+      this.#loop.writeLater({ operations: [historyOp(record)], sync: false }, null),
     );
   }
 

@@ -1,17 +1,15 @@
 /**
- * Taking a snapshot of the ledger in place of all that was there. First all of it is read and judged, beside the state
- * that is there: a snapshot that does not hold changes nothing. Then the one takes the other's place, in parts. A process
- * that ends before that is over finds so when it starts, and begins again with the first byte.
+ * Taking a snapshot of the ledger in place of all that was there. First all of it is read and judged, and nothing is
+ * written: a snapshot that does not hold changes nothing. Then it is read again, and takes the other's place in parts. A
+ * process that ends before that is over finds so when it starts, and begins again with the first byte.
  */
-import { assert } from '../../base/assert.ts';
-import { concatBytes, textFromUtf8 } from '../../base/bytes.ts';
 import { CodedError, type Result } from '../../base/result.ts';
 import { headBlockOps, stateOps } from '../../ledger/block-log.ts';
-import { LEDGER_RANGES, RESTORED_RANGE, restoredKey } from '../../ledger/layout.ts';
-import { legacyKeyOf, LegacyState } from '../../ledger/legacy-state.ts';
-import { LedgerRestoration, type RestoredLedger } from '../../ledger/raft-snapshot.ts';
+import { LEDGER_RANGES } from '../../ledger/layout.ts';
+import { legacyChange, legacyKeyOf, LegacyState } from '../../ledger/legacy-state.ts';
+import { LedgerRestoration, stateInChunk, type RestoredLedger } from '../../ledger/raft-snapshot.ts';
 import type { StateChange } from '../../ledger/state.ts';
-import type { KeyRange, Store, StoreOperation } from '../../store/store.ts';
+import type { Store, StoreOperation } from '../../store/store.ts';
 import { legacyValueOps, standingOps } from './ledger-store.ts';
 import { SnapshotText, type SnapshotPart } from './snapshot-text.ts';
 
@@ -20,96 +18,91 @@ type Operations = readonly StoreOperation[];
 export type Restored =
   { readonly kind: 'map'; readonly legacy: LegacyState } | ({ readonly kind: 'chain' } & RestoredLedger);
 
-/** Operations of one batch. */
+/** Of one batch. */
 const BATCH_OPERATIONS = 1000;
 const BATCH_BYTES = 1024 * 1024;
 
-/**
- * Reads and judges. What is yielded is written beside the state; each before the next is asked for.
- *
- * @throws CodedError `snapshot-malformed`, and those of `LedgerRestoration` (as refusals)
- */
-export async function* stageSnapshot(
-  snapshot: AsyncIterable<Uint8Array>,
-  chainId: string,
-  store: Store,
-): AsyncGenerator<Operations, Restored> {
-  // Of an earlier attempt.
-  yield* deletions(store, RESTORED_RANGE);
+/** @throws CodedError `snapshot-malformed`, and the refusals of `LedgerRestoration` */
+export async function judgeSnapshot(snapshot: AsyncIterable<Uint8Array>, chainId: string): Promise<Restored> {
   const text = new SnapshotText();
   const legacy = new LegacyState();
   const restoration = new LedgerRestoration(chainId);
-  const take = (parts: readonly SnapshotPart[]): Operations => {
-    const values: (SnapshotPart & { kind: 'value' })[] = [];
-    const staged: StoreOperation[] = [];
-    for (const part of parts) {
-      if (part.kind === 'value') values.push(part);
-      else staged.push(...stagedOps(taken(restoration.takeChunk(part.chunk))));
-    }
-    if (text.isLedger) staged.push(...stagedOps(taken(restoration.takeValues(values))));
+  for await (const parts of partsOf(snapshot, text)) {
+    const values = parts.filter((part) => part.kind === 'value');
+    for (const part of parts) if (part.kind === 'chunk') taken(restoration.takeChunk(part.chunk));
+    if (text.isLedger) taken(restoration.takeValues(values));
     else legacy.apply(values.map(({ key, value }) => ({ operation: 'set', key, value })));
-    return staged;
-  };
-  for await (const bytes of snapshot) {
-    const staged = take(text.push(bytes));
-    if (staged.length > 0) yield staged;
   }
-  const staged = take(text.end());
-  if (staged.length > 0) yield staged;
   return text.isLedger ? { kind: 'chain', ...taken(restoration.end()) } : { kind: 'map', legacy };
 }
 
-/** Puts what was staged in the place of what is there; each batch before the next is asked for. */
-export async function* replaceLedger(restored: Restored, store: Store): AsyncGenerator<Operations, void> {
+/** Each batch is to be written before the next is asked for. @param snapshot the one that was judged, once more */
+export async function* replaceLedger(
+  restored: Restored,
+  snapshot: AsyncIterable<Uint8Array>,
+  store: Store,
+): AsyncGenerator<Operations, void> {
   yield standingOps({ kind: 'restoring' });
-  for (const range of LEDGER_RANGES) yield* deletions(store, range);
+  for (const range of LEDGER_RANGES) {
+    for await (const keys of batchesOf(keysOf(store.entries(range)), sizeOf)) {
+      yield keys.map((key) => ({ kind: 'delete', key }));
+    }
+  }
   if (restored.kind === 'map') {
-    yield* inBatches(legacyValueOps(restored.legacy.values));
+    const operations = legacyValueOps(restored.legacy.values);
+    for (let from = 0; from < operations.length; from += BATCH_OPERATIONS) {
+      yield operations.slice(from, from + BATCH_OPERATIONS);
+    }
     yield standingOps({ kind: 'map', root: restored.legacy.root, lastIndex: null });
     return;
   }
   const { head, sealed } = restored;
   const own: StateChange[] = [];
-  for await (const batch of batchesOf(stagedState(store))) {
-    own.push(...batch.filter(({ key }) => legacyKeyOf(key) === undefined));
+  for await (const batch of batchesOf(stateOf(snapshot), ({ value }) => value?.length ?? 0)) {
+    for (const change of batch) if (legacyKeyOf(change.key) === undefined) own.push(change);
     yield stateOps(batch);
   }
-  // Projections begin with the whole state as what their first block changed.
-  yield [
-    ...headBlockOps(sealed, own),
-    ...standingOps({
-      kind: 'chain',
-      base: head.base,
-      controls: head.controls,
-      firstHeight: sealed.block.header.height,
-      lastIndex: null,
-    }),
-  ];
-  yield* deletions(store, RESTORED_RANGE);
+  const firstHeight = sealed.block.header.height;
+  const { base, controls } = head;
+  // Projections begin with the whole state, as what their first block changed.
+  yield [...headBlockOps(sealed, own), ...standingOps({ kind: 'chain', base, controls, firstHeight, lastIndex: null })];
 }
 
-function taken<T>(result: Result<T>): T {
-  if (result.ok) return result.value;
-  throw new CodedError(result.refusal);
+async function* partsOf(
+  snapshot: AsyncIterable<Uint8Array>,
+  text: SnapshotText,
+): AsyncIterable<readonly SnapshotPart[]> {
+  for await (const bytes of snapshot) yield text.push(bytes);
+  yield text.end();
 }
 
-function stagedOps(changes: readonly StateChange[]): StoreOperation[] {
-  return changes.map(({ key, value }) => {
-    assert(value !== undefined, 'a snapshot holds values', { key });
-    return { kind: 'put', key: restoredKey(key), value };
-  });
+/** All of the state in a snapshot that was judged. */
+async function* stateOf(snapshot: AsyncIterable<Uint8Array>): AsyncIterable<StateChange> {
+  for await (const parts of partsOf(snapshot, new SnapshotText())) {
+    for (const part of parts) {
+      if (part.kind === 'value') yield legacyChange({ operation: 'set', key: part.key, value: part.value });
+      else yield* stateInChunk(part.chunk);
+    }
+  }
 }
 
-async function* stagedState(store: Store): AsyncIterable<StateChange> {
-  for await (const [key, value] of store.entries(RESTORED_RANGE)) yield { key: textFromUtf8(key.subarray(1)), value };
+async function* keysOf(
+  entries: AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>,
+): AsyncIterable<Uint8Array> {
+  // A key is a view of all that was read with it.
+  for await (const [key] of entries) yield key.slice();
 }
 
-async function* batchesOf(changes: AsyncIterable<StateChange>): AsyncIterable<readonly StateChange[]> {
-  let batch: StateChange[] = [];
+function sizeOf({ length }: Uint8Array): number {
+  return length;
+}
+
+async function* batchesOf<T>(items: AsyncIterable<T>, bytesOf: (item: T) => number): AsyncIterable<readonly T[]> {
+  let batch: T[] = [];
   let bytes = 0;
-  for await (const change of changes) {
-    batch.push(change);
-    bytes += change.value?.length ?? 0;
+  for await (const item of items) {
+    batch.push(item);
+    bytes += bytesOf(item);
     if (batch.length < BATCH_OPERATIONS && bytes < BATCH_BYTES) continue;
     yield batch;
     batch = [];
@@ -118,20 +111,7 @@ async function* batchesOf(changes: AsyncIterable<StateChange>): AsyncIterable<re
   if (batch.length > 0) yield batch;
 }
 
-function* inBatches(operations: Operations): Generator<Operations> {
-  for (let from = 0; from < operations.length; from += BATCH_OPERATIONS) {
-    yield operations.slice(from, from + BATCH_OPERATIONS);
-  }
-}
-
-/** All that is there now goes. */
-async function* deletions(store: Store, range: KeyRange): AsyncIterable<Operations> {
-  let batch: StoreOperation[] = [];
-  for await (const [key] of store.entries(range)) {
-    batch.push({ kind: 'delete', key: concatBytes(key) });
-    if (batch.length < BATCH_OPERATIONS) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
+function taken<T>(result: Result<T>): T {
+  if (result.ok) return result.value;
+  throw new CodedError(result.refusal);
 }

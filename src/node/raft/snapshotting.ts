@@ -171,7 +171,7 @@ export async function replaceState<O>(
   await write({ operations: [restoringOp(snapshot)], sync: true });
   let pieces = 0;
   try {
-    for await (const operations of machine.restore(snapshots.read(snapshot))) {
+    for await (const operations of machine.restore(readAgain(() => snapshots.read(snapshot)))) {
       pieces++;
       await write({ operations, sync: false });
     }
@@ -193,4 +193,9 @@ export async function replaceState<O>(
   await write({ operations, sync: true });
   assert(log.lastIndex === snapshot.lastIndex, 'the log ends with the snapshot', { lastIndex: log.lastIndex });
   return null;
+}
+
+/** What may be read more than once, each time from the first byte. */
+function readAgain(read: () => AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  return { [Symbol.asyncIterator]: () => read()[Symbol.asyncIterator]() };
 }

@@ -10,10 +10,10 @@ export interface StateMachine<O> {
    */
   apply(entries: readonly Entry[]): Application<O>;
   /**
-   * The operations of an application are durable, so that others may be told of it. Each once, in order, and none of those
-   * before a `restore` after it has begun.
+   * The operations of an application are in the store, so that whoever reads there finds them. Each once, in order, and
+   * none of those before a `restore` once it has begun. (A power cut may take them back; the log then says the same again.)
    */
-  durable?(application: Application<O>): void;
+  written?(application: Application<O>): void;
   /** The applied state as bytes: consistent, whatever is applied while they are read. */
   snapshot(): Promise<AsyncIterable<Uint8Array>>;
   /**
@@ -23,6 +23,7 @@ export interface StateMachine<O> {
    * What throws before it yielded anything has left the state as it was; after that, the state is neither the old one nor
    * the new, and the process stops.
    *
+   * @param snapshot may be read more than once
    * @throws CodedError `snapshot-malformed`
    */
   restore(snapshot: AsyncIterable<Uint8Array>): AsyncIterable<readonly StoreOperation[]>;

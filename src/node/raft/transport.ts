@@ -24,8 +24,11 @@ export interface IncomingRequest {
 
 export type RequestAnswer =
   | { readonly kind: 'response'; readonly response: RaftResponse }
-  /** In Go's manner: a text, and no response. The connection stays of use. */
-  | { readonly kind: 'error'; readonly error: string }
+  /**
+   * In Go's manner: a text, and no response. The connection stays of use, unless it `closes`: so is a stranger told, who
+   * is not to keep a place.
+   */
+  | { readonly kind: 'error'; readonly error: string; readonly closes?: true }
   /** As a Go node that cannot make sense of a request: nothing is sent and the connection is closed. */
   | { readonly kind: 'close' };
 
@@ -74,7 +77,10 @@ export interface ServerLimits {
   readonly maxGatheredBytes: number;
   /** Of a snapshot, that were read and not taken. */
   readonly maxSnapshotBytesWaiting: number;
-  /** A request or a snapshot that has begun and of which nothing comes for so long is given up. */
+  /**
+   * A request or a snapshot that has begun and of which nothing comes for so long is given up, and a connection on which
+   * nothing was ever asked. Others stay open for as long as they like: Go keeps them for the next election.
+   */
   readonly stalledMs: number;
 }
 

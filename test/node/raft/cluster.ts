@@ -16,7 +16,7 @@ import { DEFAULT_LIMITS } from '../../../src/raft/contract.ts';
 import type { Configuration, ServerId } from '../../../src/raft/messages.ts';
 import { LevelStore } from '../../../src/store/level-store.ts';
 import { RecorderMachine } from '../../interop/recorder-machine.ts';
-import { wireCodec } from '../../../src/raft/configuration-in-entry.ts';
+import { configurationCodec } from '../../../src/raft/wire/configuration-codec.ts';
 
 /** A disk that others use as well may owe a write for long. */
 const TIMINGS = { heartbeatMs: 1000, electionMs: 1000, leaseMs: 1000, commitMs: 10 };
@@ -113,7 +113,7 @@ export class TestCluster {
     first: readonly ServerId[] | null,
     overrides: Partial<RaftServerOptions<number>>,
   ): Promise<TestServer> {
-    if (first !== null) await bootstrap(store, wireCodec, configurationOf(first));
+    if (first !== null) await bootstrap(store, configurationCodec, configurationOf(first));
     const machine = new RecorderMachine(store, 100_000);
     const refusals: Refusal[] = [];
     const fatal: unknown[] = [];
@@ -130,7 +130,7 @@ export class TestCluster {
       shellLimits: DEFAULT_SHELL_LIMITS,
       snapshotPolicy: DEFAULT_SNAPSHOT_POLICY,
       seed: id.charCodeAt(0),
-      codec: wireCodec,
+      codec: configurationCodec,
       pinnedHistory: null,
       store,
       snapshots,

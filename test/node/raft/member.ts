@@ -73,7 +73,7 @@ export class Member {
     if (last === undefined) return;
     await this.store.batch([...application.operations, appliedOp(last.index)], { sync: true });
     this.outcomes.push(...application.outcomes);
-    this.ledger.durable(application);
+    this.ledger.written(application);
   }
 
   async snapshot(): Promise<Uint8Array> {
@@ -97,9 +97,13 @@ export async function gathered(parts: AsyncIterable<Uint8Array>): Promise<Uint8A
   return concatBytes(...all);
 }
 
-/** A snapshot in pieces of this size. */
-export async function* inPieces(bytes: Uint8Array, size: number): AsyncIterable<Uint8Array> {
-  for (let from = 0; from < bytes.length; from += size) yield bytes.slice(from, from + size);
+/** A snapshot in pieces of this size, to be read as often as one likes. */
+export function inPieces(bytes: Uint8Array, size: number): AsyncIterable<Uint8Array> {
+  return {
+    async *[Symbol.asyncIterator]() {
+      for (let from = 0; from < bytes.length; from += size) yield bytes.slice(from, from + size);
+    },
+  };
 }
 
 export function entry(index: number, type: EntryType, data: Uint8Array | null, term = 1): Entry {

@@ -9,7 +9,7 @@ import type { Application, StateMachine } from '../../../src/node/raft/state-mac
 import type { StoredSnapshot } from '../../../src/raft/stored-records.ts';
 import type { StoreOperation } from '../../../src/store/store.ts';
 import { MemoryDisk, MemoryStore } from '../../store/memory-store.ts';
-import { wireCodec } from '../../../src/raft/configuration-in-entry.ts';
+import { configurationCodec } from '../../../src/raft/wire/configuration-codec.ts';
 import { commands } from './entries.ts';
 import { MemorySnapshots } from './memory-snapshots.ts';
 
@@ -111,7 +111,7 @@ test('wherever it is cut off, all of the old or all of the new is there after th
   for (const [at, image] of images.entries()) {
     const store = new MemoryStore(image);
     const opened = await openServer({
-      codec: wireCodec,
+      codec: configurationCodec,
       pinnedHistory: null,
       machine: new KeysMachine(),
       snapshots: parts.snapshots,
@@ -140,7 +140,7 @@ test('a restore that is cut off again and again ends all the same', async () => 
   }
   const store = new MemoryStore(image);
   await openServer({
-    codec: wireCodec,
+    codec: configurationCodec,
     pinnedHistory: null,
     machine: new KeysMachine(),
     snapshots: parts.snapshots,
@@ -166,6 +166,6 @@ test('a snapshot that turns out malformed half way stops the server, now and at 
   await expect(replaceState(snapshot, { log, machine, snapshots, write })).rejects.toMatchObject({
     code: 'snapshot-malformed',
   });
-  const opening = openServer({ codec: wireCodec, pinnedHistory: null, machine, snapshots, store });
+  const opening = openServer({ codec: configurationCodec, pinnedHistory: null, machine, snapshots, store });
   await expect(opening).rejects.toMatchObject({ code: 'snapshot-malformed' });
 });

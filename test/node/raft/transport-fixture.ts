@@ -120,7 +120,7 @@ export function responseBytes(response: RaftResponse): Uint8Array {
   return encodeResponse({ error: '', response, protocolVersion: 3, sender: SERVER, peers: null }, DEFAULT_DIALECT);
 }
 
-const HEADER = { protocolVersion: 3, sender: CLIENT };
+export const HEADER = { protocolVersion: 3, sender: CLIENT };
 
 export function append(prevIndex: number, entries: readonly Entry[] = []): AppendEntriesRequest {
   return {

@@ -10,7 +10,19 @@ import { decodeResponse, encodeError, encodeResponse } from '../../../src/raft/w
 import { kinds, type Recorded } from '../../net/byte-streams.ts';
 import { until } from '../../net/network.ts';
 import { bytesOf, captured, crafted, dialectOf, type RpcVector } from '../../raft/wire/vectors.ts';
-import { append, appended, Asked, entry, heartbeat, preVote, responseBytes, snapshotOf, vote, yes } from './transport-fixture.ts';
+import {
+  append,
+  appended,
+  Asked,
+  entry,
+  HEADER,
+  heartbeat,
+  preVote,
+  responseBytes,
+  snapshotOf,
+  vote,
+  yes,
+} from './transport-fixture.ts';
 
 const encoded = (...requests: Parameters<typeof encodeRequest>[0][]): Uint8Array =>
   concatBytes(...requests.map((request) => encodeRequest(request, DEFAULT_DIALECT)));
@@ -147,13 +159,23 @@ describe.each(kinds)('a server over %s', (name, pairOf) => {
   });
 
   it('gives up a request that stops half-way', async () => {
-    const asked = new Asked(await pairOf(), async (incoming) => yes(incoming), { serverLimits: { stalledMs: 30 } });
+    const asked = new Asked(await pairOf(), async (incoming) => yes(incoming), { serverLimits: { stalledMs: 200 } });
     await asked.server.start();
     const peer = await asked.dial();
     peer.connection.write(concatBytes(encoded(append(1)), encoded(vote()).subarray(0, 50)));
     await until(() => peer.closed === 1, 'the connection is closed');
     expect(hexOf(peer)).toBe(hexes(responseBytes(appended(1))));
     expect(asked.refusals).toEqual(['deadline-passed']);
+  });
+
+  it('gives up a connection on which nothing is asked, and keeps one that is of use', async () => {
+    const asked = new Asked(await pairOf(), async (incoming) => yes(incoming), { serverLimits: { stalledMs: 300 } });
+    await asked.server.start();
+    const [useful, idle] = [await asked.dial(), await asked.dial()];
+    useful.connection.write(encoded(append(1)));
+    await until(() => useful.bytes > 0, 'one of them is answered');
+    await until(() => idle.closed === 1, 'the other is closed');
+    expect([useful.closed, asked.refusals]).toEqual([0, ['deadline-passed']]);
   });
 
   it('closes without a word on what is no request, once it has answered what came before', async () => {
@@ -228,6 +250,7 @@ describe.each(kinds)('a server over %s', (name, pairOf) => {
     const asked = new Asked(await pairOf(), async ({ request }) => {
       if (request.kind === 'requestVote') return { kind: 'error', error: 'no' };
       if (request.kind === 'preVote') return { kind: 'close' };
+      if (request.kind === 'timeoutNow') return { kind: 'error', error: 'stranger', closes: true };
       throw codedError('busy', 'too much');
     });
     await asked.server.start();
@@ -235,6 +258,10 @@ describe.each(kinds)('a server over %s', (name, pairOf) => {
     peer.connection.write(encoded(vote(), append(1), vote(), preVote(), vote()));
     await until(() => peer.closed === 1, 'it is closed');
     expect(hexOf(peer)).toBe(hexes(encodeError('no'), encodeError('busy: too much'), encodeError('no')));
+    const stranger = await asked.dial();
+    stranger.connection.write(encoded({ kind: 'timeoutNow', ...HEADER }, vote()));
+    await until(() => stranger.closed === 1, 'it is closed');
+    expect(hexOf(stranger)).toBe(hexes(encodeError('stranger')));
   });
 
   it('reads no further than may be under way, and goes on when it is answered', async () => {
@@ -466,7 +493,7 @@ describe.each(kinds)('a snapshot that comes over %s', (_name, pairOf) => {
         for await (const _ of incoming.snapshot ?? []);
         return yes(incoming);
       },
-      { serverLimits: { stalledMs: 30 } },
+      { serverLimits: { stalledMs: 200 } },
     );
     await asked.server.start();
     const peer = await asked.dial();

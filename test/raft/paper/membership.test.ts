@@ -99,15 +99,18 @@ describe('4.1, one server at a time', () => {
     change(lone, addNonvoter(5), 2);
     const uncommitted = lone.server.terms.length - lone.status.commitIndex;
     expect(uncommitted).toBe(1);
+    expect(codesOf(lone)).toEqual(['raft-configuration-pending']);
     expect(lone.status.configuration.configuration).toEqual(configurationOf([1, 2, 3], [4]));
   });
 
   it('no change before the leader has committed something in its term', () => {
     // Ongaro's message "bug in single-server membership changes" (raft-dev, July 2015).
     const lone = new Lone({ terms: [1] });
+    lone.ask(2, appendEntries({ from: 2, term: 1, prev: [1, 1], commit: 1 }));
     lone.win();
+    expect(lone.status.committedConfiguration.index).toBe(1);
     change(lone, addNonvoter(4));
-    expect(lone.status.configuration.index).toBe(1);
+    expect(codesOf(lone)).toEqual(['raft-configuration-pending']);
     expect(lone.server.terms).toEqual([1, 2]);
   });
 
@@ -138,22 +141,29 @@ describe('4.1, one server at a time', () => {
     const lone = new Lone({ terms: [1], configuration: configurationOf([1]) });
     lone.elapseUntil(() => lone.status.commitIndex === 2);
     change(lone, wanted);
-    expect(lone.effectsOf('unsettled')).toHaveLength(1);
+    expect(codesOf(lone)).toEqual(['raft-configuration-invalid']);
     expect(lone.status).toMatchObject({ role: 'leader', configuration: { index: 1 } });
   });
 
   it('a change that names another configuration than the present one is refused', () => {
     const lone = leaderOf({ terms: [1] });
     change(lone, { ...addNonvoter(4), prevIndex: 7 });
-    expect(lone.effectsOf('unsettled')).toHaveLength(1);
+    expect(codesOf(lone)).toEqual(['raft-configuration-moved']);
     change(lone, { ...addNonvoter(4), prevIndex: 1 }, 2);
     expect(lone.status.configuration.index).toBe(3);
+  });
+
+  it('a server that is not in the configuration is neither removed nor demoted', () => {
+    const lone = leaderOf({ terms: [1] });
+    change(lone, remove(9), 1);
+    change(lone, demote(9), 2);
+    expect(codesOf(lone)).toEqual(['raft-unknown-server', 'raft-unknown-server']);
   });
 
   it('no two servers have one id or one address', () => {
     const lone = leaderOf({ terms: [1] });
     change(lone, { kind: 'addNonvoter', id: idOf(4), address: addressOf(2) });
-    expect(lone.effectsOf('unsettled')).toHaveLength(1);
+    expect(codesOf(lone)).toEqual(['raft-configuration-invalid']);
     expect(lone.status.configuration.index).toBe(1);
   });
 });
@@ -228,6 +238,7 @@ describe('4.2.1, catching up before voting', () => {
     }
     expect(lone.status.commitIndex).toBe(21);
     change(lone, add(4));
+    expect(codesOf(lone)).toEqual(['not-caught-up']);
     expect(lone.status.configuration.configuration).toEqual(configurationOf([1, 2, 3], [4]));
     lone.acknowledge(4);
     change(lone, add(4), 2);

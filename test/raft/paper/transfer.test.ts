@@ -25,6 +25,17 @@ describe('3.10, a leader that hands over', () => {
     expect(lone.calls('timeoutNow', 2)).toHaveLength(1);
   });
 
+  it('whoever else has what is committed: the one that is to lead must have it', () => {
+    const lone = leaderOf({ terms: [1] });
+    lone.propose('w1');
+    lone.acknowledge(3);
+    expect(lone.status.commitIndex).toBe(3);
+    transfer(lone, 2);
+    expect(lone.calls('timeoutNow')).toEqual([]);
+    lone.acknowledge(2);
+    expect(lone.calls('timeoutNow', 2)).toHaveLength(1);
+  });
+
   it('takes no proposals meanwhile, and says that none was written', () => {
     const lone = leaderOf({ terms: [1] });
     lone.propose('w1');
@@ -52,7 +63,7 @@ describe('3.10, a leader that hands over', () => {
       lone.elapse(10);
       for (const follower of [2, 3]) lone.acknowledge(follower);
     }
-    expect(lone.effectsOf('unsettled')).toMatchObject([{ request: 1 }]);
+    expect(lone.effectsOf('unsettled')).toMatchObject([{ request: 1, refusal: { code: 'transfer-failed' } }]);
     expect(lone.status).toMatchObject({ role: 'leader', term: 2 });
     lone.propose('w1');
     expect(lone.effectsOf('proposed')).toHaveLength(1);
@@ -89,7 +100,7 @@ describe('3.10, a leader that hands over', () => {
   ])('does not to %s', (_who, to) => {
     const lone = leaderOf({ terms: [1], configuration: configurationOf([1, 2, 3], [4]) });
     transfer(lone, to);
-    expect(lone.effectsOf('unsettled')).toHaveLength(1);
+    expect(lone.effectsOf('unsettled')).toMatchObject([{ refusal: { code: 'raft-no-such-voter' } }]);
     expect(lone.calls('timeoutNow')).toEqual([]);
     lone.propose('w1');
     expect(lone.effectsOf('proposed')).toHaveLength(1);
@@ -153,6 +164,14 @@ describe('3.10, a server that is handed the leadership', () => {
     lone.elapse(5000);
     expect(lone.status).toMatchObject({ role: 'follower', term: 2 });
     expect(lone.calls('requestVote')).toEqual([]);
+  });
+
+  it('one who is told by a server that does not lead, while it hears who does, stays', () => {
+    const lone = new Lone({ terms: [1, 2] });
+    lone.ask(2, appendEntries({ from: 2, term: 2, prev: [2, 2] }));
+    lone.ask(3, timeoutNow({ from: 3 }));
+    expect(lone.status).toMatchObject({ role: 'follower', term: 2 });
+    expect(lone.effectsOf('refused')).toMatchObject([{ from: idOf(3), refusal: { code: 'raft-not-the-leader' } }]);
   });
 
   it('a leader that is told to stand leads on', () => {

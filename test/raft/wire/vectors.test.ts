@@ -3,6 +3,7 @@ import { toHex } from '../../../src/base/bytes.ts';
 import { unwrap } from '../../../src/base/result.ts';
 import type { RaftRequest, RaftResponse } from '../../../src/raft/messages.ts';
 import {
+  configurationCodec,
   configurationOfPeers,
   decodeConfiguration,
   decodePeers,
@@ -152,6 +153,18 @@ test('every configuration and every list of peers in the log is encoded to the s
   expect(lists.length).toBeGreaterThan(1);
   for (const bytes of configurations) expect(encodeConfiguration(unwrap(decodeConfiguration(bytes)))).toEqual(bytes);
   for (const bytes of lists) expect(encodePeers(unwrap(decodePeers(bytes)))).toEqual(bytes);
+});
+
+test('the engine is given the configuration of an entry, whichever way it is written', () => {
+  const servers = [{ id: '127.0.0.1:7251', address: '127.0.0.1:7251', suffrage: 'voter' }] as const;
+  const entry = { index: 1, term: 1, extensions: null, appendedAt: undefined };
+  const asPeers = { ...entry, type: 3, data: encodePeers(['127.0.0.1:7251']) } as const;
+  expect(unwrap(configurationCodec.decode(asPeers))).toEqual({ servers });
+  const asConfiguration = { ...entry, type: 5, data: configurationCodec.encode({ servers }) } as const;
+  expect(unwrap(configurationCodec.decode(asConfiguration))).toEqual({ servers });
+  expect(configurationCodec.decode({ ...asConfiguration, data: null })).toMatchObject({
+    refusal: { code: 'undecodable' },
+  });
 });
 
 test('the addresses of a list of peers all vote and are called by their address', () => {

@@ -1,0 +1,91 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { utf8 } from '../../../src/base/bytes.ts';
+import { formatGenesis } from '../../../src/ledger/genesis.ts';
+import { legacyKey } from '../../../src/ledger/state.ts';
+import { stateKey } from '../../../src/ledger/layout.ts';
+import { loadConfig, type NodeConfig } from '../../../src/node/config.ts';
+import { ledgerDirectory } from '../../../src/node/open-ledger.ts';
+import { replayLedger } from '../../../src/node/replay.ts';
+import { ENTRY_TYPES } from '../../../src/raft/messages.ts';
+import { LevelStore } from '../../../src/store/level-store.ts';
+import { peerOf } from '../../ledger/nodes.ts';
+import { Cluster, legacyCommand, nodeDataJson } from '../../ledger/raft-cluster.ts';
+import { temporaryDirectory } from '../directory.ts';
+import { entry, inPieces, Member } from './member.ts';
+
+const code = (expected: string) => expect.objectContaining({ code: expected }) as Error;
+const command = (index: number, data: Uint8Array | null) => entry(index, ENTRY_TYPES.command, data);
+
+async function directoryOf(cluster: Cluster): Promise<{ config: NodeConfig; store: LevelStore }> {
+  const directory = await temporaryDirectory();
+  await writeFile(join(directory, 'genesis.json'), formatGenesis(cluster.genesis));
+  await writeFile(join(directory, 'config.json'), '{"genesis":"genesis.json","dataDirectory":"data"}');
+  const { config } = await loadConfig({ file: 'config.json', environment: {}, flags: {}, directory });
+  return { config, store: await LevelStore.open(ledgerDirectory(join(directory, 'data')), { create: true }) };
+}
+
+function logOf(cluster: Cluster) {
+  return [
+    command(1, legacyCommand(peerOf(1), nodeDataJson(1))),
+    command(2, legacyCommand('colour', '"blue"')),
+    entry(3, ENTRY_TYPES.noop, cluster.baseData()),
+    command(4, cluster.command(cluster.join(1), cluster.join(2))),
+    command(5, legacyCommand('colour', '"red"')),
+    command(6, utf8('?')),
+  ];
+}
+
+/** Events of these tests are signed by nobody. */
+const OPTIONS = { verifySignatures: false, verifySeals: true, threads: 1, onProgress: () => undefined };
+
+test('a replay of a member gives its state again, from the values that it held at BASE', async () => {
+  const cluster = new Cluster();
+  const { config, store } = await directoryOf(cluster);
+  const member = await Member.open(cluster, store);
+  await member.apply(logOf(cluster));
+  await store.close();
+  const report = await replayLedger(config, OPTIONS);
+  expect(report).toMatchObject({
+    height: 3,
+    events: 2,
+    stateRoot: member.ledger.stateRoot,
+    state: { equal: true },
+    verified: { signatures: false, seals: false },
+  });
+});
+
+test('a replay finds a value that is not what the log gives', async () => {
+  const cluster = new Cluster();
+  const { config, store } = await directoryOf(cluster);
+  await (await Member.open(cluster, store)).apply(logOf(cluster));
+  const key = legacyKey('colour');
+  await store.batch([{ kind: 'put', key: stateKey(key), value: utf8('"green"') }], { sync: true });
+  await store.close();
+  expect((await replayLedger(config, OPTIONS)).state).toMatchObject({ equal: false, firstDifference: key });
+});
+
+test('a replay refuses a first block that the kept values do not make', async () => {
+  const cluster = new Cluster();
+  const { config, store } = await directoryOf(cluster);
+  await (await Member.open(cluster, store)).apply(logOf(cluster));
+  await store.batch([{ kind: 'put', key: utf8('Gcolour'), value: utf8('"green"') }], { sync: true });
+  await store.close();
+  await expect(replayLedger(config, OPTIONS)).rejects.toThrow(code('state-root-mismatch'));
+});
+
+test('there is nothing to replay before BASE, nor where a member began with a snapshot', async () => {
+  const cluster = new Cluster();
+  const before = await directoryOf(cluster);
+  const source = await Member.open(cluster, before.store);
+  await source.apply(logOf(cluster).slice(0, 2));
+  await before.store.close();
+  await expect(replayLedger(before.config, OPTIONS)).rejects.toThrow(code('before-base'));
+  const whole = await Member.open(cluster);
+  await whole.apply(logOf(cluster));
+  const { config, store } = await directoryOf(cluster);
+  await (await Member.open(cluster, store)).restore(inPieces(await whole.snapshot(), 999), 6);
+  await store.close();
+  await expect(replayLedger(config, OPTIONS)).rejects.toThrow(code('replay-from-snapshot'));
+});

@@ -25,6 +25,7 @@ interface Seen {
   readonly term: number;
   readonly isLeader: boolean;
   readonly commitIndex: number;
+  readonly lastIndex: number;
   readonly configuration: LoggedConfiguration;
   /** Of its log when it began to lead. */
   readonly ledFrom: number;
@@ -175,12 +176,19 @@ export class RaftCheckers {
       // It committed its own removal, or something of its term, and stepped down in the same turn.
       this.#counts(node.serverId, { commitIndex, configuration, log, term: before.term }, before);
     }
+    if (
+      configuration !== before?.configuration ||
+      (configuration.index > commitIndex && lastIndex !== before.lastIndex)
+    ) {
+      const entry = configuration.index === 0 ? undefined : server.entry(configuration.index);
+      this.#configurations.inForce(node.serverId, configuration, lastIndex, entry);
+    }
     if (commitIndex !== before?.commitIndex) this.commits.knows(node.serverId, commitIndex, lastIndex);
     this.#bounds.check(node.serverId, {
       'batches on their way to the disk': store.writing.length,
       ...(isLeader ? { 'entries that are not committed': lastIndex - Math.max(commitIndex, ledFrom) } : {}),
     });
-    this.#seen.set(life, { term, isLeader, commitIndex, configuration, ledFrom });
+    this.#seen.set(life, { term, isLeader, commitIndex, lastIndex, configuration, ledFrom });
   }
 
   #elected(id: string, term: number, log: LogTerms): void {

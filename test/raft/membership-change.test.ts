@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Cluster, type ClusterOptions } from './cluster.ts';
-import { configurationOf, diskWith, engineOn } from './memory-disk.ts';
+import { configurationEntry, configurationOf, diskWith, engineOn, votersNamed } from './memory-disk.ts';
 
 function settled(options: ClusterOptions) {
   const cluster = Cluster.started(options);
@@ -226,6 +226,33 @@ describe('a leader that is removed', () => {
     cluster.heal();
     cluster.runUntil('the other one leads', () => cluster.leader() === other);
     expect(members(cluster, other)).toEqual([`${other} voter`]);
+  });
+});
+
+describe('a server that lost its vote by an entry that it does not know to be committed, among old versions', () => {
+  /** As Go servers before 1.7 answer pre-votes. */
+  const old = (cluster: Cluster, id: string): void =>
+    cluster.close('pre-votes', ({ from, kind }) => from === id && kind === 'preVote');
+
+  it('stands for no election when another leader took its vote, and its term does not grow', () => {
+    const configuration = votersNamed('A', 'B', 'C');
+    const removal = configurationEntry(2, 1, votersNamed('B', 'C'));
+    const cluster = new Cluster({ voters: 3 });
+    cluster.server('A').disk.entries = diskWith({ configuration, log: [removal] }).entries;
+    old(cluster, 'A');
+    cluster.start('A');
+    cluster.run(60_000);
+    expect(cluster.status('A')).toMatchObject({ role: 'precandidate', term: 1 });
+  });
+
+  it('stands when it took the vote from itself, as its log may be the longest', () => {
+    const { cluster, leader, others } = settled({ voters: 2 });
+    old(cluster, leader);
+    cluster.partition([leader]);
+    cluster.change(leader, { kind: 'demoteVoter', id: leader });
+    cluster.run(1000);
+    cluster.heal('partition');
+    cluster.runUntil('the other one leads', () => cluster.leader() === others[0]);
   });
 });
 

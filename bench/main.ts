@@ -2,7 +2,7 @@
  * `npm run bench`: the floors of this machine, the bare skeleton of the protocol, then real validators, in one run.
  * Prints one table and writes one JSON to bench/results. docs/benchmarks.md says what is measured, and what it gave.
  *
- *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,follower,raft,start] [--dir DIR] [--json]
+ *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,follower,raft,raft-ledger,start] [--dir DIR] [--json]
  *
  * Run it on a machine that does nothing else. Ratios are more reliable than the absolute figures.
  */
@@ -16,6 +16,7 @@ import { measureReplay } from './ledger/replay.ts';
 import { machine } from './measure.ts';
 import * as parts from './parts.ts';
 import { save, table, type Part, type Report } from './report.ts';
+import { measureRaftLedger } from './raft/ledger.ts';
 import { measureRaft } from './raft/main.ts';
 import { runSkeleton, type SkeletonResult } from './skeleton/main.ts';
 import { measureValidators } from './validators/main.ts';
@@ -45,6 +46,14 @@ const SIZES = {
       rounds: 3,
       kills: 20,
     },
+    raftLedger: {
+      warmUp: 4_000,
+      loads: [
+        { inFlight: 1, events: 500 },
+        { inFlight: 64, events: 16_000 },
+        { inFlight: 1024, events: 24_000 },
+      ],
+    },
   },
   smoke: {
     warmUp: { commits: 10, events: 64 },
@@ -65,6 +74,7 @@ const SIZES = {
       rounds: 1,
       kills: 1,
     },
+    raftLedger: { warmUp: 100, loads: [{ inFlight: 64, events: 500 }] },
   },
 } as const;
 
@@ -120,6 +130,9 @@ if (wanted('raft')) {
   const loads = size.raft.loads.map((load) => ({ ...load, commandBytes: EVENT_BYTES }));
   const results = await measureRaft(parent, { ...size.raft, loads });
   add(parts.raftPart(results, EVENT_BYTES, floors));
+}
+if (wanted('raft-ledger')) {
+  add(parts.raftLedgerPart(await measureRaftLedger(parent, size.raftLedger), floors));
 }
 if (wanted('start')) add(parts.startPart(await measureFirstCommit(parent)));
 

@@ -4,6 +4,7 @@ import type { Floors } from './floors.ts';
 import type { FollowerOptions, FollowerResult } from './ledger/follower.ts';
 import type { ReplayResult } from './ledger/replay.ts';
 import { latency, type Measurement, type Part, type Ratio } from './report.ts';
+import type { LedgerFigures } from './raft/ledger.ts';
 import { RAFT_CLUSTERS, type RaftResult } from './raft/main.ts';
 import type { SkeletonResult } from './skeleton/main.ts';
 import type { ValidatorsResult } from './validators/main.ts';
@@ -18,6 +19,8 @@ const MEMORY_BUDGET_MB = 300;
 const REPLAY_DISTINCT_PER_SECOND = 10_000;
 const REPLAY_FEW_PER_SECOND = 30_000;
 const FIRST_COMMIT_BUDGET_S = 10;
+/** Of the ledger under Raft, 64 in flight. */
+const LEDGER_EVENTS_PER_SECOND = 2_500;
 /** Of the Raft clusters that are measured: the default of hashicorp/raft. */
 const ELECTION_TIMEOUT_MS = 1_000;
 const LEADING_GO_PER_SECOND = 25_000;
@@ -204,6 +207,32 @@ function againstGo(results: readonly RaftResult[], cluster: string, inFlight: nu
     ...(go === undefined ? [] : [{ of: 'Go on BoltDB', value: perSecond / go, target }]),
     ...(tuned === undefined ? [] : [{ of: 'Go with 1024 entries a message', value: perSecond / tuned }]),
   ];
+}
+
+export function raftLedgerPart(figures: readonly LedgerFigures[], { appendAndSync, ed25519Verify }: Floors): Part {
+  const checkUs = ed25519Verify.p50Ms * US_PER_MS;
+  return {
+    name: 'The whole ledger under Raft: three members, each a process, signatures checked by the leader',
+    measurements: figures.flatMap(({ cpuUsPerEvent, inFlight, latency: measured, perSecond }) => [
+      {
+        what: `events, ${inFlight} in flight`,
+        value: perSecond,
+        unit: '1/s' as const,
+        ratios: inFlight === 64 ? [atLeast(perSecond, LEDGER_EVENTS_PER_SECOND)] : [],
+      },
+      latency('  latency of an event', measured, [{ of: 'sync', value: measured.p50Ms / appendAndSync.p50Ms }]),
+      {
+        what: '  CPU an event, all three',
+        value: cpuUsPerEvent,
+        unit: 'us' as const,
+        ratios: [{ of: 'S', value: cpuUsPerEvent / checkUs }],
+      },
+    ]),
+  };
+}
+
+function atLeast(perSecond: number, target: number): Ratio {
+  return { of: `${target}/s`, value: perSecond / target, target: { atLeast: 1 } };
 }
 
 function failoverMeasurement(cluster: string, { p50Ms, samples, p99Ms }: Summary): Measurement {

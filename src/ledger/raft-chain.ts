@@ -2,8 +2,8 @@
  * The ledger that a Raft log drives from BASE on: each command entry makes one block, the same on every replica, whatever
  * its bytes. What of it does not apply is left out, and its refusal is the outcome for whoever proposed it.
  *
- * A block's time is the greater of its parent's and its command's: never that of the entry's envelope, which members of
- * older versions drop.
+ * A block's time is the greater of its parent's and its command's, and its parent's where no event applies: never that of
+ * the entry's envelope, which members of older versions drop.
  */
 import { assert } from '../base/assert.ts';
 import { sha256Hex, type Hash } from '../base/hash.ts';
@@ -13,7 +13,7 @@ import { makeBlock, type Block, type SealedBlock } from './block.ts';
 import type { EventDecoder, SignedEvent } from './event.ts';
 import { legacyChange } from './legacy-state.ts';
 import { nextControls, nextLogHash, NO_CONTROLS, type LogPosition } from './log-hash.ts';
-import type { LedgerMachine } from './machine.ts';
+import type { Execution, LedgerMachine } from './machine.ts';
 import { decodeCommand, MAX_LEGACY_COMMAND_BYTES, type RaftCommand } from './raft-command.ts';
 import { encodeRaftSeal, RAFT_EPOCH } from './raft-seal.ts';
 import type { CommittedChange, StateChange } from './state.ts';
@@ -108,15 +108,9 @@ export class RaftChain {
   ): AppliedCommand {
     const { chainId } = this.machine;
     const { header: parent, id: parentId } = this.#head;
-    const height = parent.height + 1;
-    const timestamp = Math.max(parent.timestamp, timeSeconds);
     const candidates = decoded.flatMap((event) => (event.ok ? [this.#trusted(event.value)] : []));
-    const { execution, refusals } = this.machine.executeApplicable(
-      this.machine.head,
-      { chainId, epoch: RAFT_EPOCH, height, timestamp, validators: this.#validators },
-      candidates,
-      besides,
-    );
+    const { execution, refusals } = this.#execute(candidates, besides, Math.max(parent.timestamp, timeSeconds));
+    const { stateRoot, timestamp } = execution;
     const digest = sha256Hex(data ?? NO_DATA);
     const controls = this.#controls;
     const block = makeBlock(
@@ -124,12 +118,12 @@ export class RaftChain {
         chainId,
         epoch: RAFT_EPOCH,
         round: index,
-        height,
+        height: parent.height + 1,
         parentId,
         justifyDigest: nextLogHash({ previous: this.logHash, controls, index, term, data: digest }),
         proposer: '',
         timestamp,
-        stateRoot: execution.stateRoot,
+        stateRoot,
         nextValidatorSet: null,
       },
       candidates.filter((_, place) => refusals[place] === null),
@@ -139,6 +133,24 @@ export class RaftChain {
     this.#head = block;
     this.#controls = NO_CONTROLS;
     return { sealed: { block, seal }, changes, events: outcomesOf(decoded, refusals), refusal };
+  }
+
+  /**
+   * Where nothing applies, time stays where it was: a leader with a wrong clock moves it only with an event that agrees.
+   */
+  #execute(
+    candidates: readonly VerifiedEvent[],
+    besides: readonly StateChange[],
+    timestamp: number,
+  ): { readonly execution: Execution; readonly refusals: readonly (Refusal | null)[] } {
+    const { machine } = this;
+    const { height, timestamp: before } = machine.head;
+    const context = { chainId: machine.chainId, epoch: RAFT_EPOCH, height: height + 1, validators: this.#validators };
+    const executed = machine.executeApplicable(machine.head, { ...context, timestamp }, candidates, besides);
+    if (timestamp === before || executed.refusals.includes(null)) return executed;
+    machine.discard(executed.execution);
+    const { execution } = machine.executeApplicable(machine.head, { ...context, timestamp: before }, [], besides);
+    return { execution, refusals: executed.refusals };
   }
 
   #checkOrder({ index }: LogPosition): void {

@@ -78,7 +78,8 @@ function followerAnswered(
     else leadership.followers.delete(call.to.server.id);
     return;
   }
-  if (call.kind !== 'snapshot' && call.kind !== 'timeoutNow' && response.term === server.hardState.term)
+  // Only a success says that it follows this leader: what it lacks, it may say before it looks at terms (`history.ts`).
+  if (call.kind !== 'snapshot' && call.kind !== 'timeoutNow' && response.success)
     call.to.confirmedRound = Math.max(call.to.confirmedRound, call.round);
   if (call.kind === 'append' && response.kind === 'appendEntries')
     return appendAnswered(server, leadership, call, response);

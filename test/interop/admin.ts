@@ -27,6 +27,9 @@ export interface MachineReport {
   readonly restores: number;
   readonly size?: number;
   readonly malformed?: number;
+  /** Of a ledger's last block, and the root of its state; of a server of ours. */
+  readonly height?: number | null;
+  readonly stateRoot?: string | null;
   readonly tail?: readonly { readonly index: number; readonly term: number; readonly data: string }[];
 }
 
@@ -136,6 +139,12 @@ export class Admin {
       const { details, message } = error as { details?: { asked?: boolean }; message: string };
       return { kind: details?.asked === false ? 'refused' : 'unknown', why: message };
     }
+  }
+
+  /** A no-op with data, which a server of ours alone can be asked to write. */
+  async noop(data: Uint8Array): Promise<void> {
+    const { status, body } = await exchange(this.port, 'POST', '/noop', data);
+    if (status !== 200) throw codedError('peer-refused', body.toString(), { path: '/noop' });
   }
 
   async barrier(): Promise<void> {

@@ -24,7 +24,8 @@ const TRAILING = 50;
 const ALL = 1_000_000;
 
 /**
- * Kills the leader with -9 under load, and starts it again when the others have gone on; takes snapshots in between.
+ * Kills the leader with -9 under load, and starts it again when the others have gone on; or stops it and lets it go on when
+ * it has been replaced; takes snapshots in between.
  * At the end all machines hold the same, which is all that was acknowledged, and the logs agree.
  *
  * @returns how often each server was killed as leader
@@ -37,14 +38,23 @@ export async function survivesKills(newcomer: Newcomer, options: KillingOptions)
   const writers = new Writers(cluster.peers, WRITERS, isMap ? setCommand : undefined);
   const kills = new Map(cluster.peers.map(({ id }) => [id, 0]));
   const endMs = performance.now() + options.forMs;
-  while (performance.now() < endMs) {
-    await writers.more(1 + random.below(COMMANDS_MAX));
-    const leader = await cluster.leader();
-    if (random.below(2) === 0) await snapshot(random.pick(cluster.peers));
+  const kill = async (leader: Peer): Promise<void> => {
     await leader.kill();
     kills.set(leader.id, (kills.get(leader.id) ?? 0) + 1);
     await writers.more(1 + random.below(COMMANDS_MAX));
     await leader.start();
+  };
+  while (performance.now() < endMs) {
+    await writers.more(1 + random.below(COMMANDS_MAX));
+    const leader = await cluster.leader();
+    if (random.below(2) === 0) await snapshot(random.pick(cluster.peers));
+    if (random.below(4) === 0) await pause(cluster, writers, leader);
+    else await kill(leader);
+  }
+  // Who led is chance; who was never killed as leader is handed leadership for it, under load.
+  for (const peer of cluster.peers.filter(({ id }) => kills.get(id) === 0)) {
+    await handLeadership(cluster, peer);
+    await kill(peer);
   }
   await writers.finish();
   await verdict(cluster, writers, isMap ? keysOf : commandsOf);
@@ -60,6 +70,17 @@ async function mixedCluster(newcomer: Newcomer, { go, machine, newcomers }: Kill
     await first.admin.addVoter(peer.id, peer.address);
   }
   return cluster;
+}
+
+/** The leader gets no turn until another leads, and then finds itself in a term that is over. */
+async function pause(cluster: Cluster, writers: Writers, leader: Peer): Promise<void> {
+  leader.signal('SIGSTOP');
+  try {
+    await cluster.leader(cluster.peers.filter((peer) => peer !== leader));
+    await writers.more(1);
+  } finally {
+    leader.signal('SIGCONT');
+  }
 }
 
 /** Refused where nothing was applied since the last one. */

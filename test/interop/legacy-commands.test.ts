@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toHex } from '../../src/base/bytes.ts';
 import { decodeLegacyCommand } from '../../src/ledger/legacy-command.ts';
-import { legacyCommandBytes } from '../ledger/legacy-commands.ts';
+import { EDGES, legacyCommandBytes } from '../ledger/legacy-commands.ts';
 import { needsGo } from './go-build.ts';
 import { decodeWithGo, type GoDecoded } from './go-decode.ts';
 
@@ -33,5 +33,10 @@ describe.runIf(needsGo())('a command of the older system', () => {
       { numRuns: RUNS },
     );
     expect(taken).toBeGreaterThan(RUNS);
+  });
+
+  test('is taken and refused at the edges where Go takes and refuses it', async () => {
+    const go = await decodeWithGo(EDGES);
+    expect(EDGES.map((data) => ownReading(data).taken)).toEqual(go.map(({ taken }) => taken));
   });
 });

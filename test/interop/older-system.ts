@@ -1,60 +1,108 @@
-/** A cluster of the older system, with a server of ours among its members: they hold the same map, byte for byte. */
-import fc from 'fast-check';
-import { expect } from 'vitest';
-import { legacyCommandBytes } from '../ledger/legacy-commands.ts';
-import { Cluster, write } from './cluster.ts';
-import { handLeadership, holdsSameLogs, leads } from './facts.ts';
-import type { Newcomer } from './newcomer.ts';
-import type { Peer } from './peer.ts';
+/** The ledger as Go's `-fsm kv` reports of itself: what both hold of the older system's map, and how it came about. */
+import { concatBytes, utf8 } from '../../src/base/bytes.ts';
+import { sha256Hex } from '../../src/base/hash.ts';
+import { legacyValueKey } from '../../src/ledger/layout.ts';
+import { inGoOrder, legacyMember } from '../../src/ledger/legacy-state.ts';
+import { RaftLedger } from '../../src/node/raft/ledger-machine.ts';
+import type { LedgerOutcome } from '../../src/node/raft/ledger-outcome.ts';
+import { SnapshotText } from '../../src/node/raft/snapshot-text.ts';
+import type { Application, StateMachine } from '../../src/node/raft/state-machine.ts';
+import { ENTRY_TYPES, type Entry } from '../../src/raft/messages.ts';
+import type { Store, StoreOperation } from '../../src/store/store.ts';
+import { Cluster } from '../ledger/raft-cluster.ts';
+import type { MachineReport } from './admin.ts';
+import type { PeerMachine } from './peer-machine.ts';
 
-const MAP = { machine: 'kv', trailing: 8 } as const;
-const COMMANDS = 60;
+/** Of the genesis that tests share. */
+export async function ledgerPeer(store: Store): Promise<PeerMachine<LedgerOutcome>> {
+  const { genesis, validators } = new Cluster();
+  const nothing = () => Promise.resolve();
+  const outlets = { committed: () => undefined, replacing: nothing, replaced: nothing };
+  const machine = new OlderSystemLedger(
+    await RaftLedger.open({ store, genesis, validators, validatorKey: null, outlets }),
+  );
+  return {
+    machine,
+    report: () => machine.report(),
+    get: (key) => store.get(legacyValueKey(key)),
+    dump: async () => (await machine.map())?.bytes,
+    resultOf: answerOf,
+  };
+}
 
-/**
- * Commands of every kind, and bytes that are none, through a Go leader and through the newcomer; a snapshot each way; a
- * restart of each.
- */
-export async function holdsTheSameMap(newcomer: Newcomer): Promise<void> {
-  const commands = fc.sample(legacyCommandBytes, { numRuns: 3 * COMMANDS, seed: Number(process.env['SEED'] ?? 1) });
-  const cluster = await Cluster.ofGo(2, MAP);
-  const first = await cluster.leader();
-  await writeAll(first, commands.slice(0, COMMANDS));
-  await first.admin.snapshot();
-  const joining = await newcomer.place(cluster, 'newcomer', MAP);
-  await joining.start();
-  await first.admin.addVoter(joining.id, joining.address);
-  await holdTheSame(cluster.peers);
-  expect((await joining.admin.machine()).restores).toBe(1);
+class OlderSystemLedger implements StateMachine<LedgerOutcome> {
+  readonly #ledger: RaftLedger;
+  #count = 0;
+  #malformed = 0;
+  #last = 0;
+  #restores = 0;
 
-  await handLeadership(cluster, joining);
-  await writeAll(joining, commands.slice(COMMANDS, 2 * COMMANDS));
-  await holdTheSame(cluster.peers);
-  await joining.admin.snapshot();
-  const blank = await cluster.addGo('blank', MAP);
-  await blank.start();
-  await joining.admin.addNonvoter(blank.id, blank.address);
-  await holdTheSame(cluster.peers);
-  expect((await blank.admin.machine()).restores).toBe(1);
+  constructor(ledger: RaftLedger) {
+    this.#ledger = ledger;
+  }
 
-  await joining.kill();
-  await writeAll(await cluster.leader(), commands.slice(2 * COMMANDS));
-  await joining.start();
-  await first.kill();
-  await first.start();
-  await handLeadership(cluster, joining);
-  await leads(joining);
-  await write(joining, '{"Op":"set","Key":"the last","Value":{"is": "kept"}}');
-  await holdTheSame(cluster.peers);
-  for (const peer of cluster.peers) expect(await peer.admin.get('the last')).toBe('{"is":"kept"}');
-  await holdsSameLogs(joining, first);
+  apply(entries: readonly Entry[]): Application<LedgerOutcome> {
+    const application = this.#ledger.apply(entries);
+    for (const [place, { index, type }] of entries.entries()) {
+      if (type !== ENTRY_TYPES.command) continue;
+      this.#count++;
+      this.#last = index;
+      if (refusalOf(application.outcomes[place] as LedgerOutcome) !== null) this.#malformed++;
+    }
+    return application;
+  }
 
-  async function holdTheSame(peers: readonly Peer[]): Promise<void> {
-    await cluster.agree(peers);
-    const [one, ...others] = await Promise.all(peers.map((peer) => peer.admin.dump()));
-    for (const other of others) expect(Buffer.from(other).equals(one!)).toBe(true);
+  written(application: Application<LedgerOutcome>): void {
+    this.#ledger.written(application);
+  }
+
+  snapshot(): Promise<AsyncIterable<Uint8Array>> {
+    return this.#ledger.snapshot();
+  }
+
+  async *restore(snapshot: AsyncIterable<Uint8Array>): AsyncIterable<readonly StoreOperation[]> {
+    yield* this.#ledger.restore(snapshot);
+    this.#restores++;
+    this.#last = 0;
+  }
+
+  /** `hash` and `size`: of the map alone, at BASE and behind it too. `height`: of the last block. */
+  async report(): Promise<MachineReport & { readonly height: number | null; readonly stateRoot: string | null }> {
+    const { stateRoot } = this.#ledger;
+    const height = this.#ledger.ledger?.machine.head.height ?? null;
+    const [count, last, malformed, restores] = [this.#count, this.#last, this.#malformed, this.#restores];
+    const map = await this.map();
+    return {
+      ...{ count, last, malformed, restores, height, stateRoot },
+      size: map?.size ?? 0,
+      hash: map === undefined ? '' : sha256Hex(map.bytes),
+    };
+  }
+
+  /** The map as Go would write it, taken out of what this member would send; undefined while it is replaced. */
+  async map(): Promise<{ readonly size: number; readonly bytes: Uint8Array } | undefined> {
+    if (this.#ledger.isRestoring) return undefined;
+    const values = new Map<string, Uint8Array>();
+    const text = new SnapshotText();
+    const note = (parts: ReturnType<SnapshotText['push']>): void => {
+      for (const part of parts) if (part.kind === 'value') values.set(part.key, part.value);
+    };
+    for await (const piece of await this.#ledger.snapshot()) note(text.push(piece));
+    note(text.end());
+    const members = inGoOrder(values).map(([key, value], place) => legacyMember(key, value, place === 0));
+    return { size: values.size, bytes: concatBytes(utf8('{'), ...members, utf8('}')) };
   }
 }
 
-async function writeAll(leader: Peer, commands: readonly Uint8Array[]): Promise<void> {
-  for (const command of commands) await write(leader, command);
+function refusalOf(outcome: LedgerOutcome): string | null {
+  return outcome.kind === 'block' || outcome.kind === 'value' ? (outcome.refusal?.code ?? null) : null;
+}
+
+/** As the Go server answers: null, or why a command changed nothing. */
+function answerOf(outcome: LedgerOutcome): unknown {
+  const refusal = refusalOf(outcome);
+  if (refusal !== null) return { malformed: refusal };
+  return outcome.kind === 'block' || outcome.kind === 'base'
+    ? { height: outcome.committed.block.header.height, events: outcome.committed.block.events.length }
+    : null;
 }

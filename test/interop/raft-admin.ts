@@ -5,6 +5,7 @@ import type { Refusal, Result } from '../../src/base/result.ts';
 import { addVoter } from '../../src/node/raft/adding-voters.ts';
 import { openRaft } from '../../src/node/raft/log-store.ts';
 import type { RaftServer } from '../../src/node/raft/raft-server.ts';
+import { ENTRY_TYPES } from '../../src/raft/messages.ts';
 import { load } from './raft-load.ts';
 import type { PeerMachine } from './peer-machine.ts';
 import type { StallableStore } from './stallable-store.ts';
@@ -80,6 +81,12 @@ function handlersOf<O>({ machine, self, server, store }: AdminOptions<O>): Reado
       const { index, outcome } = taken(await server.propose(body));
       return { index, result: machine.resultOf(outcome) };
     },
+    '/noop': async (_, body) =>
+      new Promise((resolve, reject) => {
+        const settle = (outcome: Result<{ readonly index: number }>): void =>
+          outcome.ok ? resolve({ index: outcome.value.index }) : reject(new Refused(outcome.refusal));
+        server.proposeWith(body, settle, ENTRY_TYPES.noop);
+      }),
     '/bench': async (parameters) => bench(server, parameters),
     '/barrier': async () => taken(await server.barrier()) > 0,
     '/verify': async () => taken(await server.readIndex()) > 0,

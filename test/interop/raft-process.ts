@@ -20,7 +20,7 @@ import type { Store } from '../../src/store/store.ts';
 import { MemorySnapshots } from '../node/raft/memory-snapshots.ts';
 import { serveAdmin } from './raft-admin.ts';
 import { InMemoryStore } from './in-memory-store.ts';
-import { ledgerPeer } from './ledger-peer.ts';
+import { ledgerPeer } from './older-system.ts';
 import type { PeerMachine } from './peer-machine.ts';
 import { recorderPeer } from './recorder-peer.ts';
 import { StallableStore } from './stallable-store.ts';

@@ -133,6 +133,7 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #queue: Scheduled[] = [];
   readonly #filters = new Map<string, (passage: Passage) => boolean>();
+  readonly #closers = new Map<string, (passage: Passage) => boolean>();
   readonly #delays = new Map<string, (passage: Passage) => number>();
   /** When the last message of each channel arrives, as they keep their order. */
   readonly #arrivals = new Map<string, number>();
@@ -253,6 +254,11 @@ export class Cluster {
     this.#filters.set(name, filter);
   }
 
+  /** Instead of such a message the connection is closed, until `heal`. */
+  close(name: string, filter: (passage: Passage) => boolean): void {
+    this.#closers.set(name, filter);
+  }
+
   /** Messages take this much longer. */
   delay(name: string, extraMs: (passage: Passage) => number): void {
     this.#delays.set(name, extraMs);
@@ -269,7 +275,7 @@ export class Cluster {
 
   /** @param name without it, everything */
   heal(name?: string): void {
-    for (const rules of [this.#filters, this.#delays]) {
+    for (const rules of [this.#filters, this.#closers, this.#delays]) {
       if (name === undefined) rules.clear();
       else rules.delete(name);
     }
@@ -510,6 +516,8 @@ export class Cluster {
 
   /** @param caller who hears of it when the message is lost */
   #pass(passage: Passage, caller: TestServer, life: number, call: CallEffect, arrive: () => void): void {
+    if ([...this.#closers.values()].some((filter) => filter(passage)))
+      return this.#fail(caller, life, call, 'closed', this.#options.latencyMs ?? 1);
     if ([...this.#filters.values()].some((filter) => filter(passage)))
       return this.#fail(caller, life, call, 'timeout', this.#options.callTimeoutMs ?? 1000);
     const extraMs = [...this.#delays.values()].reduce((sum, extra) => sum + extra(passage), 0);

@@ -192,6 +192,20 @@ describe('a server that is sent a snapshot', () => {
     expect(engine.status()).toMatchObject({ lastIndex: 4, commitIndex: 3 });
   });
 
+  it('says yes, and changes nothing, when it has let that part of its log go already', () => {
+    const { cluster, leader } = settled({ voters: 1, limits: { trailingEntries: 0 } });
+    cluster.propose(leader, ...'abc');
+    cluster.run(100);
+    cluster.snapshot(leader);
+    cluster.crash(leader);
+    const engine = engineOn(cluster.server(leader).disk, 'A');
+    engine.step({ kind: 'started' }, 0);
+    const request = { ...snapshotOf('A', 9, [3, 1]), sender: { id: null, address: null } };
+    const effects = engine.step({ kind: 'asked', ask: 1, from: 'A', isListed: true, request }, 0);
+    expect(effects.map(({ kind }) => kind)).not.toContain('restore');
+    expect(effects.find(({ kind }) => kind === 'answer')).toMatchObject({ response: { success: true } });
+  });
+
   it('refuses one of another history, and everything that follows it', () => {
     const { engine, send } = follower([1, 1]);
     send(snapshotOf('B', 1, [3, 1]));

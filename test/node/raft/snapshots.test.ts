@@ -6,7 +6,12 @@ import { unwrap } from '../../../src/base/result.ts';
 import { wholeValue } from '../../../src/ledger/go-json.ts';
 import { ledgerChunkCodec, type LedgerChunk } from '../../../src/ledger/raft-snapshot.ts';
 import { nodeKey } from '../../../src/ledger/state.ts';
-import { chunkText, LEDGER_OPENING, SnapshotText } from '../../../src/node/raft/snapshot-text.ts';
+import {
+  chunkText,
+  LEDGER_OPENING,
+  MAX_SNAPSHOT_ITEM_BYTES,
+  SnapshotText,
+} from '../../../src/node/raft/snapshot-text.ts';
 import { ENTRY_TYPES } from '../../../src/raft/messages.ts';
 import { LevelStore } from '../../../src/store/level-store.ts';
 import { peerOf } from '../../ledger/nodes.ts';
@@ -207,6 +212,16 @@ describe('a snapshot that does not hold is refused, and nothing changes:', () =>
     const sealed = encodeSealedBlock(chain.commit().sealed);
     await refused(snapshotOf([ledgerChunkCodec.encode({ ...head, sealed })], ''), 'seal-kind-unknown');
   });
+});
+
+test('a snapshot with a part that is larger than any is refused before it is all there', () => {
+  const reading = new SnapshotText();
+  reading.push(utf8('{"a":"'));
+  const piece = utf8('x'.repeat(1024 * 1024));
+  const pushAll = () => {
+    for (let bytes = 0; bytes <= MAX_SNAPSHOT_ITEM_BYTES; bytes += piece.length) reading.push(piece);
+  };
+  expect(pushAll).toThrow(code('snapshot-malformed'));
 });
 
 test('a snapshot reads the same in pieces of any size, and ends or refuses whatever it is', () => {

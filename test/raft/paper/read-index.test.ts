@@ -20,6 +20,19 @@ function elapseAgreeing(lone: Lone, followers: readonly number[], ms = 400): voi
 }
 
 describe('6.4, a read index', () => {
+  it('is confirmed by those who follow, and not by whoever only says in its term that it lacks something', () => {
+    const lone = leaderOf({ terms: [1] });
+    lone.propose('a');
+    read(lone);
+    lone.elapse(100);
+    for (const call of lone.calls('appendEntries', 2)) {
+      lone.answer(call, { ...accepted(call.request), success: false, noRetryBackoff: true, lastIndex: 0 });
+    }
+    expect(lone.effectsOf('readReady')).toEqual([]);
+    elapseAgreeing(lone, [2]);
+    expect(lone.effectsOf('readReady')).toMatchObject([{ kind: 'readReady', request: 1 }]);
+  });
+
   it('is what is committed when it is asked for, once a quorum has said afterwards that the leader leads', () => {
     const lone = leaderOf({ terms: [1] });
     read(lone);

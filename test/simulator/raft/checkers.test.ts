@@ -298,6 +298,17 @@ describe('configurations', () => {
     expect(found).toEqual([]);
   });
 
+  test('in force is one that is in the log, as a configuration', () => {
+    const checker = new ConfigurationChecker(report);
+    checker.inForce('a', logged(0), 0, undefined);
+    checker.inForce('a', logged(3, 'a'), 7, undefined);
+    checker.inForce('a', logged(3, 'a'), 7, { ...entryOf(3, 1), type: ENTRY_TYPES.configuration });
+    expect(found).toEqual([]);
+    checker.inForce('a', logged(8, 'a'), 7, undefined);
+    checker.inForce('a', logged(3, 'a'), 7, entryOf(3, 1));
+    expect(found).toEqual(Array(2).fill('the configuration in force is in the log'));
+  });
+
   test('two at once, nobody left to vote, too early, or before a commit of the term', () => {
     const checker = new ConfigurationChecker(report);
     checker.follows(logged(1, 'a'), logged(6, 'a', 'b', 'c'), by);

@@ -25,6 +25,7 @@ interface Seen {
   readonly term: number;
   readonly isLeader: boolean;
   readonly commitIndex: number;
+  readonly lastIndex: number;
   readonly configuration: LoggedConfiguration;
   /** Of its log when it began to lead. */
   readonly ledFrom: number;
@@ -79,20 +80,22 @@ export class RaftCheckers {
 
   /** Everything that becomes durable on its disk is looked at from now on. */
   watch({ disk, serverId: id }: SimulatedServer): void {
-    let configuration: LoggedConfiguration | null = null;
+    /** In the log on the disk, ascending. */
+    let configurations: readonly LoggedConfiguration[] = [];
     const view = new DiskView({
       hardState: (now) => this.#votes.written(id, now),
       entry: (entry, previousTerm) => {
         this.#logs.seen(id, entry, previousTerm);
+        // What was there, and behind it, is cut off.
+        configurations = configurations.filter(({ index }) => index < entry.index);
         if (!isConfiguration(entry)) return;
         const next = { index: entry.index, configuration: unwrap(configurationCodec.decode(entry)) };
-        if (configuration !== null && configuration.index < next.index) {
-          this.#configurations.follows(configuration, next, null);
-        }
-        configuration = next;
+        const before = configurations.at(-1);
+        if (before !== undefined) this.#configurations.follows(before, next, null);
+        configurations = [...configurations, next];
       },
-      snapshot: (snapshot) => {
-        if (snapshot.configuration.index > (configuration?.index ?? 0)) configuration = snapshot.configuration;
+      snapshot: ({ configuration }) => {
+        configurations = [configuration, ...configurations.filter(({ index }) => index > configuration.index)];
       },
     });
     disk.onDurable = (operations) => view.durable(operations);
@@ -173,12 +176,19 @@ export class RaftCheckers {
       // It committed its own removal, or something of its term, and stepped down in the same turn.
       this.#counts(node.serverId, { commitIndex, configuration, log, term: before.term }, before);
     }
+    if (
+      configuration !== before?.configuration ||
+      (configuration.index > commitIndex && lastIndex !== before.lastIndex)
+    ) {
+      const entry = configuration.index === 0 ? undefined : server.entry(configuration.index);
+      this.#configurations.inForce(node.serverId, configuration, lastIndex, entry);
+    }
     if (commitIndex !== before?.commitIndex) this.commits.knows(node.serverId, commitIndex, lastIndex);
     this.#bounds.check(node.serverId, {
       'batches on their way to the disk': store.writing.length,
       ...(isLeader ? { 'entries that are not committed': lastIndex - Math.max(commitIndex, ledFrom) } : {}),
     });
-    this.#seen.set(life, { term, isLeader, commitIndex, configuration, ledFrom });
+    this.#seen.set(life, { term, isLeader, commitIndex, lastIndex, configuration, ledFrom });
   }
 
   #elected(id: string, term: number, log: LogTerms): void {

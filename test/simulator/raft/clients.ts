@@ -85,7 +85,7 @@ export class Clients {
       isOver = true;
       this.#later(client, afterMs === PATIENCE_MS ? 0 : afterMs);
     };
-    scheduler.run(life, () => {
+    scheduler.after(0, life, () => {
       for (let i = 0; i < atOnce && !life.ended; i++) this.#begin(client, life, i, goOn);
     });
     scheduler.after(PATIENCE_MS, null, () => goOn(PATIENCE_MS));

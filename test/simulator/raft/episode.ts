@@ -33,8 +33,14 @@ export type RaftAction =
   /** A machine that was switched off is on again, with what it knew. */
   | { readonly kind: 'revive'; readonly node: number }
   | { readonly kind: 'stranger'; readonly to: number; readonly says: StrangeMessage; readonly termAhead: number }
-  /** With all else in order: the leader's disk stands still, or its process ends. Another one must lead. */
-  | { readonly kind: 'drill'; readonly drill: 'stalled-disk' | 'killed' };
+  /** With all else in order something happens to the leader, whoever it is then. Another one must lead. */
+  | { readonly kind: 'drill'; readonly drill: Drill };
+
+/**
+ * It is killed, gets no turn, is heard and hears nobody, or its disk stands still. Or another server is asked to stand, and
+ * is heard by all but the leader, whose heartbeats are late: it learns last that it leads no more.
+ */
+export type Drill = 'killed' | 'paused' | 'deaf' | 'stalled-disk' | 'supplanted';
 
 export type RaftEpisode = Episode<RaftAction>;
 
@@ -127,8 +133,10 @@ function stranger(random: Random, machines: number): RaftAction {
 }
 
 function drill(random: Random, { cast }: Place, add: Add): number {
-  add(0, { kind: 'load', thinkMs: random.pick([20, 100]) });
-  add(0, { kind: 'drill', drill: random.pick(['stalled-disk', 'killed'] as const) });
+  const drill = random.pick(['killed', 'paused', 'deaf', 'stalled-disk', 'supplanted', 'supplanted'] as const);
+  add(0, { kind: 'load', thinkMs: drill === 'supplanted' ? 5 : random.pick([20, 100]) });
+  add(0, { kind: 'drill', drill });
+  if (drill === 'supplanted') return 2 * cast.timings.electionMs;
   return 12 * cast.timings.electionMs;
 }
 

@@ -2,7 +2,7 @@
  * Once everything is healed there is progress: within a stated time a write that began after that is acknowledged, every
  * server of the configuration in force that runs has applied all that is committed, and one leads.
  */
-import type { RaftWorld } from './world.ts';
+import { TIMEOUTS_TO_ANOTHER_LEADER, type RaftWorld } from './world.ts';
 
 /** Connections that went dead are noticed by a deadline of ten seconds, a snapshot's may be longer; then elections. */
 export const MS_TO_PROGRESS = 60_000;
@@ -10,8 +10,6 @@ export const MS_TO_PROGRESS = 60_000;
 const MS_TO_REST = 60_000;
 /** Looking at every server costs more than a step. */
 const LOOK_EVERY_STEPS = 16;
-/** From a leader's end to the next one: detected, elected, and all of it once more when two stood at the same time. */
-export const TIMEOUTS_TO_ANOTHER_LEADER = 10;
 
 export class RaftLiveness {
   readonly #world: RaftWorld;

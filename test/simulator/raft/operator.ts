@@ -79,7 +79,7 @@ export class Operator {
     }
     const asking = ++this.#asking;
     this.#isAsking = true;
-    this.#options.scheduler.run(leader, () => {
+    this.#options.scheduler.after(0, leader, () => {
       void leader.server?.changeConfiguration(changeOf(step, node)).then((outcome) => {
         if (asking !== this.#asking) return;
         this.#isAsking = false;

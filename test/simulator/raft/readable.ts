@@ -1,7 +1,7 @@
 /** A scenario of a Raft cluster for a reader: one line for each thing that is done: when, to whom, what. */
 import { episodeLines, machineFaultOf, weatherOf } from '../readable.ts';
 import { AMPLE_LIMITS, type TightLimits } from './cast.ts';
-import type { RaftAction, Wish } from './episode.ts';
+import type { Drill, RaftAction, Wish } from './episode.ts';
 import type { RaftScenario } from './scenario.ts';
 
 export function linesOf(scenario: RaftScenario): string[] {
@@ -68,9 +68,17 @@ function whatOf(action: RaftAction): string {
     case 'stranger':
       return `says ${action.says} to node ${action.to}, ${action.termAhead} terms ahead`;
     case 'drill':
-      return action.drill === 'killed' ? 'its process ends' : 'its disk stands still';
+      return DRILLS[action.drill];
   }
 }
+
+const DRILLS: Readonly<Record<Drill, string>> = {
+  killed: 'its process ends',
+  paused: 'gets no turn',
+  deaf: 'is heard and hears nobody',
+  'stalled-disk': 'its disk stands still',
+  supplanted: 'is the last to learn that another leads',
+};
 
 function wishOf(wish: Wish): string {
   switch (wish.kind) {

@@ -138,7 +138,6 @@ export class RaftLife extends MachineProcess implements Endpoint, Listening {
       pinnedHistory: null,
       seed: seedOf(seed, 4, node.id, node.lives),
       codec: configurationCodec,
-      pinnedHistory: null,
       store,
       snapshots: new SimulatedSnapshots(node.snapshots, scheduler, this, this.diskFaults),
       machine: registers,

@@ -114,9 +114,7 @@ class Simulation {
     const voters = configuration.configuration.servers.filter(({ suffrage }) => suffrage === 'voter').length;
     if (voters < 3) return;
     world.tally.count(`drill: ${action.drill}`);
-    const { id } = leader.node;
-    if (action.drill === 'killed') world.crash(id, 'process');
-    else leader.node.diskFaults.mode = 'stalled';
+    world.disable(leader, action.drill);
     this.#liveness.checkAnotherLeader({ id: leader.node.serverId, term });
   }
 

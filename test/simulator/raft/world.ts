@@ -3,16 +3,20 @@
  * checkers that look at every step. It does what it is told (`episode.ts`) and nothing by chance.
  */
 import { CodedError } from '../../../src/base/result.ts';
+import { CALM } from '../network-settings.ts';
 import { Stage, textOf, type CrashKind } from '../stage.ts';
 import type { RaftCast } from './cast.ts';
 import { RaftCheckers } from './checkers.ts';
 import { Clients } from './clients.ts';
-import type { RaftAction } from './episode.ts';
+import type { Drill, RaftAction } from './episode.ts';
 import { Operator } from './operator.ts';
 import { SimulatedServer, RaftLife, type ServerSurroundings } from './simulated-server.ts';
 import { SimulatedStreams } from './simulated-streams.ts';
 import { Stranger } from './stranger.ts';
 import { termOf } from './wire-lens.ts';
+
+/** From a leader's end to the next one: detected, elected, and all of it once more when two stood at the same time. */
+export const TIMEOUTS_TO_ANOTHER_LEADER = 10;
 
 export interface RaftWorldOptions {
   readonly seed: number;
@@ -150,6 +154,42 @@ export class RaftWorld extends Stage<SimulatedServer, RaftLife> {
     }
   }
 
+  /** Until everything is healed. */
+  disable({ node }: RaftLife, drill: Drill): void {
+    this.note(`${node.id} is ${drill}`);
+    switch (drill) {
+      case 'killed':
+        return this.crash(node.id, 'process');
+      case 'paused':
+        return this.#pause(node.id, TIMEOUTS_TO_ANOTHER_LEADER * this.cast.timings.electionMs);
+      case 'deaf': {
+        const others = this.nodes.filter((other) => other !== node).map(({ id }) => id);
+        return this.network.change({ ...CALM, cuts: [{ from: others, to: [node.id] }] });
+      }
+      case 'stalled-disk':
+        node.diskFaults.mode = 'stalled';
+        return;
+      case 'supplanted':
+        return this.#supplant(node);
+    }
+  }
+
+  #supplant({ id, life }: SimulatedServer): void {
+    const servers = life?.server?.status().configuration.configuration.servers ?? [];
+    const isOther = (node: SimulatedServer) =>
+      node.id !== id && servers.some((server) => server.id === node.serverId && server.suffrage === 'voter');
+    const other = this.nodes.find(isOther);
+    if (other === undefined) return;
+    const everybody = this.nodes.map((node) => node.id);
+    this.#transfer(other.id);
+    // It stands: before it has told anybody, the leader is cut off from it.
+    const term = () => other.life?.server?.status().term ?? 0;
+    const before = term();
+    this.runUntil(this.scheduler.nowMs + this.cast.timings.electionMs, () => term() > before);
+    const late = { kind: 'heartbeat', every: 1, phase: 0, from: [id], to: everybody, loss: 0, extraMs: 300 } as const;
+    this.network.change({ ...CALM, cuts: [{ from: [other.id], to: [id] }], rules: [late] });
+  }
+
   override mend(id: number): void {
     if (this.node(id).isRetired) this.node(id).diskFaults.mode = 'ok';
     else super.mend(id);
@@ -197,7 +237,7 @@ export class RaftWorld extends Stage<SimulatedServer, RaftLife> {
     if (leader?.server === null || leader === null) return;
     this.tally.count('transfer: asked for');
     const target = to === null ? null : this.node(to).serverId;
-    this.scheduler.run(leader, () => {
+    this.scheduler.after(0, leader, () => {
       void leader.server?.transfer(target).then((outcome) => {
         this.tally.count(outcome.ok ? 'transfer: done' : `transfer: ${outcome.refusal.code}`);
       });
@@ -208,7 +248,7 @@ export class RaftWorld extends Stage<SimulatedServer, RaftLife> {
     const { life } = this.node(id);
     const server = life?.server;
     if (life === null || server === null || server === undefined) return;
-    this.scheduler.run(life, () => {
+    this.scheduler.after(0, life, () => {
       server.snapshot().then(
         (stored) => this.tally.count(stored === null ? 'snapshot: nothing new' : 'snapshot: taken by hand'),
         (error: unknown) => {

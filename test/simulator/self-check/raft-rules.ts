@@ -152,17 +152,10 @@ export const brokenRaftRules: readonly BrokenRule[] = [
   },
   {
     ...THREE,
-    rule: 'a new leader reads behind its no-op',
-    file: 'src/raft/reading.ts',
-    find: 'const index = Math.max(server.commitIndex, leadership.firstIndex);',
-    replace: 'const index = 0;',
-  },
-  {
-    ...THREE,
     rule: 'an outcome that nobody knows is told as one',
-    file: 'src/raft/stepping-down.ts',
-    find: "return refuse('leadership-lost', `another server has reached term",
-    replace: "return refuse('not-leader', `another server has reached term",
+    file: 'src/raft/lease.ts',
+    find: "const why = refuse('leadership-lost', 'no majority",
+    replace: "const why = refuse('not-leader', 'no majority",
   },
   {
     ...THREE,

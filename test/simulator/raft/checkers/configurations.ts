@@ -2,9 +2,9 @@
  * Configurations change by one server at a time, each only when the one before it is committed and its leader has
  * committed something in its own term (Raft dissertation, 4.1, and Ongaro's correction of July 2015).
  */
-import type { LoggedConfiguration, Server } from '../../../../src/raft/messages.ts';
+import type { Entry, LoggedConfiguration, Server } from '../../../../src/raft/messages.ts';
 import type { Report } from '../../checkers/violation.ts';
-import { votersOf } from './books.ts';
+import { isConfiguration, votersOf } from './books.ts';
 
 const NAME = 'configurations';
 
@@ -22,6 +22,13 @@ export class ConfigurationChecker {
 
   constructor(report: Report) {
     this.#report = report;
+  }
+
+  /** The configuration in force is the last one in the log. @param entry of the log at its index; undefined: compacted */
+  inForce(id: string, { index }: LoggedConfiguration, lastIndex: number, entry: Entry | undefined): void {
+    const isThere = entry === undefined || isConfiguration(entry);
+    if (index <= lastIndex && isThere) return;
+    this.#violated('the configuration in force is in the log', { id, index, lastIndex, type: entry?.type ?? -1 });
   }
 
   /** One follows another in a log. @param by its leader, when it was appended just now; null: it came from elsewhere */

@@ -5,7 +5,7 @@ import type { FollowerOptions, FollowerResult } from './ledger/follower.ts';
 import type { ReplayResult } from './ledger/replay.ts';
 import { latency, type Measurement, type Part, type Ratio } from './report.ts';
 import type { LedgerFigures } from './raft/ledger.ts';
-import type { RaftResult } from './raft/main.ts';
+import { RAFT_CLUSTERS, type RaftResult } from './raft/main.ts';
 import type { SkeletonResult } from './skeleton/main.ts';
 import type { ValidatorsResult } from './validators/main.ts';
 
@@ -23,6 +23,7 @@ const FIRST_COMMIT_BUDGET_S = 10;
 const LEDGER_EVENTS_PER_SECOND = 2_500;
 /** Of the Raft clusters that are measured: the default of hashicorp/raft. */
 const ELECTION_TIMEOUT_MS = 1_000;
+const LEADING_GO_PER_SECOND = 25_000;
 
 export function floorsPart(measured: Floors): Part {
   return {
@@ -178,7 +179,12 @@ export function raftPart(results: readonly RaftResult[], commandBytes: number, {
     name: `Raft: three servers, each a process, ${commandBytes} bytes a command, the load in the leader's process`,
     measurements: results.flatMap(({ cluster, runs, failover }) => [
       ...runs.flatMap(({ inFlight, perSecond, latency: measured }) => [
-        { what: `${cluster}: ${inFlight} in flight`, value: perSecond, unit: '1/s' as const },
+        {
+          what: `${cluster}: ${inFlight} in flight`,
+          value: perSecond,
+          unit: '1/s' as const,
+          ratios: againstGo(results, cluster, inFlight, perSecond),
+        },
         latency('  latency of a command', measured, [{ of: 'sync', value: measured.p50Ms / appendAndSync.p50Ms }]),
       ]),
       ...(failover === null ? [] : [failoverMeasurement(cluster, failover)]),
@@ -212,15 +218,28 @@ function atLeast(perSecond: number, target: number): Ratio {
   return { of: `${target}/s`, value: perSecond / target, target: { atLeast: 1 } };
 }
 
+/** What is ours, beside the Go servers of the same run where they are here. */
+function againstGo(results: readonly RaftResult[], cluster: string, inFlight: number, perSecond: number): Ratio[] {
+  if (cluster === RAFT_CLUSTERS.oursLeadingGo && inFlight === 64) {
+    const value = perSecond / LEADING_GO_PER_SECOND;
+    return [{ of: `${LEADING_GO_PER_SECOND}/s`, value, target: { atLeast: 1 } }];
+  }
+  if (cluster !== RAFT_CLUSTERS.oursOnDisk) return [];
+  const to = (other: string): number | undefined =>
+    results.find((result) => result.cluster === other)?.runs.find((run) => run.inFlight === inFlight)?.perSecond;
+  const [go, tuned] = [to(RAFT_CLUSTERS.goOnDisk), to(RAFT_CLUSTERS.goTuned)];
+  const target = { atLeast: inFlight > 64 ? 1.5 : 1 };
+  return [
+    ...(go === undefined ? [] : [{ of: 'Go on BoltDB', value: perSecond / go, target }]),
+    ...(tuned === undefined ? [] : [{ of: 'Go with 1024 entries a message', value: perSecond / tuned }]),
+  ];
+}
+
 function failoverMeasurement(cluster: string, { p50Ms, samples, p99Ms }: Summary): Measurement {
-  const ratios = [{ of: 'election timeouts', value: p50Ms / ELECTION_TIMEOUT_MS }];
-  return {
-    what: `${cluster}: no writes after a leader is killed, ${samples} kills`,
-    value: p50Ms,
-    unit: 'ms',
-    p99Ms,
-    ratios,
-  };
+  const target = cluster === RAFT_CLUSTERS.oursOnDisk ? { target: { atMost: 2 } } : {};
+  const ratios = [{ of: 'election timeouts', value: p50Ms / ELECTION_TIMEOUT_MS, ...target }];
+  const what = `${cluster}: no writes after a leader is killed, ${samples} kills`;
+  return { what, value: p50Ms, unit: 'ms', p99Ms, ratios };
 }
 
 export function startPart(seconds: number): Part {

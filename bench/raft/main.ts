@@ -28,10 +28,13 @@ interface Contender {
   readonly isKilled: boolean;
 }
 
-export const GO_ON_DISK = 'hashicorp/raft on BoltDB';
-export const GO_TUNED = 'hashicorp/raft on BoltDB, 1024 entries a message';
-export const OURS_ON_DISK = 'ours, on LevelDB';
-export const OURS_LEADING_GO = 'ours leading hashicorp/raft, in memory';
+/** Whose figures are held against each other. */
+export const RAFT_CLUSTERS = {
+  goOnDisk: 'hashicorp/raft on BoltDB',
+  goTuned: 'hashicorp/raft on BoltDB, 1024 entries a message',
+  oursOnDisk: 'ours, on LevelDB',
+  oursLeadingGo: 'ours leading hashicorp/raft, in memory',
+} as const;
 
 /** The greatest that the library takes. */
 const TUNED_MAX_APPEND = 1024;
@@ -89,7 +92,7 @@ const MEMORY: PeerOptions = { ...BASE, store: 'inmem' };
 async function contenders(): Promise<readonly Contender[]> {
   const ours = (options: PeerOptions): Launch => ourLaunch(options, () => []);
   const own: readonly Contender[] = [
-    { cluster: three(OURS_ON_DISK, ours(DISK)), isKilled: true },
+    { cluster: three(RAFT_CLUSTERS.oursOnDisk, ours(DISK)), isKilled: true },
     { cluster: three('ours, in memory', ours(MEMORY)), isKilled: false },
   ];
   if (goVersion() === undefined) {
@@ -99,11 +102,11 @@ async function contenders(): Promise<readonly Contender[]> {
   const program = await goPeer();
   const go = (options: PeerOptions): Launch => goLaunch(program, options);
   return [
-    { cluster: three(GO_ON_DISK, go(DISK)), isKilled: true },
-    { cluster: three(GO_TUNED, go({ ...DISK, maxAppend: TUNED_MAX_APPEND })), isKilled: false },
+    { cluster: three(RAFT_CLUSTERS.goOnDisk, go(DISK)), isKilled: true },
+    { cluster: three(RAFT_CLUSTERS.goTuned, go({ ...DISK, maxAppend: TUNED_MAX_APPEND })), isKilled: false },
     { cluster: three('hashicorp/raft, in memory', go(MEMORY)), isKilled: false },
     ...own,
-    { cluster: three(OURS_LEADING_GO, ours(MEMORY), go(MEMORY)), isKilled: false },
+    { cluster: three(RAFT_CLUSTERS.oursLeadingGo, ours(MEMORY), go(MEMORY)), isKilled: false },
   ];
 }
 

@@ -7,6 +7,7 @@ import { genesisCommand } from './genesis.ts';
 import { getCommand } from './get.ts';
 import { importCommand } from './import.ts';
 import { initCommand } from './init.ts';
+import { raftCommand } from './raft.ts';
 import { replayCommand } from './replay.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
@@ -57,9 +58,10 @@ export function programFor(terminal: Terminal): Command {
     watchCommand,
     importCommand,
     replayCommand,
+    raftCommand,
   ];
   for (const command of commands) program.addCommand(command(terminal));
-  for (const command of [program, ...program.commands]) {
+  for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => {
         terminal.out(text.trimEnd());
@@ -70,4 +72,8 @@ export function programFor(terminal: Terminal): Command {
     });
   }
   return program;
+}
+
+function withSubcommands(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }

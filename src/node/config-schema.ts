@@ -1,6 +1,7 @@
 /** The settings of a node: their names, limits and defaults. docs/configuration.md lists the same, and a test compares. */
 import { multiaddr } from '@multiformats/multiaddr';
 import { z } from 'zod';
+import { raftConfigSchema } from './raft/raft-config.ts';
 
 const address = z
   .string()
@@ -73,6 +74,8 @@ export const configSchema = z.strictObject({
   pacemaker: pacemaker.prefault({}),
   limits: limits.prefault({}),
   log: log.prefault({}),
+  /** Present on a member of a Raft cluster only. */
+  raft: raftConfigSchema.optional(),
 });
 
 /** The file as it is written. */

@@ -2,6 +2,9 @@
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { CodedError, codedError, type Refusal } from '../base/result.ts';
+import type { KnownServer } from '../raft/sender.ts';
+import type { SignedClusterList } from './raft/cluster-list.ts';
+import type { RaftChange, RaftReport } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
 import { socketPath } from './socket-path.ts';
 import type { CommitNotice, ComponentHealth, NodeStatus, ReadOptions } from './status.ts';
@@ -9,6 +12,9 @@ import type { CommitNotice, ComponentHealth, NodeStatus, ReadOptions } from './s
 /** A node that answers at all answers within this time; reads ask other peers first. */
 const DEADLINE_MS = 5_000;
 const READ_DEADLINE_MS = 30_000;
+const RAFT_DEADLINE_MS = 90_000;
+/** A large state takes its time. */
+const SNAPSHOT_DEADLINE_MS = 3_600_000;
 
 export interface HealthReport {
   readonly healthy: boolean;
@@ -34,6 +40,38 @@ export class ControlClient {
 
   async read(peerId: string, options: ReadOptions = {}): Promise<ReadReport> {
     return (await this.#call('POST', '/read', { peerId, ...options }, READ_DEADLINE_MS)) as ReadReport;
+  }
+
+  async raftReport(): Promise<RaftReport> {
+    return (await this.#call('GET', '/raft/status')) as RaftReport;
+  }
+
+  /** Settles when it is committed; a server that is to vote catches up before. */
+  async raftChange(change: RaftChange): Promise<{ readonly index: number }> {
+    return (await this.#call('POST', '/raft/change', change, RAFT_DEADLINE_MS)) as { readonly index: number };
+  }
+
+  async raftTransfer(to: string | null): Promise<{ readonly leader: string | null }> {
+    const answer = await this.#call('POST', '/raft/transfer', { to }, RAFT_DEADLINE_MS);
+    return answer as { readonly leader: string | null };
+  }
+
+  async raftSnapshot(): Promise<{ readonly lastIndex: number; readonly isNew: boolean }> {
+    const answer = await this.#call('POST', '/raft/snapshot', {}, SNAPSHOT_DEADLINE_MS);
+    return answer as { readonly lastIndex: number; readonly isNew: boolean };
+  }
+
+  /** The index of BASE. */
+  async raftBase(): Promise<{ readonly index: number }> {
+    return (await this.#call('POST', '/raft/base', {}, RAFT_DEADLINE_MS)) as { readonly index: number };
+  }
+
+  async raftName(servers: readonly KnownServer[]): Promise<void> {
+    await this.#call('POST', '/raft/name', { servers });
+  }
+
+  async raftReplaceList(list: unknown): Promise<SignedClusterList> {
+    return (await this.#call('POST', '/raft/list', list)) as SignedClusterList;
   }
 
   /** Asks the node to stop; its process ends some moments later. */

@@ -7,6 +7,7 @@
  *   GET  /commits   one CommitNotice a line, from now on, until the client hangs up
  *   POST /read      {peerId, maxAgeMs?, from?} -> ReadReport, or 422 with the refusal
  *   POST /stop      202, and the node stops
+ *   /raft/...       of a node that runs Raft (`control-raft.ts`)
  */
 import { chmod, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -14,6 +15,7 @@ import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { codedError, ok, refuse, type Result } from '../base/result.ts';
 import { stringifyWithDigits } from '../ledger/record-view.ts';
+import { addRaftRoutes } from './control-raft.ts';
 import { socketPath } from './socket-path.ts';
 import type { ReadOptions, RunningNode } from './status.ts';
 
@@ -76,6 +78,7 @@ function addRoutes(server: FastifyInstance, { node, stop }: ControlOptions): voi
     const read = await node.read(parsed.value.peerId, parsed.value.options);
     return read.ok ? send(reply, 200, read.value) : send(reply, 422, read.refusal);
   });
+  addRaftRoutes(server, node.raft, send);
   server.post('/stop', (_request, reply) => {
     reply.raw.once('finish', stop);
     return send(reply, 202, { stopping: true });

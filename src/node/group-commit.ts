@@ -2,6 +2,8 @@
  * The disk of a loop: one batch is written at a time, and what is asked for meanwhile gathers and goes into the next one
  * (group commit). Whoever adds to a group hears when the group is durable, in the order of adding. After a write that
  * failed nothing is written and nobody hears anything more, but that failure.
+ *
+ * A write that nobody waits for goes with the next one: a write of its own would cost the same work again.
  */
 import type { Store, StoreOperation } from '../store/store.ts';
 
@@ -11,7 +13,13 @@ export interface Write {
   readonly sync: boolean;
 }
 
+/** What waits to go with others goes alone after this long, or with so many operations. */
+const LATER_MS = 20;
+const LATER_OPERATIONS = 1024;
+
 interface Group {
+  /** Nobody waits for any of it. */
+  isForLater: boolean;
   readonly operations: StoreOperation[];
   sync: boolean;
   readonly written: (() => void)[];
@@ -24,6 +32,8 @@ export class GroupCommit {
   #isWriting = false;
   #failure: { readonly error: unknown } | null = null;
   #idle: PromiseWithResolvers<void> | null = null;
+  /** Runs at most once at a time: it may find nothing that waits. */
+  #later: NodeJS.Timeout | null = null;
 
   constructor(store: Store) {
     this.#store = store;
@@ -40,25 +50,53 @@ export class GroupCommit {
       failed(this.#failure.error);
       return;
     }
-    if (operations.length === 0 && this.isIdle) {
+    if (operations.length === 0 && !this.#isWriting && this.#gathering?.isForLater !== false) {
       written();
       return;
     }
-    this.#gathering ??= { operations: [], sync: false, written: [], failed: [] };
-    const group = this.#gathering;
-    for (const operation of operations) group.operations.push(operation);
-    group.sync ||= sync;
-    group.written.push(written);
-    group.failed.push(failed);
+    this.#gather({ operations, sync }, written, failed).isForLater = false;
     if (!this.#isWriting) this.#writeNext();
+  }
+
+  /** The same for what nobody waits for. */
+  addForLater(write: Write, failed: (error: unknown) => void): void {
+    if (this.#failure !== null) {
+      failed(this.#failure.error);
+      return;
+    }
+    this.#gather(write, null, failed);
+    if (!this.#isWriting) this.#writeOrWait();
   }
 
   /** Settles when nothing is under way any more, whether it was written or not. */
   async settled(): Promise<void> {
+    if (!this.#isWriting) this.#writeNext();
     while (!this.isIdle && this.#failure === null) {
       this.#idle ??= Promise.withResolvers<void>();
       await this.#idle.promise;
     }
+  }
+
+  #gather({ operations, sync }: Write, written: (() => void) | null, failed: (error: unknown) => void): Group {
+    this.#gathering ??= { isForLater: true, operations: [], sync: false, written: [], failed: [] };
+    const group = this.#gathering;
+    for (const operation of operations) group.operations.push(operation);
+    group.sync ||= sync;
+    if (written !== null) group.written.push(written);
+    group.failed.push(failed);
+    return group;
+  }
+
+  #writeOrWait(): void {
+    const group = this.#gathering;
+    if (group === null) return;
+    if (!group.isForLater || group.operations.length >= LATER_OPERATIONS) this.#writeNext();
+    else this.#later ??= setTimeout(() => this.#writeLate(), LATER_MS);
+  }
+
+  #writeLate(): void {
+    this.#later = null;
+    if (!this.#isWriting) this.#writeNext();
   }
 
   #writeNext(): void {
@@ -76,7 +114,7 @@ export class GroupCommit {
     if (this.#failure !== null) throw this.#failure.error;
     this.#isWriting = false;
     // The next group is on its way before anybody is told of this one: the disk does not wait for what is said.
-    this.#writeNext();
+    this.#writeOrWait();
     for (const written of group.written) written();
     if (this.isIdle) this.#wakeIdle();
   }

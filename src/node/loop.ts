@@ -114,11 +114,16 @@ export class Loop<I, E> {
     });
   }
 
-  /** The same without a promise. @param written runs once it is done */
-  writeLater(write: Write, written: () => void): void {
+  /**
+   * The same without a promise.
+   *
+   * @param written runs once it is done; null where nobody waits: it goes with the next write, and alone a little later
+   */
+  writeLater(write: Write, written: (() => void) | null): void {
     const { disk } = this.#options;
     assert(disk.kind === 'beside', 'nobody waits for a write only where somebody hears of its failure');
-    this.#disk.add(write, written, disk.failed);
+    if (written === null) this.#disk.addForLater(write, disk.failed);
+    else this.#disk.add(write, written, disk.failed);
   }
 
   async #perform(plan: Plan): Promise<void> {

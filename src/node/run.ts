@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { createLog, flushLog, type Logger } from '../observability/log.ts';
 import { startControl } from './control.ts';
 import type { NodeConfig } from './config.ts';
+import { startRaftNode } from './raft/raft-node.ts';
 import { startNode } from './start.ts';
 import type { RunningNode } from './status.ts';
 
@@ -21,7 +22,8 @@ export async function runNode(config: NodeConfig, options: RunOptions): Promise<
   const log = createLog(config.log);
   const asked = stopRequests(options);
   try {
-    const node = await startNode(config, log);
+    const { raft } = config;
+    const node = await (raft === undefined ? startNode(config, log) : startRaftNode({ ...config, raft }, log));
     await serve(node, config, asked, log);
     log.info('stopped');
   } catch (error) {

@@ -9,6 +9,7 @@ import { CATALOG } from '../projections/catalog.ts';
 import { Projector } from '../projections/projector.ts';
 import { writeAddressFile } from './address-book.ts';
 import { blockSource } from './block-source.ts';
+import { noticeOf } from './commit-notice.ts';
 import type { NodeConfig } from './config.ts';
 import type { Consensus } from './consensus.ts';
 import { openCore, withNetwork, type NetworkedCore, type NodeCore } from './core.ts';
@@ -89,6 +90,7 @@ async function closeCore(core: NodeCore, host: Host | undefined): Promise<void> 
 
 class Node implements RunningNode {
   readonly failed: Promise<never>;
+  readonly raft = null;
   readonly #core: NetworkedCore;
   readonly #reads: ReadService;
   readonly #ownReads: OwnReads;
@@ -231,15 +233,4 @@ class Node implements RunningNode {
     connect();
     this.#dialTimer = setInterval(connect, DIAL_INTERVAL_MS);
   }
-}
-
-function noticeOf({ block }: CommittedBlock): CommitNotice {
-  const { height, stateRoot, timestamp } = block.header;
-  return {
-    height,
-    blockId: block.id,
-    stateRoot,
-    timestamp,
-    events: block.events.map(({ event, id }) => ({ id, type: event.type, peerId: event.peerId, seq: event.seq })),
-  };
 }

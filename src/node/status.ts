@@ -2,6 +2,7 @@
 import type { Hash } from '../base/hash.ts';
 import type { Result } from '../base/result.ts';
 import type { EngineStatus } from '../consensus/engine.ts';
+import type { RaftOperations } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
 
 export interface NodeStatus extends EngineStatus {
@@ -70,6 +71,8 @@ export interface RunningNode {
   read(peerId: string, options: ReadOptions): Promise<Result<ReadReport>>;
   /** @returns a function that ends the subscription */
   onCommit(listener: (notice: CommitNotice) => void): () => void;
+  /** Null on a node that runs no Raft. */
+  readonly raft: RaftOperations | null;
   /** Settles once everything acknowledged is durable and the store is closed. */
   stop(): Promise<void>;
   /** Rejects with the reason when the node stops by itself: a failed write, or a broken assertion. */

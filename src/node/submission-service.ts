@@ -12,7 +12,9 @@ const DECODED_IN_ONE_GO = 32;
 
 /** @returns how to close it */
 export async function startSubmissionServer(
-  core: NetworkedCore,
+  core: Pick<NetworkedCore, 'config' | 'host' | 'log'> & {
+    readonly context: Pick<NetworkedCore['context'], 'chainId'>;
+  },
   submissions: Submissions,
 ): Promise<() => Promise<void>> {
   const { config, context, host, log } = core;

@@ -63,7 +63,7 @@ export type RaftInput =
   | { readonly kind: 'transferLeadership'; readonly request: number; readonly to: ServerId | null }
   /** From which index on a read is linearizable (Raft dissertation, 6.4). */
   | { readonly kind: 'readIndex'; readonly request: number }
-  /** A snapshot of the state machine is durable: the log up to it may go. */
+  /** A snapshot of the state machine is durable, as is the log up to its end, which may go now. */
   | { readonly kind: 'snapshotTaken'; readonly snapshot: SnapshotMeta }
   /** The snapshot of an `installSnapshot` request is the state now, durably, and the log was emptied. */
   | { readonly kind: 'restored'; readonly snapshot: SnapshotMeta }

@@ -54,10 +54,12 @@ export function voteAnswered(
 
 /**
  * Versions before 1.7 know no pre-vote and close the connection instead of an answer. Were that a refusal, a cluster of
- * old and new servers might never elect anybody. To a server that may have been removed it says nothing.
+ * old and new servers might never elect anybody. To a server that others may have removed it says nothing: it would stand
+ * again and again, with a term that grows, as its leader did not tell it that the removal is committed.
  */
 export function voteFailed(server: RaftServer, call: VoteCall, failure: CallFailure): void {
-  if (call.kind === 'preVote' && failure === 'closed' && isOwnVoter(server)) server.candidacy?.granted.add(call.to);
+  if (call.kind !== 'preVote' || failure !== 'closed') return;
+  if (isOwnVoter(server) || hasRemovedItself(server)) server.candidacy?.granted.add(call.to);
 }
 
 /**
@@ -67,6 +69,12 @@ export function voteFailed(server: RaftServer, call: VoteCall, failure: CallFail
  */
 function mayStand(server: RaftServer): boolean {
   return isOwnVoter(server) || server.configurations.wasVoterBefore(server.self.id);
+}
+
+/** As far as it remembers: the configuration in which it is no voter is one that it put into the log as a leader. */
+function hasRemovedItself({ log, configurations, lastLedTerm }: RaftServer): boolean {
+  const term = log.termAt(configurations.latest.index);
+  return term !== undefined && term <= lastLedTerm;
 }
 
 /** A disk that stands still could not even keep this server's own vote; a log that is being replaced says nothing. */

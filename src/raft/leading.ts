@@ -24,6 +24,7 @@ export function lead(server: RaftServer): void {
   server.calls.forget();
   server.candidacy = null;
   server.role = 'leader';
+  server.lastLedTerm = server.hardState.term;
   server.leader = self;
   server.electionAtMs = Infinity;
   server.leadership = leadership;

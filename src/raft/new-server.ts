@@ -47,6 +47,7 @@ export function newServer(options: RaftOptions): RaftServer {
     snapshot,
     candidacy: null,
     leadership: null,
+    lastLedTerm: options.hardState.votedFor === self.address ? options.hardState.term : 0,
     restoring: null,
     foreign: null,
     turn: new Turn(),

@@ -135,6 +135,9 @@ export function snapshotAnswered(server: RaftServer, call: SnapshotCall, respons
   else progress.failed(server.nowMs, server.timings.heartbeatMs);
 }
 
-export function sendingFailed(server: RaftServer, { to, epoch }: AppendCall | SnapshotCall): void {
-  if (epoch === to.epoch) to.failed(server.nowMs, server.timings.heartbeatMs);
+export function sendingFailed(server: RaftServer, { kind, to, epoch, lastIndex }: AppendCall | SnapshotCall): void {
+  if (epoch !== to.epoch) return;
+  to.failed(server.nowMs, server.timings.heartbeatMs);
+  // A snapshot may have arrived and its answer not: whether it has, a request behind it asks in a few bytes.
+  if (kind === 'snapshot') to.next = Math.max(to.next, lastIndex + 1);
 }

@@ -50,6 +50,8 @@ export interface RaftServer {
   snapshot: SnapshotMeta | null;
   candidacy: Candidacy | null;
   leadership: Leadership | null;
+  /** The last term in which this server is known to have led, or to have stood. */
+  lastLedTerm: number;
   restoring: Restoring | null;
   /** The log of a leader is of another history than this one: nothing of any leader is taken any more. */
   foreign: Refusal | null;

@@ -8,13 +8,16 @@ import { run, terminalIn } from './terminal.ts';
 
 const read = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 
+/** All defaults of all sections. */
+const LEAST = { genesis: 'g', dataDirectory: 'd', raft: {} };
+
 test('docs/configuration.md has a row for every setting, with its default', () => {
   const rows = new Map(
     [...read('configuration.md').matchAll(/^\| `([a-zA-Z.]+)` \| (.*?) \|/gm)].map(([, key, value]) => [key, value]),
   );
-  const { log, limits, pacemaker, submission, ...top } = parseConfig({ genesis: 'g', dataDirectory: 'd' });
-  const sections = Object.entries({ log, limits, pacemaker, submission }).flatMap(([section, settings]) =>
-    Object.entries(settings).map(([key, value]) => [`${section}.${key}`, value] as const),
+  const { log, limits, pacemaker, raft, submission, ...top } = parseConfig(LEAST);
+  const sections = Object.entries({ log, limits, pacemaker, raft, submission }).flatMap(([section, settings]) =>
+    Object.entries(settings ?? {}).map(([key, value]) => [`${section}.${key}`, value] as const),
   );
   const required = new Set(['genesis', 'dataDirectory', 'identityKeyFile']);
   for (const [key, value] of [...Object.entries(top), ...sections]) {
@@ -31,13 +34,15 @@ test('docs/configuration.md has a row for every setting, with its default', () =
 
 test('every setting is read by the node', () => {
   const root = new URL('../../src/', import.meta.url);
-  const sources = globSync(['node/*.ts', 'observability/*.ts'], { cwd: root }).filter((file) => !/config/.test(file));
+  const sources = globSync(['node/**/*.ts', 'observability/*.ts'], { cwd: root }).filter(
+    (file) => !/config/.test(file),
+  );
   expect(sources.length).toBeGreaterThan(30);
   const text = sources.map((file) => readFileSync(new URL(file, root), 'utf8')).join('\n');
-  const { log, limits, pacemaker, submission, ...top } = parseConfig({ genesis: 'g', dataDirectory: 'd' });
-  for (const key of [log, limits, pacemaker, submission, top].flatMap(Object.keys)) {
+  const { log, limits, pacemaker, raft, submission, ...top } = parseConfig(LEAST);
+  for (const key of [log, limits, pacemaker, raft ?? {}, submission, top].flatMap(Object.keys)) {
     expect(text, key).toMatch(
-      new RegExp(`(config|submission|limits|pacemaker|options|source)\\.${key}\\b|[{,] ${key}\\b`),
+      new RegExp(`(config|submission|limits|pacemaker|raft|options|source)\\.${key}\\b|[{,] ${key}\\b`),
     );
   }
 });

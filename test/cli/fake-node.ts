@@ -52,6 +52,7 @@ export async function startFakeNode(status: Partial<NodeStatus> = {}): Promise<F
   const directory = await temporaryDirectory();
   const listeners = new Set<(notice: CommitNotice) => void>();
   const node: RunningNode = {
+    raft: null,
     listenAddrs: [],
     status: () => ({ ...STATUS, ...status }),
     read: () => Promise.resolve(refuse('busy', 'later')),

@@ -116,6 +116,13 @@ export class Admin {
     return status === 404 ? undefined : body.toString();
   }
 
+  /** All keys and values, byte for byte as in a snapshot. */
+  async dump(): Promise<Uint8Array> {
+    const { body, status } = await exchange(this.port, 'GET', '/dump');
+    if (status !== 200) throw codedError('peer-refused', 'there is no map', { status });
+    return body;
+  }
+
   async log(from = 1, count = 100_000): Promise<StoredLog> {
     return (await this.#ask('GET', `/log?from=${from}&n=${count}`)) as StoredLog;
   }

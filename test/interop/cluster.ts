@@ -42,10 +42,11 @@ export class Cluster {
     return cluster;
   }
 
-  /** A place for a server, which is not started yet. */
-  async add(id: string, launch: Launch): Promise<Peer> {
+  /** A place for a server, which is not started yet. Below protocol version 3 a server's id is its address. */
+  async #add(name: string, launch: Launch, { protocol }: Partial<PeerOptions>): Promise<Peer> {
     const address = `127.0.0.1:${await freePort()}`;
-    const place = { id, address, adminPort: await freePort(), directory: join(this.directory, id) };
+    const id = protocol === 2 ? address : name;
+    const place = { id, address, adminPort: await freePort(), directory: join(this.directory, name) };
     const peer = new Peer(place, launch);
     this.peers.push(peer);
     return peer;
@@ -53,15 +54,13 @@ export class Cluster {
 
   /** A Go server, which is not started yet: on BoltDB, with fast timings and the recorder, where nothing else is said. */
   async addGo(id: string, options: Partial<PeerOptions> = {}): Promise<Peer> {
-    return this.add(id, goLaunch(await goPeer(), { ...USUAL, ...options }));
+    return this.#add(id, goLaunch(await goPeer(), { ...USUAL, ...options }), options);
   }
 
   /** A server of ours, which is not started yet. The operator's list names all servers that have a place when it starts. */
   async addOurs(id: string, options: Partial<PeerOptions> = {}): Promise<Peer> {
-    return this.add(
-      id,
-      ourLaunch({ ...USUAL, ...options }, () => this.peers),
-    );
+    const launch = ourLaunch({ ...USUAL, ...options }, () => this.peers);
+    return this.#add(id, launch, options);
   }
 
   /** Starts these for the first time, as the voters of a new cluster. */

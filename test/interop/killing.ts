@@ -10,6 +10,8 @@ import { faultsOf, Writers, type Written } from './writers.ts';
 export interface KillingOptions {
   readonly go: number;
   readonly newcomers: number;
+  /** `kv`: the commands are those of the older system, each with a key of its own. */
+  readonly machine: 'rec' | 'kv';
   readonly forMs: number;
 }
 
@@ -31,7 +33,8 @@ export async function survivesKills(newcomer: Newcomer, options: KillingOptions)
   const seed = Number(process.env['SEED'] ?? 1);
   const random = new Random(seed);
   const cluster = await mixedCluster(newcomer, options);
-  const writers = new Writers(cluster.peers, WRITERS);
+  const isMap = options.machine === 'kv';
+  const writers = new Writers(cluster.peers, WRITERS, isMap ? setCommand : undefined);
   const kills = new Map(cluster.peers.map(({ id }) => [id, 0]));
   const endMs = performance.now() + options.forMs;
   while (performance.now() < endMs) {
@@ -44,15 +47,15 @@ export async function survivesKills(newcomer: Newcomer, options: KillingOptions)
     await leader.start();
   }
   await writers.finish();
-  await verdict(cluster, writers);
+  await verdict(cluster, writers, isMap ? keysOf : commandsOf);
   return kills;
 }
 
-async function mixedCluster(newcomer: Newcomer, { go, newcomers }: KillingOptions): Promise<Cluster> {
-  const cluster = await Cluster.ofGo(go, { trailing: TRAILING });
+async function mixedCluster(newcomer: Newcomer, { go, machine, newcomers }: KillingOptions): Promise<Cluster> {
+  const cluster = await Cluster.ofGo(go, { machine, trailing: TRAILING });
   const first = await cluster.leader();
   for (let i = 1; i <= newcomers; i++) {
-    const peer = await newcomer.place(cluster, `new${i}`, { trailing: TRAILING });
+    const peer = await newcomer.place(cluster, `new${i}`, { machine, trailing: TRAILING });
     await peer.start();
     await first.admin.addVoter(peer.id, peer.address);
   }
@@ -66,13 +69,33 @@ async function snapshot(peer: Peer): Promise<void> {
   });
 }
 
-async function verdict(cluster: Cluster, writers: Writers): Promise<void> {
+function setCommand(name: string): string {
+  return JSON.stringify({ Op: 'set', Key: name, Value: { of: name } });
+}
+
+/** What a recorder has recorded. */
+async function commandsOf(peer: Peer): Promise<readonly Written[]> {
+  const { tail = [] } = await peer.admin.machine(ALL);
+  return tail.map(({ index, data }) => ({ index, command: Buffer.from(data, 'hex').toString() }));
+}
+
+/** What a map holds; at which index each was written it does not know. */
+async function keysOf(peer: Peer, { acknowledged }: Writers): Promise<readonly Written[]> {
+  const map = JSON.parse(Buffer.from(await peer.admin.dump()).toString()) as Readonly<Record<string, { of: string }>>;
+  const said = new Map(acknowledged.map(({ command, index }) => [command, index]));
+  return Object.values(map).map(({ of }) => ({ index: said.get(setCommand(of)) ?? 0, command: setCommand(of) }));
+}
+
+async function verdict(
+  cluster: Cluster,
+  writers: Writers,
+  writtenTo: (peer: Peer, writers: Writers) => Promise<readonly Written[]>,
+): Promise<void> {
   await cluster.leader();
   await cluster.agree();
   for (const peer of cluster.peers) {
-    const { tail = [] } = await peer.admin.machine(ALL);
-    const applied: Written[] = tail.map(({ index, data }) => ({ index, command: Buffer.from(data, 'hex').toString() }));
-    expect([peer.id, faultsOf(applied, writers).slice(0, 10)]).toEqual([peer.id, []]);
+    const faults = faultsOf(await writtenTo(peer, writers), writers);
+    expect([peer.id, faults.slice(0, 10)]).toEqual([peer.id, []]);
   }
   // Each leads once more, which makes the logs of all the same where they reach.
   for (const peer of cluster.peers) await handLeadership(cluster, peer);

@@ -4,17 +4,16 @@ import { toHex } from '../../src/base/bytes.ts';
 import type { Refusal, Result } from '../../src/base/result.ts';
 import { addVoter } from '../../src/node/raft/adding-voters.ts';
 import { openRaft } from '../../src/node/raft/log-store.ts';
-import { ENTRY_TYPES } from '../../src/raft/messages.ts';
 import type { RaftServer } from '../../src/node/raft/raft-server.ts';
+import { ENTRY_TYPES } from '../../src/raft/messages.ts';
 import { load } from './raft-load.ts';
-import type { RecorderMachine } from './recorder-machine.ts';
+import type { PeerMachine } from './peer-machine.ts';
 import type { StallableStore } from './stallable-store.ts';
 
-export interface AdminOptions {
+export interface AdminOptions<O> {
   readonly self: { readonly id: string; readonly address: string };
-  readonly server: RaftServer<unknown>;
-  /** What the machine says of itself. @param tail how many of the last commands to show, where it keeps them */
-  readonly report: (tail: number) => unknown;
+  readonly server: RaftServer<O>;
+  readonly machine: PeerMachine<O>;
   readonly store: StallableStore;
   /** `host:port`, on loopback. */
   readonly address: string;
@@ -41,13 +40,15 @@ class Refused extends Error {
   }
 }
 
-export function serveAdmin(options: AdminOptions): void {
+export function serveAdmin<O>(options: AdminOptions<O>): void {
   const handlers = handlersOf(options);
   const [host, port] = options.address.split(':');
   const http = createServer((incoming, outgoing) => {
     const url = new URL(incoming.url ?? '/', 'http://localhost');
     const handler = handlers[url.pathname];
     const answer = async (): Promise<void> => {
+      const raw = await rawAnswer(options.machine, url);
+      if (raw !== undefined) return void outgoing.writeHead(raw === null ? 404 : 200).end(raw);
       if (handler === undefined) {
         outgoing.writeHead(404).end();
         return;
@@ -63,20 +64,27 @@ export function serveAdmin(options: AdminOptions): void {
   http.listen({ host, port: Number(port) });
 }
 
-function handlersOf({ report, self, server, store }: AdminOptions): Readonly<Record<string, Handler>> {
+/** @returns undefined for a path whose answer is JSON; null where there is nothing */
+async function rawAnswer<O>(machine: PeerMachine<O>, url: URL): Promise<Uint8Array | null | undefined> {
+  if (url.pathname === '/get') return machine.get(url.searchParams.get('key') ?? '') ?? null;
+  if (url.pathname === '/dump') return (await machine.dump()) ?? null;
+  return undefined;
+}
+
+function handlersOf<O>({ machine, self, server, store }: AdminOptions<O>): Readonly<Record<string, Handler>> {
   const change = async (outcome: Promise<Result<number>>) => ({ index: taken(await outcome) });
   return {
     '/status': async () => statusOf(self.id, server),
-    '/fsm': async (parameters) => report(Number(parameters('tail'))),
+    '/fsm': async (parameters) => machine.report(Number(parameters('tail'))),
     '/log': async (parameters) => storedLog(store, Number(parameters('from')), Number(parameters('n') || 1000)),
     '/apply': async (_, body) => {
       const { index, outcome } = taken(await server.propose(body));
-      return { index, result: outcome };
+      return { index, result: machine.resultOf(outcome) };
     },
     '/noop': async (_, body) =>
       new Promise((resolve, reject) => {
         const settle = (outcome: Result<{ readonly index: number }>): void =>
-          outcome.ok ? resolve(outcome.value) : reject(new Refused(outcome.refusal));
+          outcome.ok ? resolve({ index: outcome.value.index }) : reject(new Refused(outcome.refusal));
         server.proposeWith(body, settle, ENTRY_TYPES.noop);
       }),
     '/bench': async (parameters) => bench(server, parameters),
@@ -100,7 +108,7 @@ function handlersOf({ report, self, server, store }: AdminOptions): Readonly<Rec
   };
 }
 
-function statusOf(id: string, server: RaftServer<unknown>): unknown {
+function statusOf<O>(id: string, server: RaftServer<O>): unknown {
   const status = server.status();
   const { configuration, index } = status.configuration;
   return {
@@ -125,13 +133,6 @@ function statusOf(id: string, server: RaftServer<unknown>): unknown {
   };
 }
 
-/** Of the recorder. */
-export function reportOf(machine: RecorderMachine, tail: number): unknown {
-  const { count, hash, kept, last, restores } = machine;
-  const shown = machine.tail(tail).map(({ data, index, term }) => ({ index, term, data: toHex(data) }));
-  return { count, last, hash, restores, kept, ...(tail > 0 ? { tail: shown } : {}) };
-}
-
 async function storedLog(store: StallableStore, from: number, count: number): Promise<unknown> {
   const { log } = await openRaft(store);
   const first = Math.max(from, log.firstIndex);
@@ -145,7 +146,7 @@ async function storedLog(store: StallableStore, from: number, count: number): Pr
   return { first: log.firstIndex, last: log.lastIndex, entries };
 }
 
-async function bench(server: RaftServer<unknown>, parameters: Parameters): Promise<unknown> {
+async function bench<O>(server: RaftServer<O>, parameters: Parameters): Promise<unknown> {
   const number = (name: string, otherwise: number) => Number(parameters(name) || otherwise);
   const [n, c, size, warm] = [number('n', 1000), number('c', 1), number('size', 300), number('warm', 200)];
   if (!(n >= 1 && c >= 1 && size >= 8)) throw new Error('n and c are at least 1, size at least 8');

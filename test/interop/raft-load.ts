@@ -9,12 +9,7 @@ export interface Load {
 }
 
 /** @throws Error when a command is refused */
-export function load(
-  server: Pick<RaftServer<unknown>, 'proposeWith'>,
-  n: number,
-  c: number,
-  size: number,
-): Promise<Load> {
+export function load<O>(server: Pick<RaftServer<O>, 'proposeWith'>, n: number, c: number, size: number): Promise<Load> {
   const latenciesMs = new Float64Array(n);
   const { promise, reject, resolve } = Promise.withResolvers<Load>();
   const start = performance.now();

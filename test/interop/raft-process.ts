@@ -12,18 +12,17 @@ import { startRaftServer } from '../../src/node/raft/raft-server.ts';
 import { DEFAULT_SHELL_LIMITS } from '../../src/node/raft/server-options.ts';
 import { SnapshotFiles } from '../../src/node/raft/snapshot-files.ts';
 import type { SnapshotStore } from '../../src/node/raft/snapshot-store.ts';
-import type { StateMachine } from '../../src/node/raft/state-machine.ts';
 import { configurationCodec } from '../../src/raft/wire/configuration-codec.ts';
 import { DEFAULT_LIMITS } from '../../src/raft/contract.ts';
 import type { Configuration, Server } from '../../src/raft/messages.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { MemorySnapshots } from '../node/raft/memory-snapshots.ts';
-import { reportOf, serveAdmin, type AdminOptions } from './raft-admin.ts';
+import { serveAdmin } from './raft-admin.ts';
 import { InMemoryStore } from './in-memory-store.ts';
-import { OlderSystemLedger } from './older-system.ts';
-import { RecorderMachine } from './recorder-machine.ts';
-import { rememberStored } from './recorder-memory.ts';
+import { ledgerPeer } from './older-system.ts';
+import type { PeerMachine } from './peer-machine.ts';
+import { recorderPeer } from './recorder-peer.ts';
 import { StallableStore } from './stallable-store.ts';
 
 const text = { type: 'string' } as const;
@@ -72,21 +71,6 @@ function serversOf(list: string): readonly Server[] {
   });
 }
 
-interface Machine extends Pick<AdminOptions, 'report'> {
-  readonly machine: StateMachine<unknown>;
-}
-
-async function machineOf(kind: string): Promise<Machine> {
-  if (kind === 'kv') {
-    const ledger = await OlderSystemLedger.open(store);
-    return { machine: ledger, report: () => ledger.report() };
-  }
-  if (kind !== 'rec') throw new Error(`this machine is not here: ${kind}`);
-  const recorder = new RecorderMachine(store, Number(flags.keep));
-  await rememberStored(recorder, store, snapshots);
-  return { machine: recorder, report: (tail) => reportOf(recorder, tail) };
-}
-
 const flags = flagsOf(process.argv.slice(2));
 if (flags['until-input-ends']) process.stdin.resume().once('end', () => process.exit(0));
 const self = { id: flags.id, address: flags.raft };
@@ -112,50 +96,54 @@ if (flags.bootstrap !== '') {
     if (error.code !== 'raft-log-exists') throw error;
   });
 }
-const { machine, report } = await machineOf(flags.fsm);
 const protocolVersion = flags.proto === '2' ? 2 : 3;
 const listed = serversOf(flags.cluster);
-const server = await startRaftServer<unknown>({
-  self,
-  protocolVersion,
-  timings: {
-    heartbeatMs: durationMs(flags.heartbeat),
-    electionMs: durationMs(flags.election),
-    leaseMs: durationMs(flags.lease),
-    commitMs: durationMs(flags.commit),
-  },
-  limits: {
-    ...DEFAULT_LIMITS,
-    trailingEntries: Number(flags.trailing),
-    maxAppendEntries: Number(flags.maxappend),
-  },
-  shellLimits: DEFAULT_SHELL_LIMITS,
-  snapshotPolicy: { intervalMs: durationMs(flags.snapinterval), threshold: Number(flags.snapthreshold) },
-  seed: process.pid,
-  codec: configurationCodec,
-  pinnedHistory: null,
-  store,
-  snapshots,
-  machine,
-  openLinks: networkLinks({
+if (flags.fsm === 'kv') await serve(await ledgerPeer(store));
+else await serve(await recorderPeer(store, snapshots, Number(flags.keep)));
+
+async function serve<O>(peerMachine: PeerMachine<O>): Promise<void> {
+  const server = await startRaftServer<O>({
     self,
-    streams: new TcpStreams({ listen: flags.raft }),
     protocolVersion,
-    listed: () => listed,
-  }),
-  nowMs: () => performance.now(),
-  outlets: {
-    leaderChanged: (leader, term) => log(`term ${term}: ${leader === null ? 'nobody' : leader.id} leads`),
-    configurationChanged: ({ index, configuration }, isCommitted) =>
-      log(`configuration ${index}${isCommitted ? ', committed' : ''}: ${JSON.stringify(configuration.servers)}`),
-    refused: (from, { code, details, message }) =>
-      log(`refused from ${from ?? 'somebody'}: ${code}: ${message} ${JSON.stringify(details)}`),
-    snapshotFailed: (error) => log(`no snapshot: ${String(error)}`),
-    fatal: (error) => {
-      log(`stops: ${error instanceof Error ? error.stack : String(error)}`);
-      process.exit(1);
+    timings: {
+      heartbeatMs: durationMs(flags.heartbeat),
+      electionMs: durationMs(flags.election),
+      leaseMs: durationMs(flags.lease),
+      commitMs: durationMs(flags.commit),
     },
-  },
-});
-serveAdmin({ self, server, report, store, address: flags.http });
-log(`${self.id} raft=${flags.raft} http=${flags.http} store=${flags.store}`);
+    limits: {
+      ...DEFAULT_LIMITS,
+      trailingEntries: Number(flags.trailing),
+      maxAppendEntries: Number(flags.maxappend),
+    },
+    shellLimits: DEFAULT_SHELL_LIMITS,
+    snapshotPolicy: { intervalMs: durationMs(flags.snapinterval), threshold: Number(flags.snapthreshold) },
+    seed: process.pid,
+    codec: configurationCodec,
+    pinnedHistory: null,
+    store,
+    snapshots,
+    machine: peerMachine.machine,
+    openLinks: networkLinks({
+      self,
+      streams: new TcpStreams({ listen: flags.raft }),
+      protocolVersion,
+      listed: () => listed,
+    }),
+    nowMs: () => performance.now(),
+    outlets: {
+      leaderChanged: (leader, term) => log(`term ${term}: ${leader === null ? 'nobody' : leader.id} leads`),
+      configurationChanged: ({ index, configuration }, isCommitted) =>
+        log(`configuration ${index}${isCommitted ? ', committed' : ''}: ${JSON.stringify(configuration.servers)}`),
+      refused: (from, { code, details, message }) =>
+        log(`refused from ${from ?? 'somebody'}: ${code}: ${message} ${JSON.stringify(details)}`),
+      snapshotFailed: (error) => log(`no snapshot: ${String(error)}`),
+      fatal: (error) => {
+        log(`stops: ${error instanceof Error ? error.stack : String(error)}`);
+        process.exit(1);
+      },
+    },
+  });
+  serveAdmin({ self, server, machine: peerMachine, store, address: flags.http });
+  log(`${self.id} raft=${flags.raft} http=${flags.http} store=${flags.store}`);
+}

@@ -2,21 +2,20 @@
 import { describe, expect, test } from 'vitest';
 import { needsGo } from '../interop/go-build.ts';
 import { survivesKills } from '../interop/killing.ts';
-import { goNewcomer, ourNewcomer } from '../interop/newcomer.ts';
+import { ourNewcomer } from '../interop/newcomer.ts';
 
 const FOR_MS = 60_000;
 const LIMIT_MS = 4 * FOR_MS;
 
-describe.runIf(needsGo()).each([ourNewcomer, goNewcomer])(
-  '$what in a cluster whose leader is killed again and again',
-  (newcomer) => {
-    test.each([
-      { go: 2, newcomers: 1 },
-      { go: 1, newcomers: 2 },
-    ])('loses nothing of $newcomers with $go Go servers', { timeout: LIMIT_MS }, async (servers) => {
-      const kills = await survivesKills(newcomer, { ...servers, forMs: FOR_MS });
-      console.log(`killed as leader: ${[...kills].map(([id, count]) => `${id} ${count}`).join(', ')}`);
-      expect(Math.min(...kills.values())).toBeGreaterThan(0);
-    });
-  },
-);
+describe.runIf(needsGo())('a cluster whose leader is killed again and again', () => {
+  test.each([
+    { machine: 'rec', go: 2, ours: 1 },
+    { machine: 'rec', go: 1, ours: 2 },
+    { machine: 'kv', go: 2, ours: 1 },
+  ] as const)('loses nothing: $go Go servers and $ours of ours, $machine', { timeout: LIMIT_MS }, async (servers) => {
+    const { go, machine, ours } = servers;
+    const kills = await survivesKills(ourNewcomer, { machine, go, newcomers: ours, forMs: FOR_MS });
+    console.log(`killed as leader: ${[...kills].map(([id, count]) => `${id} ${count}`).join(', ')}`);
+    expect(Math.min(...kills.values())).toBeGreaterThan(0);
+  });
+});

@@ -32,6 +32,7 @@ async function running(overrides: Partial<RunningNode> = {}) {
   const socket = join(await temporaryDirectory(), 'control.sock');
   const listeners = new Set<(notice: CommitNotice) => void>();
   const node: RunningNode = {
+    raft: null,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('quorum-missing', 'fewer validators signed than a quorum', { signers: 2 })),

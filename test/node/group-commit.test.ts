@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { utf8 } from '../../src/base/bytes.ts';
 import { GroupCommit } from '../../src/node/group-commit.ts';
 import type { StoreOperation } from '../../src/store/store.ts';
@@ -17,9 +17,11 @@ function disk() {
       () => log.push(`written ${name}`),
       (error) => failures.push(error),
     );
+  const addForLater = (...keys: readonly string[]) =>
+    commit.addForLater({ operations: keys.map(put), sync: false }, (error) => failures.push(error));
   const keysOf = (batch: number) =>
     store.batches[batch]?.operations.map(({ key }) => new TextDecoder().decode(key)) ?? [];
-  return { commit, store, log, failures, add, keysOf };
+  return { commit, store, log, failures, add, addForLater, keysOf };
 }
 
 async function settled(): Promise<void> {
@@ -106,6 +108,61 @@ test('what throws when it hears of its write stops the disk as a failed write do
   expect(failures).toEqual([bug, bug]);
   commit.add({ operations: [], sync: false }, () => failures.push('written'), fail);
   expect(failures).toEqual([bug, bug, bug]);
+});
+
+test('what nobody waits for goes with the next write, in its place', async () => {
+  const { add, addForLater, keysOf, log, store } = disk();
+  addForLater('a');
+  addForLater('b');
+  expect(log).toEqual([]);
+  add('c');
+  expect([store.batches.length, keysOf(0)]).toEqual([1, ['a', 'b', 'c']]);
+  addForLater('d');
+  store.letThrough();
+  await settled();
+  expect(store.batches).toHaveLength(1);
+  expect(log).toEqual(['writing', 'durable', 'written c']);
+  add('e');
+  expect(keysOf(1)).toEqual(['d', 'e']);
+});
+
+test('what nobody waits for holds up nothing that has nothing to write', async () => {
+  const { add, addForLater, log, store } = disk();
+  addForLater('a');
+  add('nothing', []);
+  expect(log).toEqual(['written nothing']);
+  add('b');
+  add('behind b', []);
+  expect(log).toEqual(['written nothing', 'writing']);
+  store.letThrough();
+  await settled();
+  expect(log.slice(3)).toEqual(['written b', 'written behind b']);
+});
+
+test('what nobody waits for is written alone after a little while, and at once when it is much', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { addForLater, keysOf, store } = disk();
+  addForLater('a');
+  vi.advanceTimersByTime(19);
+  addForLater('b');
+  expect(store.batches).toHaveLength(0);
+  vi.advanceTimersByTime(1);
+  expect(keysOf(0)).toEqual(['a', 'b']);
+  store.letThrough();
+  await settled();
+  expect(vi.getTimerCount()).toBe(0);
+  addForLater(...Array.from({ length: 1024 }, (_, i) => `${i}`));
+  expect(store.batches).toHaveLength(2);
+  vi.useRealTimers();
+});
+
+test('it settles with what nobody waits for', async () => {
+  const { addForLater, commit, keysOf, store } = disk();
+  addForLater('a');
+  const waiting = commit.settled();
+  expect(keysOf(0)).toEqual(['a']);
+  store.letThrough();
+  await waiting;
 });
 
 test('it is settled once nothing is under way', async () => {

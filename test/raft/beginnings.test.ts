@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/result.ts';
 import { bootstrapEntry } from '../../src/raft/bootstrap.ts';
-import { wireCodec } from '../../src/raft/configuration-in-entry.ts';
+
 import { recoveredSnapshot } from '../../src/raft/recovery.ts';
-import { encodePeers } from '../../src/raft/wire/configuration-codec.ts';
+import { configurationCodec, encodePeers } from '../../src/raft/wire/configuration-codec.ts';
 import { configurationOf, diskWith, engineOn, entryOf, MemoryDisk, serverNamed, votersNamed } from './memory-disk.ts';
 
 function codeOf(run: () => unknown): string | undefined {
@@ -19,15 +19,15 @@ function codeOf(run: () => unknown): string | undefined {
 describe('a cluster of one’s own', () => {
   it('is entry 1 of term 1, and all servers of it begin in that term', () => {
     const configuration = configurationOf(serverNamed('A'), serverNamed('B', 'nonvoter'));
-    const { entry, hardState } = unwrap(bootstrapEntry(configuration, wireCodec));
+    const { entry, hardState } = unwrap(bootstrapEntry(configuration, configurationCodec));
     expect(entry).toMatchObject({ index: 1, term: 1, type: 5 });
     expect(hardState).toEqual({ term: 1, votedFor: null });
-    expect(unwrap(wireCodec.decode(entry))).toEqual(configuration);
+    expect(unwrap(configurationCodec.decode(entry))).toEqual(configuration);
   });
 
   it('has a voter', () => {
     const configuration = configurationOf(serverNamed('A', 'nonvoter'));
-    expect(codeOf(() => unwrap(bootstrapEntry(configuration, wireCodec)))).toBe('raft-configuration-invalid');
+    expect(codeOf(() => unwrap(bootstrapEntry(configuration, configurationCodec)))).toBe('raft-configuration-invalid');
   });
 });
 
@@ -35,7 +35,7 @@ describe('configurations in entries', () => {
   it('of protocol versions 0 and 1 are lists of addresses, which are the ids too', () => {
     const data = encodePeers(['10.0.0.1:7000', '10.0.0.2:7000']);
     for (const type of [2, 3] as const) {
-      const { servers } = unwrap(wireCodec.decode({ ...entryOf(4, 2), type, data }));
+      const { servers } = unwrap(configurationCodec.decode({ ...entryOf(4, 2), type, data }));
       expect(servers).toEqual([
         { id: '10.0.0.1:7000', address: '10.0.0.1:7000', suffrage: 'voter' },
         { id: '10.0.0.2:7000', address: '10.0.0.2:7000', suffrage: 'voter' },
@@ -45,7 +45,7 @@ describe('configurations in entries', () => {
 
   it('without data are refused', () => {
     for (const type of [3, 5] as const)
-      expect(codeOf(() => unwrap(wireCodec.decode({ ...entryOf(4, 2), type })))).toBe('undecodable');
+      expect(codeOf(() => unwrap(configurationCodec.decode({ ...entryOf(4, 2), type })))).toBe('undecodable');
   });
 });
 

@@ -21,8 +21,10 @@ class Chaos {
       seed,
       voters: random.pick([1, 2, 3, 3, 3, 4, 5]),
       nonvoters: random.pick([0, 0, 1, 2]),
+      blank: random.pick([0, 0, 1]),
       latencyMs: random.pick([1, 5, 20]),
       diskMs: random.pick([0, 1, 10]),
+      timings: random.pick([{}, {}, { leaseMs: 1000 }, { heartbeatMs: 200, electionMs: 200, leaseMs: 100 }]),
       limits: {
         trailingEntries: random.pick([0, 3, 1000]),
         maxAppendEntries: random.pick([1, 3, 64]),
@@ -84,28 +86,36 @@ class Chaos {
   #act(): void {
     const { cluster } = this;
     const random = this.#random;
-    const leader = cluster.leader();
-    const { id, engine, applied } = random.pick(cluster.servers);
+    const leader = random.chance(0.8) ? cluster.leader() : this.#someLeader();
+    const { id, engine } = random.pick(cluster.servers);
     if (random.chance(0.1)) {
       if (engine === null) cluster.start(id);
       else cluster.crash(id);
     }
-    if (random.chance(0.2) && engine !== null && applied.length > 0 && cluster.server(id).engine !== null)
-      cluster.snapshot(id);
+    if (random.chance(0.2) && cluster.canSnapshot(id)) cluster.snapshot(id);
     if (leader !== undefined && cluster.server(leader).engine !== null) this.#actOn(leader);
     cluster.run(random.pick([5, 50, 500, 3000]));
+  }
+
+  /** Perhaps one that was deposed and does not know. */
+  #someLeader(): string | undefined {
+    const { cluster } = this;
+    const leaders = cluster.up.filter(({ id }) => cluster.status(id).role === 'leader');
+    return leaders.length === 0 ? undefined : this.#random.pick(leaders).id;
   }
 
   #actOn(leader: string): void {
     const { cluster } = this;
     const random = this.#random;
     for (let i = random.below(8); i > 0; i--) this.#propose(leader);
-    cluster.readIndex(leader);
+    for (let i = random.below(3); i > 0; i--) cluster.readIndex(leader);
     if (random.chance(0.1)) cluster.transfer(leader);
     if (!random.chance(0.2)) return;
     const id = random.pick(cluster.ids);
     const address = `${id}:1`;
     const kind = random.pick(['addVoter', 'addVoter', 'addNonvoter', 'demoteVoter', 'removeServer'] as const);
+    // Whoever adds a server keeps the operators' lists: a server that is far behind knows it by nothing else.
+    for (const { listed } of cluster.servers) listed.add(id);
     cluster.change(leader, { kind, id, address });
   }
 }

@@ -1,5 +1,6 @@
 /**
- * Looks at a cluster of a test while it runs, and throws when one of the five properties of the paper's figure 3 breaks.
+ * Looks at a cluster of a test while it runs, and throws when one of the five properties of the paper's figure 3 breaks, or
+ * a read would be stale.
  * It knows more than any server: who led, and every entry that any server applied.
  */
 import { textFromUtf8 } from '../../src/base/bytes.ts';
@@ -10,6 +11,7 @@ export class Watch {
   readonly #leaders = new Map<number, string>();
   /** What is committed: the entry at each index, as the first server that applied it had it. */
   readonly #committed: string[] = [];
+  readonly #reads = new Map<number, number>();
 
   /** Election safety, and leader completeness. */
   leads(id: string, term: number, engine: RaftEngine): void {
@@ -32,13 +34,19 @@ export class Watch {
     if (committed !== describe(entry)) throw new Error(`${id} applies ${describe(entry)}, others ${committed}`);
   }
 
+  /** A read is asked for: it must not miss what any server has applied by now. */
+  asksToRead(request: number): void {
+    this.#reads.set(request, this.#committed.length - 1);
+  }
+
+  mayRead(id: string, request: number, index: number): void {
+    const least = this.#reads.get(request) ?? 0;
+    if (index < least) throw new Error(`${id} reads at ${index} what was at ${least} before it was asked`);
+  }
+
   /** Log matching: two logs with the same entry at an index are the same up to there. */
   compare(logs: readonly { readonly id: string; readonly engine: RaftEngine }[]): void {
     for (const [position, a] of logs.entries()) for (const b of logs.slice(position + 1)) compareTwo(a, b);
-  }
-
-  get committedIndex(): number {
-    return this.#committed.length - 1;
   }
 }
 

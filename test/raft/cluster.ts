@@ -133,6 +133,7 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #queue: Scheduled[] = [];
   readonly #filters = new Map<string, (passage: Passage) => boolean>();
+  readonly #closers = new Map<string, (passage: Passage) => boolean>();
   readonly #delays = new Map<string, (passage: Passage) => number>();
   /** When the last message of each channel arrives, as they keep their order. */
   readonly #arrivals = new Map<string, number>();
@@ -253,6 +254,11 @@ export class Cluster {
     this.#filters.set(name, filter);
   }
 
+  /** Instead of such a message the connection is closed, until `heal`. */
+  close(name: string, filter: (passage: Passage) => boolean): void {
+    this.#closers.set(name, filter);
+  }
+
   /** Messages take this much longer. */
   delay(name: string, extraMs: (passage: Passage) => number): void {
     this.#delays.set(name, extraMs);
@@ -269,7 +275,7 @@ export class Cluster {
 
   /** @param name without it, everything */
   heal(name?: string): void {
-    for (const rules of [this.#filters, this.#delays]) {
+    for (const rules of [this.#filters, this.#closers, this.#delays]) {
       if (name === undefined) rules.clear();
       else rules.delete(name);
     }
@@ -301,20 +307,26 @@ export class Cluster {
 
   readIndex(id: ServerId): number {
     const request = ++this.#lastNumber;
+    this.watch.asksToRead(request);
     this.step(id, { kind: 'readIndex', request });
     return request;
   }
 
-  /** The server takes a snapshot of what it has applied. */
+  /** The server takes a snapshot of what it has applied and has on its disk. */
   snapshot(id: ServerId): SnapshotMeta {
-    const { applied, disk } = this.server(id);
+    const { disk } = this.server(id);
+    const applied = this.#appliedDurably(id);
     const last = applied.at(-1);
     if (last === undefined) throw new Error(`${id} has applied nothing`);
     const configuration = this.#configurationAt(id, last.index);
     const meta = { lastIndex: last.index, lastTerm: last.term, configuration };
-    disk.snapshot = { meta, applied: [...applied] };
+    disk.snapshot = { meta, applied };
     this.step(id, { kind: 'snapshotTaken', snapshot: meta });
     return meta;
+  }
+
+  canSnapshot(id: ServerId): boolean {
+    return this.server(id).engine !== null && this.#appliedDurably(id).length > 0;
   }
 
   /** Runs for so long. */
@@ -405,6 +417,7 @@ export class Cluster {
         this.outcomes.set(effect.request, { kind: 'settled', index: effect.index });
         return;
       case 'readReady':
+        this.watch.mayRead(server.id, effect.request, effect.index);
         this.outcomes.set(effect.request, { kind: 'ready', index: effect.index });
         return;
       case 'unsettled':
@@ -503,6 +516,8 @@ export class Cluster {
 
   /** @param caller who hears of it when the message is lost */
   #pass(passage: Passage, caller: TestServer, life: number, call: CallEffect, arrive: () => void): void {
+    if ([...this.#closers.values()].some((filter) => filter(passage)))
+      return this.#fail(caller, life, call, 'closed', this.#options.latencyMs ?? 1);
     if ([...this.#filters.values()].some((filter) => filter(passage)))
       return this.#fail(caller, life, call, 'timeout', this.#options.callTimeoutMs ?? 1000);
     const extraMs = [...this.#delays.values()].reduce((sum, extra) => sum + extra(passage), 0);
@@ -557,6 +572,11 @@ export class Cluster {
       if (first === undefined || atMs < first.atMs) first = { atMs, id };
     }
     return first;
+  }
+
+  #appliedDurably(id: ServerId): Entry[] {
+    const { durableIndex } = this.status(id);
+    return this.server(id).applied.filter(({ index }) => index <= durableIndex);
   }
 
   #configurationAt(id: ServerId, index: number): LoggedConfiguration {

@@ -226,7 +226,6 @@ describe('whatever is sent', () => {
         lone.server.resumeDisk();
         for (const ask of asks) expect(lone.answerTo(ask), `ask ${ask}`).toBeDefined();
       }),
-      { numRuns: 300 },
     );
   });
 
@@ -296,7 +295,6 @@ describe('votes', () => {
           expect(voters.size).toBe(1);
         }
       }),
-      { numRuns: 200 },
     );
   });
 });

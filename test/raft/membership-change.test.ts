@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Cluster, type ClusterOptions } from './cluster.ts';
-import { configurationOf, diskWith, engineOn } from './memory-disk.ts';
+import { configurationEntry, configurationOf, diskWith, engineOn, votersNamed } from './memory-disk.ts';
 
 function settled(options: ClusterOptions) {
   const cluster = Cluster.started(options);
@@ -84,6 +84,17 @@ describe('a change', () => {
     const second = cluster.change(leader, { kind: 'addNonvoter', id: 'E', address: 'E:1' });
     expect(outcomeOf(cluster, second)).toBe('raft-configuration-pending');
     expect(outcomeOf(cluster, first)).toBe('settled');
+  });
+
+  it('waits for the leader’s first entry, although the configuration before is committed', () => {
+    const { cluster, leader } = settled({ voters: 3, nonvoters: 1 });
+    cluster.lose('entries', ({ channel }) => channel === 'log');
+    cluster.crash(leader);
+    const next = cluster.waitForLeader();
+    const { configuration, committedConfiguration } = cluster.status(next);
+    expect(committedConfiguration).toEqual(configuration);
+    const request = cluster.change(next, { kind: 'removeServer', id: 'D' });
+    expect(outcomeOf(cluster, request)).toBe('raft-configuration-pending');
   });
 
   it('that names another configuration than the present one is refused', () => {
@@ -215,6 +226,33 @@ describe('a leader that is removed', () => {
     cluster.heal();
     cluster.runUntil('the other one leads', () => cluster.leader() === other);
     expect(members(cluster, other)).toEqual([`${other} voter`]);
+  });
+});
+
+describe('a server that lost its vote by an entry that it does not know to be committed, among old versions', () => {
+  /** As Go servers before 1.7 answer pre-votes. */
+  const old = (cluster: Cluster, id: string): void =>
+    cluster.close('pre-votes', ({ from, kind }) => from === id && kind === 'preVote');
+
+  it('stands for no election when another leader took its vote, and its term does not grow', () => {
+    const configuration = votersNamed('A', 'B', 'C');
+    const removal = configurationEntry(2, 1, votersNamed('B', 'C'));
+    const cluster = new Cluster({ voters: 3 });
+    cluster.server('A').disk.entries = diskWith({ configuration, log: [removal] }).entries;
+    old(cluster, 'A');
+    cluster.start('A');
+    cluster.run(60_000);
+    expect(cluster.status('A')).toMatchObject({ role: 'precandidate', term: 1 });
+  });
+
+  it('stands when it took the vote from itself, as its log may be the longest', () => {
+    const { cluster, leader, others } = settled({ voters: 2 });
+    old(cluster, leader);
+    cluster.partition([leader]);
+    cluster.change(leader, { kind: 'demoteVoter', id: leader });
+    cluster.run(1000);
+    cluster.heal('partition');
+    cluster.runUntil('the other one leads', () => cluster.leader() === others[0]);
   });
 });
 

@@ -46,18 +46,6 @@ describe('a snapshot of one’s own state', () => {
     expect(cluster.step(leader, { kind: 'snapshotTaken', snapshot: old })).toEqual([]);
   });
 
-  it('never lets go of what the disk has not finished', () => {
-    const { cluster, leader, follower } = settled({ voters: 3, limits: { trailingEntries: 0 } });
-    cluster.stallDisk(follower);
-    cluster.propose(leader, 'a');
-    cluster.runUntil('the follower has applied it', () => cluster.commands(follower).includes('a'), 500);
-    cluster.snapshot(follower);
-    const { firstIndex, durableIndex } = cluster.status(follower);
-    expect(firstIndex).toBe(durableIndex + 1);
-    cluster.resumeDisk(follower);
-    cluster.run(100);
-  });
-
   it('is begun with after a restart, and the log goes on behind it', () => {
     const { cluster, leader } = settled({ voters: 1, limits: { trailingEntries: 1 } });
     cluster.propose(leader, ...'abc');
@@ -202,6 +190,20 @@ describe('a server that is sent a snapshot', () => {
       response: { success: true },
     });
     expect(engine.status()).toMatchObject({ lastIndex: 4, commitIndex: 3 });
+  });
+
+  it('says yes, and changes nothing, when it has let that part of its log go already', () => {
+    const { cluster, leader } = settled({ voters: 1, limits: { trailingEntries: 0 } });
+    cluster.propose(leader, ...'abc');
+    cluster.run(100);
+    cluster.snapshot(leader);
+    cluster.crash(leader);
+    const engine = engineOn(cluster.server(leader).disk, 'A');
+    engine.step({ kind: 'started' }, 0);
+    const request = { ...snapshotOf('A', 9, [3, 1]), sender: { id: null, address: null } };
+    const effects = engine.step({ kind: 'asked', ask: 1, from: 'A', isListed: true, request }, 0);
+    expect(effects.map(({ kind }) => kind)).not.toContain('restore');
+    expect(effects.find(({ kind }) => kind === 'answer')).toMatchObject({ response: { success: true } });
   });
 
   it('refuses one of another history, and everything that follows it', () => {

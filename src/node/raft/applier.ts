@@ -15,7 +15,7 @@ export interface ApplierOptions<O> {
   readonly machine: Pick<StateMachine<O>, 'apply' | 'written'>;
   readonly codec: ConfigurationCodec;
   readonly entry: (index: number) => Entry | undefined;
-  readonly write: (write: Write, written: () => void) => void;
+  readonly write: (write: Write, written: (() => void) | null) => void;
   readonly outcome: (entry: Entry, outcome: O) => void;
   /** Everything up to here is applied in memory. */
   readonly applied: (index: number) => void;
@@ -120,7 +120,8 @@ export class Applier<O> {
     });
     this.#applied = { index: last.index, term: last.term };
     for (const entry of entries) this.#noteConfiguration(entry);
-    write({ operations: [...operations, appliedOp(this.#applied)], sync: false }, () => machine.written?.(application));
+    const written = machine.written === undefined ? null : () => machine.written?.(application);
+    write({ operations: [...operations, appliedOp(this.#applied)], sync: false }, written);
     for (let i = 0; i < entries.length; i++) outcome(entries[i] as Entry, outcomes[i] as O);
     applied(last.index);
   }

@@ -76,6 +76,12 @@ export async function bootstrap(store: Store, codec: ConfigurationCodec, configu
   );
 }
 
+/** Whether a server has never been of any cluster. */
+export async function isBlank(store: Store): Promise<boolean> {
+  const { hardState, log, snapshot } = await openRaft(store);
+  return log.lastIndex === 0 && snapshot === null && hardState.term === 0;
+}
+
 export function metaOf({ configuration, lastIndex, lastTerm }: StoredSnapshot): SnapshotMeta {
   return { lastIndex, lastTerm, configuration };
 }

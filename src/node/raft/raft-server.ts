@@ -259,7 +259,7 @@ export class RaftServer<O> {
       },
     };
     return new History(history, pinnedHistory, facts, (record) =>
-      this.#loop.writeLater({ operations: [historyOp(record)], sync: false }, () => undefined),
+      this.#loop.writeLater({ operations: [historyOp(record)], sync: false }, null),
     );
   }
 

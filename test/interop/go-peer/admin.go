@@ -27,7 +27,14 @@ func (a *admin) serve(addr string) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/status", func(w http.ResponseWriter, q *http.Request) { reply(w, a.status(), nil) })
 	mux.HandleFunc("/fsm", func(w http.ResponseWriter, q *http.Request) { reply(w, a.fsm.report(number(q, "tail", 0)), nil) })
-	mux.HandleFunc("/get", a.get)
+	mux.HandleFunc("/get", func(w http.ResponseWriter, q *http.Request) {
+		value, found := a.fsm.get(q.URL.Query().Get("key"))
+		raw(w, value, found)
+	})
+	mux.HandleFunc("/dump", func(w http.ResponseWriter, q *http.Request) {
+		all, found := a.fsm.dump()
+		raw(w, all, found)
+	})
 	mux.HandleFunc("/log", a.log)
 	mux.HandleFunc("/apply", a.apply)
 	mux.HandleFunc("/bench", func(w http.ResponseWriter, q *http.Request) { bench(r, w, q) })
@@ -87,14 +94,13 @@ func (a *admin) apply(w http.ResponseWriter, q *http.Request) {
 	reply(w, map[string]interface{}{"index": f.Index(), "result": f.Response()}, nil)
 }
 
-// get is the value of ?key= byte for byte, 404 where there is none.
-func (a *admin) get(w http.ResponseWriter, q *http.Request) {
-	value, found := a.fsm.get(q.URL.Query().Get("key"))
+// raw answers with these bytes, 404 where there are none.
+func raw(w http.ResponseWriter, data []byte, found bool) {
 	if !found {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	w.Write(value)
+	w.Write(data)
 }
 
 // log shows ?n= entries of the log from ?from= on, or from its first, as they are in the store.

@@ -13,6 +13,8 @@ type machine interface {
 	report(tail int) map[string]interface{}
 	// get is the answer to /get, where there are keys.
 	get(key string) (json.RawMessage, bool)
+	// dump is the answer to /dump, where there are keys: all of them, as in a snapshot.
+	dump() ([]byte, bool)
 }
 
 func newMachine(kind string, keep int) machine {

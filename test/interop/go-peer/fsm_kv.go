@@ -64,6 +64,12 @@ func (f *kvFSM) get(key string) (json.RawMessage, bool) {
 	return value, found
 }
 
+func (f *kvFSM) dump() ([]byte, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return canonical(f.values), true
+}
+
 type kvSnap struct{ values map[string]json.RawMessage }
 
 func (f *kvFSM) Snapshot() (raft.FSMSnapshot, error) {

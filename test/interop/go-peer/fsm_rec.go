@@ -72,6 +72,8 @@ func (f *recFSM) report(tail int) map[string]interface{} {
 
 func (f *recFSM) get(string) (json.RawMessage, bool) { return nil, false }
 
+func (f *recFSM) dump() ([]byte, bool) { return nil, false }
+
 // Snapshot format (this program's own): hash[32] count[8] last[8] n[8] then n
 // times index[8] term[8] len[4] data, all big endian.
 type recSnap struct {

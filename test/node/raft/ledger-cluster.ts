@@ -16,7 +16,7 @@ import { DEFAULT_SHELL_LIMITS, DEFAULT_SNAPSHOT_POLICY } from '../../../src/node
 import { SnapshotFiles } from '../../../src/node/raft/snapshot-files.ts';
 import { signEvent } from '../../../src/node/sign-event.ts';
 import { verifyNative } from '../../../src/node/signature-native.ts';
-import { wireCodec } from '../../../src/raft/configuration-in-entry.ts';
+import { configurationCodec } from '../../../src/raft/wire/configuration-codec.ts';
 import { DEFAULT_LIMITS, type RaftLimits } from '../../../src/raft/contract.ts';
 import { ENTRY_TYPES, type ServerId } from '../../../src/raft/messages.ts';
 import { LevelStore } from '../../../src/store/level-store.ts';
@@ -56,7 +56,7 @@ export class LedgerCluster extends Cluster {
   async start(id: ServerId, first: readonly ServerId[] | null = null): Promise<LedgerMember> {
     const directory = join(this.#root, id);
     const store = await LevelStore.open(join(directory, 'ledger'), { create: true });
-    if (first !== null) await bootstrap(store, wireCodec, configurationOf(first));
+    if (first !== null) await bootstrap(store, configurationCodec, configurationOf(first));
     const fatal: unknown[] = [];
     const { chainId, genesis, validators } = this;
     const verifier = new EventVerifier({
@@ -99,7 +99,7 @@ export class LedgerCluster extends Cluster {
       shellLimits: DEFAULT_SHELL_LIMITS,
       snapshotPolicy: DEFAULT_SNAPSHOT_POLICY,
       seed: id.charCodeAt(0),
-      codec: wireCodec,
+      codec: configurationCodec,
       pinnedHistory: null,
       store,
       snapshots,

@@ -111,10 +111,11 @@ describe('followers', () => {
     }
   });
 
-  it('wait anew once they gave a vote', () => {
-    const lone = new Lone({ terms: [1] });
+  it('wait anew once they gave a vote, in a term that they knew too', () => {
+    const lone = new Lone({ terms: [1, 1] });
+    lone.ask(3, requestVote({ from: 3, term: 2, last: [0, 0] }));
     lone.elapse(950);
-    lone.ask(2, requestVote({ from: 2, term: 2, last: [1, 1] }));
+    expect(lone.ask(2, requestVote({ from: 2, term: 2, last: [2, 1] })).granted).toBe(true);
     lone.elapse(990);
     expect(lone.status.role).toBe('follower');
   });

@@ -106,9 +106,11 @@ describe('4.1, one server at a time', () => {
   it('no change before the leader has committed something in its term', () => {
     // Ongaro's message "bug in single-server membership changes" (raft-dev, July 2015).
     const lone = new Lone({ terms: [1] });
+    lone.ask(2, appendEntries({ from: 2, term: 1, prev: [1, 1], commit: 1 }));
     lone.win();
+    expect(lone.status.committedConfiguration.index).toBe(1);
     change(lone, addNonvoter(4));
-    expect(lone.status.configuration.index).toBe(1);
+    expect(codesOf(lone)).toEqual(['raft-configuration-pending']);
     expect(lone.server.terms).toEqual([1, 2]);
   });
 

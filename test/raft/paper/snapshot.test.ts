@@ -263,6 +263,18 @@ describe('section 7, a follower that lacks what the leader has dropped', () => {
     expect(sent).toBeLessThan(100);
   });
 
+  it('whose answer was lost is asked whether it has it, before it is sent it again', () => {
+    const lone = behind();
+    const [call] = lone.calls('installSnapshot', 3);
+    if (!call) throw new Error('a snapshot is sent');
+    lone.fail(call, 'timeout');
+    lone.elapseUntil(() => lone.appends(3).length + lone.calls('installSnapshot', 3).length > 0);
+    expect(lone.appends(3)[0]?.request).toMatchObject({ prevIndex: 7, prevTerm: 2 });
+    lone.acknowledge(3);
+    expect(lone.calls('installSnapshot', 3)).toEqual([]);
+    expect(lone.status.followers.find(({ id }) => id === idOf(3))).toMatchObject({ matchIndex: 8, state: 'pipeline' });
+  });
+
   it('that answers with a newer term makes a follower of the leader', () => {
     const lone = behind();
     const [call] = lone.calls('installSnapshot', 3);

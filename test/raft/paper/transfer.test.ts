@@ -25,6 +25,17 @@ describe('3.10, a leader that hands over', () => {
     expect(lone.calls('timeoutNow', 2)).toHaveLength(1);
   });
 
+  it('whoever else has what is committed: the one that is to lead must have it', () => {
+    const lone = leaderOf({ terms: [1] });
+    lone.propose('w1');
+    lone.acknowledge(3);
+    expect(lone.status.commitIndex).toBe(3);
+    transfer(lone, 2);
+    expect(lone.calls('timeoutNow')).toEqual([]);
+    lone.acknowledge(2);
+    expect(lone.calls('timeoutNow', 2)).toHaveLength(1);
+  });
+
   it('takes no proposals meanwhile, and says that none was written', () => {
     const lone = leaderOf({ terms: [1] });
     lone.propose('w1');

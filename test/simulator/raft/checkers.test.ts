@@ -2,7 +2,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Random } from '../../../src/base/random.ts';
 import { utf8 } from '../../../src/base/bytes.ts';
-import { ENTRY_TYPES, type AppendEntriesRequest, type Entry, type Suffrage } from '../../../src/raft/messages.ts';
+import {
+  ENTRY_TYPES,
+  type AppendEntriesRequest,
+  type Entry,
+  type Server,
+  type Suffrage,
+} from '../../../src/raft/messages.ts';
 import { describeViolation, type Violation } from '../checkers/violation.ts';
 import type { LogTerms } from './checkers/books.ts';
 import { CommitChecker } from './checkers/commits.ts';
@@ -140,7 +146,7 @@ describe('log matching', () => {
 
 describe('commits', () => {
   const configuration = {
-    servers: ['a', 'b', 'c'].map((id) => ({ id, address: `${id}:1`, suffrage: 'voter' })),
+    servers: ['a', 'b', 'c'].map((id): Server => ({ id, address: `${id}:1`, suffrage: 'voter' })),
   };
   let holders: string[];
   let checker: CommitChecker;

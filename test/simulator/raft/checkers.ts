@@ -79,20 +79,22 @@ export class RaftCheckers {
 
   /** Everything that becomes durable on its disk is looked at from now on. */
   watch({ disk, serverId: id }: SimulatedServer): void {
-    let configuration: LoggedConfiguration | null = null;
+    /** In the log on the disk, ascending. */
+    let configurations: readonly LoggedConfiguration[] = [];
     const view = new DiskView({
       hardState: (now) => this.#votes.written(id, now),
       entry: (entry, previousTerm) => {
         this.#logs.seen(id, entry, previousTerm);
+        // What was there, and behind it, is cut off.
+        configurations = configurations.filter(({ index }) => index < entry.index);
         if (!isConfiguration(entry)) return;
         const next = { index: entry.index, configuration: unwrap(configurationCodec.decode(entry)) };
-        if (configuration !== null && configuration.index < next.index) {
-          this.#configurations.follows(configuration, next, null);
-        }
-        configuration = next;
+        const before = configurations.at(-1);
+        if (before !== undefined) this.#configurations.follows(before, next, null);
+        configurations = [...configurations, next];
       },
-      snapshot: (snapshot) => {
-        if (snapshot.configuration.index > (configuration?.index ?? 0)) configuration = snapshot.configuration;
+      snapshot: ({ configuration }) => {
+        configurations = [configuration, ...configurations.filter(({ index }) => index > configuration.index)];
       },
     });
     disk.onDurable = (operations) => view.durable(operations);

@@ -40,7 +40,7 @@ const MOST_AT_ONCE = 8;
 
 export class Clients {
   /** Infinite: nobody begins anything. */
-  thinkMs = 5;
+  thinkMs = 50;
   /** Writes that were acknowledged, and reads that were answered. */
   written = 0;
   read = 0;

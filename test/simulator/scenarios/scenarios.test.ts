@@ -1,39 +1,25 @@
-/**
- * Small scenarios that once failed, or that fail when a rule is broken. Each goes as its text says.
- * `UPDATE=1 vitest run test/simulator/scenarios` writes what happens now.
- */
-import { globSync, readFileSync, writeFileSync } from 'node:fs';
+/** Small scenarios that once failed, or that fail when a rule is broken. Each goes as its text says. */
+import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { describeViolation } from '../checkers/violation.ts';
 import { linesOf } from '../readable.ts';
-import { readScenario, replayOf, type Scenario } from '../scenario.ts';
+import { readScenario, replayOf } from '../scenario.ts';
 import { fromMacrotask } from '../scheduler.ts';
 import { simulate } from '../simulation.ts';
+import { expectAsKept, told } from './golden.ts';
 
 const here = import.meta.dirname;
 const files = globSync('*.json', { cwd: here }).sort();
-
-async function played(scenario: Scenario): Promise<string> {
-  const { height, rounds, tally, violation, virtualMs } = await fromMacrotask(() => simulate(replayOf(scenario)));
-  const faults = tally.lines().filter((line) => /^(adversary|clock|crash|disk|network): /.test(line));
-  return [
-    ...linesOf(scenario),
-    `it takes ${rounds} rounds to height ${height} in ${(virtualMs / 1000).toFixed(1)} s`,
-    ...faults.map((line) => `  ${line}`),
-    violation === null ? 'everything holds' : describeViolation(violation),
-    '',
-  ].join('\n');
-}
 
 test('there are scenarios', () => {
   expect(files.length).toBeGreaterThanOrEqual(2);
 });
 
 test.each(files)('%s goes as it is written, and everything holds', async (file) => {
-  const text = await played(readScenario(join(here, file)));
-  expect(text).toContain('\neverything holds\n');
-  const path = join(here, file.replace(/\.json$/, '.txt'));
-  if (process.env['UPDATE'] === '1') writeFileSync(path, text);
-  else expect(text).toBe(readFileSync(path, 'utf8'));
+  const path = join(here, file);
+  const scenario = readScenario(path);
+  const result = await fromMacrotask(() => simulate(replayOf(scenario)));
+  const { height, rounds, virtualMs } = result;
+  const took = `it takes ${rounds} rounds to height ${height} in ${(virtualMs / 1000).toFixed(1)} s`;
+  expectAsKept(path, told(result, linesOf(scenario), took));
 });

@@ -6,16 +6,21 @@ import type { Replacement } from '../../traps/tree-copy.ts';
 
 export interface BrokenRule extends Replacement {
   readonly rule: string;
-  readonly validators: number;
-  readonly commitDepth: 2 | 3;
+  /** What is simulated, as `try-seeds.ts` takes it. */
+  readonly network: Network;
   /** From 1 on; one of them must fail. */
   readonly seeds: number;
 }
 
-/** Of each seed. */
-export const ROUNDS = 300;
+/** Validators and rounds of each seed, or servers and entries of each seed. */
+export type Network =
+  | readonly [engine: 'hotstuff', validators: number, rounds: number]
+  | readonly [engine: 'raft', servers: number, entries: number];
 
-const FOUR = { validators: 4, commitDepth: 2, seeds: 30 } as const;
+/** Of each seed. */
+const ROUNDS = 300;
+
+const FOUR = { network: ['hotstuff', 4, ROUNDS], seeds: 30 } as const;
 
 export const brokenRules: readonly BrokenRule[] = [
   {
@@ -33,8 +38,7 @@ export const brokenRules: readonly BrokenRule[] = [
     replace: 'return certificateRound < round',
   },
   {
-    ...FOUR,
-    validators: 6,
+    network: ['hotstuff', 6, ROUNDS],
     seeds: 5,
     rule: 'a quorum is n - f',
     file: 'src/qc/validator-set.ts',

@@ -1,11 +1,14 @@
 /**
- * `npm run sim:self-check [part of a rule]`: whether the simulator finds what is wrong. Each rule of `broken-rules.ts` is
- * broken on a copy of the tree, and one of its seeds must then fail; unbroken, the same seeds must not.
+ * `npm run sim:self-check [-- --engine raft] [part of a rule]`: whether the simulator finds what is wrong. Each rule of
+ * `broken-rules.ts`, or of `raft-rules.ts`, is broken on a copy of the tree, and one of its seeds must then fail; unbroken,
+ * the same seeds must not.
  */
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { copyOfTree, placesOf, replaceText } from '../../traps/tree-copy.ts';
-import { brokenRules, ROUNDS, type BrokenRule } from './broken-rules.ts';
+import { brokenRules, type BrokenRule } from './broken-rules.ts';
+import { brokenRaftRules } from './raft-rules.ts';
 
 /** A seed that never ends has found something too, but says not what: it counts as a hole. */
 const LIMIT_MS = 10 * 60_000;
@@ -15,11 +18,10 @@ interface Attempt {
   readonly said: string;
 }
 
-function trySeeds(directory: string, { commitDepth, seeds, validators }: BrokenRule): Attempt {
-  const numbers = [validators, commitDepth, ROUNDS, seeds].map(String);
+function trySeeds(directory: string, { network, seeds }: Pick<BrokenRule, 'network' | 'seeds'>): Attempt {
   const { status, stderr, stdout } = spawnSync(
     process.execPath,
-    ['--max-semi-space-size=64', 'test/simulator/self-check/try-seeds.ts', ...numbers],
+    ['--max-semi-space-size=64', 'test/simulator/self-check/try-seeds.ts', ...[...network, seeds].map(String)],
     { cwd: directory, timeout: LIMIT_MS, encoding: 'utf8' },
   );
   return { status, said: (stdout + stderr).trim().split('\n')[0] ?? '' };
@@ -37,14 +39,14 @@ function judge(directory: string, broken: BrokenRule): string | null {
 
 /** The same seeds, with nothing broken: else what was found proves nothing. */
 function checkUnbroken(directory: string, chosen: readonly BrokenRule[]): void {
-  const networks = new Map<string, BrokenRule>();
+  const most = new Map<string, BrokenRule>();
   for (const broken of chosen) {
-    const key = `${broken.validators} ${broken.commitDepth}`;
-    if (broken.seeds > (networks.get(key)?.seeds ?? 0)) networks.set(key, broken);
+    const key = broken.network.join(' ');
+    if (broken.seeds > (most.get(key)?.seeds ?? 0)) most.set(key, broken);
   }
-  for (const network of networks.values()) {
-    const { said, status } = trySeeds(directory, network);
-    if (status !== 0) throw new Error(`with no rule broken, ${network.validators} validators: ${said}`);
+  for (const [network, broken] of most) {
+    const { said, status } = trySeeds(directory, broken);
+    if (status !== 0) throw new Error(`with no rule broken, ${network}: ${said}`);
   }
 }
 
@@ -65,5 +67,10 @@ function runAll(chosen: readonly BrokenRule[]): boolean {
   return holes === 0 && chosen.length > 0;
 }
 
-const wanted = process.argv[2] ?? '';
-process.exitCode = runAll(brokenRules.filter(({ rule }) => rule.includes(wanted))) ? 0 : 1;
+const { positionals, values } = parseArgs({
+  options: { engine: { type: 'string', default: 'hotstuff' } },
+  allowPositionals: true,
+});
+const [wanted = ''] = positionals;
+const rules = values.engine === 'raft' ? brokenRaftRules : brokenRules;
+process.exitCode = runAll(rules.filter(({ rule }) => rule.includes(wanted))) ? 0 : 1;

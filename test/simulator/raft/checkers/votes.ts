@@ -55,7 +55,7 @@ export class VoteChecker {
     if (response.kind === 'timeoutNow') return;
     // A pre-vote is granted for a term in which nobody is yet: Go says that one, and not its own.
     const isOfTheFuture = request.kind === 'preVote' && response.term === request.term;
-    if (!isOfTheFuture) this.#isDurable(id, response.term, null);
+    if (!isOfTheFuture && !isBeforeObeying(request, response)) this.#isDurable(id, response.term, null);
     if (request.kind !== 'requestVote' || response.kind !== 'requestVote' || !response.granted) return;
     const details = { id, term: request.term, answered: response.term };
     if (response.term !== request.term) this.#violated('a vote is granted in the term it was asked for', details);
@@ -85,4 +85,10 @@ export class VoteChecker {
   #violated(message: string, details: Readonly<Record<string, string | number | null>>): void {
     this.#report({ checker: NAME, message, details });
   }
+}
+
+/** A leader that has not shown yet what history it is of is told that something is lacking, in its own term (`history.ts`). */
+function isBeforeObeying(request: RaftRequest, response: RaftResponse): boolean {
+  if (request.kind !== 'appendEntries' || response.kind !== 'appendEntries') return false;
+  return !response.success && response.term === request.term;
 }

@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { eventually } from '../eventually.ts';
 import { peerOf } from '../ledger/nodes.ts';
 import { Cluster as Chain, legacyCommand, nodeDataJson } from '../ledger/raft-cluster.ts';
-import { Cluster, write } from './cluster.ts';
-import { handLeadership, hasSuffrage } from './facts.ts';
-import { needsGo } from './go-build.ts';
-import type { Peer } from './peer.ts';
+import { Cluster, write } from '../interop/cluster.ts';
+import { handLeadership, hasSuffrage } from '../interop/facts.ts';
+import { needsGo } from '../interop/go-build.ts';
+import type { Peer } from '../interop/peer.ts';
 
 /** Less than what is written before somebody joins: what it lacks is in no log any more. */
 const OPTIONS = { machine: 'kv', trailing: 4 } as const;

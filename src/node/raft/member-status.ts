@@ -1,0 +1,100 @@
+/** What a running member of a Raft cluster says of itself, in the words of every node. */
+import type { Hash } from '../../base/hash.ts';
+import { ZERO_HASH } from '../../base/hash.ts';
+import type { EngineStatus } from '../../consensus/engine.ts';
+import type { Host } from '../../net/host.ts';
+import type { ProjectionStatus } from '../../projections/projector.ts';
+import type { ValidatorSet } from '../../qc/validator-set.ts';
+import { PROGRAM_VERSION } from '../program-version.ts';
+import type { ComponentHealth, NodeStatus } from '../status.ts';
+import type { RaftLedger } from './ledger-machine.ts';
+import type { RaftServerStatus } from './raft-server.ts';
+
+export interface MemberFacts {
+  readonly chainId: string;
+  readonly peerId: string;
+  readonly validators: ValidatorSet;
+  readonly host: Host;
+  readonly ledger: RaftLedger;
+  readonly raft: RaftServerStatus;
+  readonly startedAtMs: number;
+  readonly nowMs: number;
+  readonly commits: number;
+  readonly eventsCommitted: number;
+  readonly projections: readonly ProjectionStatus[];
+}
+
+const MAX_PROJECTION_LAG = 1_000;
+
+export function memberStatus(facts: MemberFacts): NodeStatus {
+  const { chainId, commits, eventsCommitted, host, nowMs, peerId, projections, startedAtMs, validators } = facts;
+  const { system, user } = process.cpuUsage();
+  const engine = engineStatus(facts);
+  return {
+    ...engine,
+    chainId,
+    role: 'validator',
+    peerId,
+    index: validators.indexOf(peerId) ?? null,
+    version: PROGRAM_VERSION,
+    upSeconds: Math.floor((nowMs - startedAtMs) / 1000),
+    peers: new Set(host.connections().map((connection) => connection.peerId)).size,
+    listenAddrs: host.addresses(),
+    commits,
+    eventsCommitted,
+    rssBytes: process.memoryUsage.rss(),
+    cpuMs: (user + system) / 1000,
+    projections: projections.map(({ height, name }) => ({ name, height })),
+    components: [
+      { name: 'store', healthy: true, detail: `open, head at height ${engine.height}` },
+      consensusHealth(facts.raft),
+      projectionHealth(engine.height, projections),
+    ],
+  };
+}
+
+/** Before BASE there is no block, and the height is 0. */
+function engineStatus({ ledger, raft, validators }: MemberFacts): EngineStatus {
+  const head = ledger.ledger?.log.head();
+  const stateRoot: Hash = ledger.stateRoot ?? ZERO_HASH;
+  return {
+    engine: 'raft',
+    epoch: 0,
+    round: raft.term,
+    height: head?.height ?? 0,
+    headId: head?.blockId ?? ZERO_HASH,
+    stateRoot,
+    highCertificateRound: 0,
+    lockedRound: 0,
+    lastVotedRound: 0,
+    uncommittedBlocks: raft.lastIndex - raft.commitIndex,
+    mempoolEvents: raft.proposalsWaiting,
+    idle: raft.lastIndex === raft.commitIndex && raft.proposalsWaiting === 0,
+    leader: raft.leader === null ? null : (validators.indexOf(raft.leader.id) ?? null),
+    silentBecause: raft.foreign?.message ?? null,
+  };
+}
+
+function consensusHealth({ configuration, foreign, leader, role, self, term }: RaftServerStatus): ComponentHealth {
+  const name = 'consensus';
+  if (foreign !== null) return { name, healthy: false, detail: foreign.message };
+  const own = configuration.configuration.servers.find(({ id }) => id === self);
+  if (own === undefined) {
+    return { name, healthy: false, detail: 'is in no cluster yet; "hotledger raft join" tells what to do' };
+  }
+  if (leader === null) {
+    return { name, healthy: false, detail: `term ${term}, no leader; a majority of the voters must be up` };
+  }
+  return { name, healthy: true, detail: `term ${term}, ${own.suffrage}, ${role}, led by ${leader.id}` };
+}
+
+function projectionHealth(height: number, projections: readonly ProjectionStatus[]): ComponentHealth {
+  const halted = projections.find(({ state }) => state !== 'following');
+  if (halted !== undefined) {
+    const detail = `${halted.name} is ${halted.state}; "hotledger replay" rebuilds it`;
+    return { name: 'projections', healthy: false, detail };
+  }
+  const lag = Math.max(0, ...projections.map((projection) => height - projection.height));
+  const detail = lag === 0 ? 'at the head' : `${lag} blocks behind the head`;
+  return { name: 'projections', healthy: lag <= MAX_PROJECTION_LAG, detail };
+}

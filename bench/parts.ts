@@ -192,23 +192,6 @@ export function raftPart(results: readonly RaftResult[], commandBytes: number, {
   };
 }
 
-/** What is ours, beside the Go servers of the same run where they are here. */
-function againstGo(results: readonly RaftResult[], cluster: string, inFlight: number, perSecond: number): Ratio[] {
-  if (cluster === RAFT_CLUSTERS.oursLeadingGo && inFlight === 64) {
-    const value = perSecond / LEADING_GO_PER_SECOND;
-    return [{ of: `${LEADING_GO_PER_SECOND}/s`, value, target: { atLeast: 1 } }];
-  }
-  if (cluster !== RAFT_CLUSTERS.oursOnDisk) return [];
-  const to = (other: string): number | undefined =>
-    results.find((result) => result.cluster === other)?.runs.find((run) => run.inFlight === inFlight)?.perSecond;
-  const [go, tuned] = [to(RAFT_CLUSTERS.goOnDisk), to(RAFT_CLUSTERS.goTuned)];
-  const target = { atLeast: inFlight > 64 ? 1.5 : 1 };
-  return [
-    ...(go === undefined ? [] : [{ of: 'Go on BoltDB', value: perSecond / go, target }]),
-    ...(tuned === undefined ? [] : [{ of: 'Go with 1024 entries a message', value: perSecond / tuned }]),
-  ];
-}
-
 export function raftLedgerPart(figures: readonly LedgerFigures[], { appendAndSync, ed25519Verify }: Floors): Part {
   const checkUs = ed25519Verify.p50Ms * US_PER_MS;
   return {
@@ -233,6 +216,23 @@ export function raftLedgerPart(figures: readonly LedgerFigures[], { appendAndSyn
 
 function atLeast(perSecond: number, target: number): Ratio {
   return { of: `${target}/s`, value: perSecond / target, target: { atLeast: 1 } };
+}
+
+/** What is ours, beside the Go servers of the same run where they are here. */
+function againstGo(results: readonly RaftResult[], cluster: string, inFlight: number, perSecond: number): Ratio[] {
+  if (cluster === RAFT_CLUSTERS.oursLeadingGo && inFlight === 64) {
+    const value = perSecond / LEADING_GO_PER_SECOND;
+    return [{ of: `${LEADING_GO_PER_SECOND}/s`, value, target: { atLeast: 1 } }];
+  }
+  if (cluster !== RAFT_CLUSTERS.oursOnDisk) return [];
+  const to = (other: string): number | undefined =>
+    results.find((result) => result.cluster === other)?.runs.find((run) => run.inFlight === inFlight)?.perSecond;
+  const [go, tuned] = [to(RAFT_CLUSTERS.goOnDisk), to(RAFT_CLUSTERS.goTuned)];
+  const target = { atLeast: inFlight > 64 ? 1.5 : 1 };
+  return [
+    ...(go === undefined ? [] : [{ of: 'Go on BoltDB', value: perSecond / go, target }]),
+    ...(tuned === undefined ? [] : [{ of: 'Go with 1024 entries a message', value: perSecond / tuned }]),
+  ];
 }
 
 function failoverMeasurement(cluster: string, { p50Ms, samples, p99Ms }: Summary): Measurement {

@@ -9,6 +9,7 @@ import { handLeadership, hasSuffrage, holdsSameLogs, leads, writeMany } from './
 import { bootstrapFlag, FAST_TIMINGS } from './go-launch.ts';
 import type { Peer } from './peer.ts';
 import { WireClient } from './wire-client.ts';
+import { commandsOf, faultsOf, Writers } from './writers.ts';
 
 /** How long a cluster is watched for something that must not happen, while writes go on. */
 const WATCHED_MS = 6 * FAST_TIMINGS.electionMs;
@@ -136,6 +137,30 @@ export async function goesQuietly(): Promise<void> {
   await ours.start();
   await isNotDisturbed(leader);
   expect((await ours.admin.status()).role).not.toBe('Leader');
+}
+
+const TRANSFERS = 8;
+
+/**
+ * Under load a server of ours hands leadership to Go servers, to each in its turn, and is handed it back. What it is asked
+ * for it does at the first time of asking; hashicorp/raft may refuse, and is asked again.
+ */
+export async function handsOverUnderLoad(): Promise<void> {
+  const { cluster, ours } = await ledByOurs(2);
+  const writers = new Writers(cluster.peers, 8);
+  const others = cluster.peers.filter((peer) => peer !== ours);
+  for (let i = 0; i < TRANSFERS; i++) {
+    await writers.more(50);
+    const to = others[i % others.length]!;
+    expect((await cluster.leader()).id).toBe(ours.id);
+    await ours.admin.transfer(to);
+    expect((await cluster.leader()).id).toBe(to.id);
+    await writers.more(50);
+    await handLeadership(cluster, ours);
+  }
+  await writers.finish();
+  await cluster.agree();
+  for (const peer of cluster.peers) expect(faultsOf(await commandsOf(peer), writers)).toEqual([]);
 }
 
 /** A cluster of so many Go servers and one of ours, which leads. */

@@ -5,7 +5,7 @@ import { Cluster } from './cluster.ts';
 import { handLeadership, holdsSameLogs } from './facts.ts';
 import type { Newcomer } from './newcomer.ts';
 import type { Peer } from './peer.ts';
-import { faultsOf, Writers, type Written } from './writers.ts';
+import { commandsOf, faultsOf, Writers, type Written } from './writers.ts';
 
 export interface KillingOptions {
   readonly go: number;
@@ -20,8 +20,6 @@ const WRITERS = 8;
 const COMMANDS_MAX = 400;
 /** Little, so that a server that was away needs a snapshot now and then. */
 const TRAILING = 50;
-/** More commands than any run writes. */
-const ALL = 1_000_000;
 
 /**
  * Kills the leader with -9 under load, and starts it again when the others have gone on; or stops it and lets it go on when
@@ -92,12 +90,6 @@ async function snapshot(peer: Peer): Promise<void> {
 
 function setCommand(name: string): string {
   return JSON.stringify({ Op: 'set', Key: name, Value: { of: name } });
-}
-
-/** What a recorder has recorded. */
-async function commandsOf(peer: Peer): Promise<readonly Written[]> {
-  const { tail = [] } = await peer.admin.machine(ALL);
-  return tail.map(({ index, data }) => ({ index, command: Buffer.from(data, 'hex').toString() }));
 }
 
 /** What a map holds; at which index each was written it does not know. */

@@ -10,7 +10,7 @@ import { entry, inPieces, Member } from '../node/raft/member.ts';
 import { needsGo } from './go-build.ts';
 import { canonicalWithGo, decodeWithGo } from './go-decode.ts';
 
-const RUNS = process.env['LONG'] === '1' ? 200 : 3;
+const RUNS = process.env['LONG'] === '1' ? 50 : 3;
 
 /** The map that Go holds after these commands, as it would write it. */
 async function goSnapshot(commands: readonly Uint8Array[]): Promise<string> {

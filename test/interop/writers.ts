@@ -124,3 +124,12 @@ function orderFaults(acknowledged: readonly Acknowledged[]): string[] {
   }
   return faults;
 }
+
+/** More commands than any run writes. */
+const ALL = 1_000_000;
+
+/** What a recorder has recorded. */
+export async function commandsOf(peer: Peer): Promise<readonly Written[]> {
+  const { tail = [] } = await peer.admin.machine(ALL);
+  return tail.map(({ index, data }) => ({ index, command: Buffer.from(data, 'hex').toString() }));
+}

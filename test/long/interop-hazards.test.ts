@@ -5,6 +5,7 @@ import {
   comesBackToStrangers,
   doesNotKnow,
   goesQuietly,
+  handsOverUnderLoad,
   neverMerges,
   obeysNoStranger,
   yieldsWhenItsDiskHangs,
@@ -19,4 +20,5 @@ describe.runIf(needsGo())('a server of ours among Go servers', () => {
   test('says that it does not know when it loses its quorum', () => doesNotKnow());
   test('is no trouble when it is demoted, or removed without knowing', () => goesQuietly());
   test('obeys no stranger, and nobody who is not where he says', () => obeysNoStranger());
+  test('hands leadership over under load, at the first time of asking', () => handsOverUnderLoad());
 });

@@ -57,7 +57,7 @@ export function castOf(seed: number, servers: number): RaftCast {
     // Up to version 2 the id of a server is its address.
     protocolVersion: streams === 'libp2p' ? random.pick([2, 3] as const) : 3,
     spares,
-    nonvoters: servers > 3 && random.chance(0.3) ? 1 : 0,
+    nonvoters: servers > 1 && servers !== 3 && random.chance(0.3) ? 1 : 0,
     old: random.chance(0.3) ? random.shuffled(machines).slice(0, 1 + random.below(servers - 1)) : [],
     clients: random.pick([1, 2, 4, 8]),
     keys: random.pick([1, 3]),

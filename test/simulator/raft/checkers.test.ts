@@ -266,6 +266,16 @@ describe('promises', () => {
     expect(found).toEqual(Array(2).fill('what is acknowledged is on the disk'));
   });
 
+  test('what a server takes for durable', () => {
+    const checker = new PromiseChecker(report);
+    checker.believes('b', 5, 2, held('5 2'));
+    checker.believes('b', 5, undefined, held());
+    checker.believes('b', 3, 1, held());
+    expect(found).toEqual([]);
+    checker.believes('b', 5, 2, held('5 1'));
+    expect(found).toEqual(['what a server takes for durable is on its disk']);
+  });
+
   test('a snapshot that is not there', () => {
     const checker = new PromiseChecker(report);
     const install = { kind: 'installSnapshot', ...header, term: 2, leader: 'a:1', lastTerm: 2 } as const;

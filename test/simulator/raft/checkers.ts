@@ -25,6 +25,7 @@ interface Seen {
   readonly term: number;
   readonly isLeader: boolean;
   readonly commitIndex: number;
+  readonly durableIndex: number;
   readonly lastIndex: number;
   readonly configuration: LoggedConfiguration;
   /** Of its log when it began to lead. */
@@ -164,7 +165,7 @@ export class RaftCheckers {
   look(life: RaftLife): void {
     const { node, server, store } = life;
     if (server === null || life.ended) return;
-    const { commitIndex, configuration, lastIndex, role, term } = server.status();
+    const { commitIndex, configuration, durableIndex, lastIndex, role, term } = server.status();
     const before = this.#seen.get(life);
     const isLeader = role === 'leader';
     const log: LogTerms = { lastIndex, termAt: (index) => server.entry(index)?.term };
@@ -183,12 +184,15 @@ export class RaftCheckers {
       const entry = configuration.index === 0 ? undefined : server.entry(configuration.index);
       this.#configurations.inForce(node.serverId, configuration, lastIndex, entry);
     }
+    if (durableIndex !== before?.durableIndex) {
+      this.#promises.believes(node.serverId, durableIndex, log.termAt(durableIndex), this.diskOf(node.serverId));
+    }
     if (commitIndex !== before?.commitIndex) this.commits.knows(node.serverId, commitIndex, lastIndex);
     this.#bounds.check(node.serverId, {
       'batches on their way to the disk': store.writing.length,
       ...(isLeader ? { 'entries that are not committed': lastIndex - Math.max(commitIndex, ledFrom) } : {}),
     });
-    this.#seen.set(life, { term, isLeader, commitIndex, lastIndex, configuration, ledFrom });
+    this.#seen.set(life, { term, isLeader, commitIndex, durableIndex, lastIndex, configuration, ledFrom });
   }
 
   #elected(id: string, term: number, log: LogTerms): void {

@@ -65,7 +65,7 @@ interface Place {
 
 /** @returns how long it takes */
 function pickEpisode(random: Random, place: Place, add: Add): number {
-  if (random.chance(0.1)) return drill(random, place, add);
+  if (random.chance(0.2)) return drill(random, place, add);
   if (place.cast.spares >= place.servers - 1 && random.chance(0.1)) return allAreReplaced(random, place, add);
   return storm(random, place, add);
 }

@@ -39,7 +39,9 @@ export const brokenRaftRules: readonly BrokenRule[] = [
     replace: "server.turn.answer(asker.ask, 'now', {\n    kind: 'requestVote',",
   },
   {
-    ...THREE,
+    // One votes, the other one does not: nobody else's vote tells that its own is on the disk.
+    network: ['raft', 2, ENTRIES],
+    seeds: 40,
     rule: 'a server’s own vote counts once it is on the disk',
     file: 'src/raft/election.ts',
     find: 'return id !== self.id || writes.isDurable(candidacy.ownVote);',
@@ -189,8 +191,8 @@ export const brokenRaftRules: readonly BrokenRule[] = [
     ...THREE,
     rule: 'who closes on a pre-vote grants it',
     file: 'src/raft/election.ts',
-    find: "failure === 'closed' && mayStand(server)",
-    replace: "failure === 'closed' && server.nowMs < 0",
+    find: "if (call.kind !== 'preVote' || failure !== 'closed') return;",
+    replace: "if (call.kind !== 'preVote' || failure !== 'closed' || server.nowMs >= 0) return;",
   },
   {
     ...THREE,
@@ -210,8 +212,8 @@ export const brokenRaftRules: readonly BrokenRule[] = [
     ...THREE,
     rule: 'what is applied is written with its index',
     file: 'src/node/raft/applier.ts',
-    find: 'write({ operations: [...operations, appliedOp(this.#applied)], sync: false });',
-    replace: 'write({ operations, sync: false });',
+    find: 'write({ operations: [...operations, appliedOp(this.#applied)], sync: false }, written);',
+    replace: 'write({ operations, sync: false }, written);',
   },
   {
     ...THREE,

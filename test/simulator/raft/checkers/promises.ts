@@ -25,6 +25,13 @@ export class PromiseChecker {
     this.#report = report;
   }
 
+  /** A server counts its own log up to here as durable. @param term of the entry there; undefined: compacted */
+  believes(id: string, durableIndex: number, term: number | undefined, disk: DurableLog): void {
+    if (term === undefined || durableIndex <= disk.snapshotIndex || disk.everHeld(durableIndex, term)) return;
+    const details = { id, durableIndex, term, snapshotIndex: disk.snapshotIndex };
+    this.#report({ checker: NAME, message: 'what a server takes for durable is on its disk', details });
+  }
+
   /** The answer leaves the machine. */
   appended(id: string, request: AppendEntriesRequest, { success }: AppendEntriesResponse, disk: DurableLog): void {
     const { entries, prevIndex, prevTerm, term } = request;

@@ -3,6 +3,7 @@ import { concatBytes } from '../../src/base/bytes.ts';
 import { ok, refuse, unwrap } from '../../src/base/result.ts';
 import { decodeSignedEvent, encodeSignedEvent } from '../../src/ledger/event.ts';
 import { EventVerifier, type EventVerifierOptions } from '../../src/node/event-verifier.ts';
+import { noVotesToJudge } from '../../src/node/raft/evidence.ts';
 import { verifyHere, verifyNative } from '../../src/node/signature-native.ts';
 import { CHAIN_ID, peerOf } from '../ledger/nodes.ts';
 import { codeOf } from '../qc/refusal.ts';
@@ -93,6 +94,12 @@ describe('an event verifier', () => {
     expect(codeOf(await verifier.verifyAll([...events, bad]))).toBe('signature-invalid');
     expect(unwrap(await verifier.verifyAll([]))).toEqual([]);
     expect(verifier.checks).toBe(4);
+  });
+
+  test('takes no evidence where nobody signs votes', async () => {
+    const verifier = verifierWith({ checkEvidence: noVotesToJudge });
+    const body = { type: 'evidenceRecorded', epoch: 0, offender: peerOf(1), evidence: 'AAAA' } as const;
+    expect(codeOf(await verifier.verify(testNode(CHAIN_ID).sign(body)))).toBe('evidence-without-votes');
   });
 
   test('asks for evidence only after the signature, and remembers nothing that it refuses', async () => {

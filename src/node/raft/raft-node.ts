@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { assert } from '../../base/assert.ts';
-import { CodedError, refuse, unwrap } from '../../base/result.ts';
+import { CodedError, unwrap } from '../../base/result.ts';
 import type { CommittedBlock } from '../../consensus/engine.ts';
 import { chainIdOf, type Genesis } from '../../ledger/genesis.ts';
 import { trustGenesis } from '../../ledger/trusted-chain.ts';
@@ -21,6 +21,7 @@ import { SignatureThread } from '../signature-thread.ts';
 import type { CommitNotice, NodeStatus, ReadOptions, RunningNode } from '../status.ts';
 import { startSubmissionServer } from '../submission-service.ts';
 import type { SubmissionPolicy } from '../submissions.ts';
+import { noVotesToJudge } from './evidence.ts';
 import { beginLedger } from './ledger-begin.ts';
 import type { ChainLedger, LedgerOutlets } from './ledger-machine.ts';
 import type { LedgerOutcome } from './ledger-outcome.ts';
@@ -107,7 +108,7 @@ class RaftNode implements RunningNode {
     this.#events = new EventVerifier({
       chainId: chainIdOf(genesis),
       verifySignature: this.#signatures.verify,
-      checkEvidence: async () => refuse('evidence-without-votes', 'in a Raft epoch nobody signs votes'),
+      checkEvidence: noVotesToJudge,
       maxRemembered: MAX_REMEMBERED_EVENTS,
     });
     const known = new Map(genesis.validators.map(({ multiaddrs, peerId }) => [peerId, multiaddrs]));

@@ -31,6 +31,7 @@ export interface NetworkOptions {
   readonly observers?: number;
   readonly parameters?: ChainParameters;
   readonly commitDepth?: 2 | 3;
+  readonly consensus?: 'hotstuff' | 'raft';
   readonly settings?: Partial<ConfigFile>;
   /** Where each node is on a network other than loopback, in the order of the names; none: all on loopback. */
   readonly hosts?: readonly string[];
@@ -75,6 +76,7 @@ export class TestNetwork {
         observers: options.observers ?? 1,
         hosts: options.hosts,
         port: options.port ?? 0,
+        consensus: options.consensus ?? 'hotstuff',
         commitDepth: options.commitDepth ?? 2,
         parameters: options.parameters ?? DEFAULT_PARAMETERS,
         records: [],

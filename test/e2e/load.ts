@@ -21,7 +21,11 @@ const OPEN_DEADLINE_MS = 2_000;
 /** A validator that is silent for this long is left for another; its answer still counts when it comes. */
 const ANSWER_DEADLINE_MS = 3_000;
 const RETRY_MS = 100;
-const NOT_SETTLED = new Set(['busy', 'no-quorum', 'not-committed-yet', 'stopping']);
+const NOT_SETTLED = new Set([
+  ...['busy', 'no-quorum', 'not-committed-yet', 'stopping'],
+  // Of a Raft cluster.
+  ...['not-leader', 'leadership-lost', 'transferring', 'before-base'],
+]);
 
 /** An event of the load, as its node meant it. */
 export interface Submission {

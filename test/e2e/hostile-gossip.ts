@@ -64,7 +64,7 @@ export function hostileBlocks(chainId: string, sealedBytes: Uint8Array): Hostile
     {
       name: 'a seal of another engine',
       message: encodeSealedBlock({ block: unsealed(101), seal: raft }),
-      code: 'seal-kind-unknown',
+      code: 'trust-crash-only',
     },
     { name: 'random bytes', message: new Uint8Array(300).fill(0xc1), code: 'undecodable' },
   ];

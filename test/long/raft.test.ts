@@ -5,8 +5,8 @@ import { CodedError } from '../../src/base/result.ts';
 import type { ConfigFile } from '../../src/node/config-schema.ts';
 import type { RaftReport } from '../../src/node/raft/operations.ts';
 import { eventually } from '../eventually.ts';
-import { TestNetwork } from './harness.ts';
-import { Load, Submitters, type Acknowledgement } from './load.ts';
+import { TestNetwork } from '../e2e/harness.ts';
+import { Load, Submitters, type Acknowledgement } from '../e2e/load.ts';
 
 /** So that a test does not wait for snapshots. */
 const SNAPSHOTS: NonNullable<ConfigFile['raft']> = {

@@ -134,7 +134,7 @@ function stranger(random: Random, machines: number): RaftAction {
 
 function drill(random: Random, { cast }: Place, add: Add): number {
   const drill = random.pick(['killed', 'paused', 'deaf', 'stalled-disk', 'supplanted', 'supplanted'] as const);
-  add(0, { kind: 'load', thinkMs: drill === 'supplanted' ? 5 : random.pick([20, 100]) });
+  add(0, { kind: 'load', thinkMs: drill === 'supplanted' ? 5 : random.pick([50, 200]) });
   add(0, { kind: 'drill', drill });
   if (drill === 'supplanted') return 2 * cast.timings.electionMs;
   return 12 * cast.timings.electionMs;

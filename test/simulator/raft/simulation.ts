@@ -113,8 +113,8 @@ class Simulation {
     const { configuration, term } = status;
     const voters = configuration.configuration.servers.filter(({ suffrage }) => suffrage === 'voter').length;
     if (voters < 3) return;
+    if (!world.disable(leader, action.drill)) return;
     world.tally.count(`drill: ${action.drill}`);
-    world.disable(leader, action.drill);
     this.#liveness.checkAnotherLeader({ id: leader.node.serverId, term });
   }
 

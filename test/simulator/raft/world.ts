@@ -154,40 +154,45 @@ export class RaftWorld extends Stage<SimulatedServer, RaftLife> {
     }
   }
 
-  /** Until everything is healed. */
-  disable({ node }: RaftLife, drill: Drill): void {
+  /** Until everything is healed. @returns whether it could be done */
+  disable({ node }: RaftLife, drill: Drill): boolean {
     this.note(`${node.id} is ${drill}`);
     switch (drill) {
       case 'killed':
-        return this.crash(node.id, 'process');
+        this.crash(node.id, 'process');
+        return true;
       case 'paused':
-        return this.#pause(node.id, TIMEOUTS_TO_ANOTHER_LEADER * this.cast.timings.electionMs);
+        this.#pause(node.id, TIMEOUTS_TO_ANOTHER_LEADER * this.cast.timings.electionMs);
+        return true;
       case 'deaf': {
         const others = this.nodes.filter((other) => other !== node).map(({ id }) => id);
-        return this.network.change({ ...CALM, cuts: [{ from: others, to: [node.id] }] });
+        this.network.change({ ...CALM, cuts: [{ from: others, to: [node.id] }] });
+        return true;
       }
       case 'stalled-disk':
         node.diskFaults.mode = 'stalled';
-        return;
+        return true;
       case 'supplanted':
         return this.#supplant(node);
     }
   }
 
-  #supplant({ id, life }: SimulatedServer): void {
+  #supplant({ id, life }: SimulatedServer): boolean {
     const servers = life?.server?.status().configuration.configuration.servers ?? [];
     const isOther = (node: SimulatedServer) =>
       node.id !== id && servers.some((server) => server.id === node.serverId && server.suffrage === 'voter');
     const other = this.nodes.find(isOther);
-    if (other === undefined) return;
+    if (other === undefined) return false;
     const everybody = this.nodes.map((node) => node.id);
     this.#transfer(other.id);
     // It stands: before it has told anybody, the leader is cut off from it.
     const term = () => other.life?.server?.status().term ?? 0;
     const before = term();
     this.runUntil(this.scheduler.nowMs + this.cast.timings.electionMs, () => term() > before);
+    if (term() === before) return false;
     const late = { kind: 'heartbeat', every: 1, phase: 0, from: [id], to: everybody, loss: 0, extraMs: 300 } as const;
     this.network.change({ ...CALM, cuts: [{ from: [other.id], to: [id] }], rules: [late] });
+    return true;
   }
 
   override mend(id: number): void {

@@ -4,25 +4,19 @@
  */
 import { assert } from '../../base/assert.ts';
 import { ok, refuse, type Refusal, type Result } from '../../base/result.ts';
-import type {
-  ConfigurationChange,
-  Leader,
-  RaftEffect,
-  RaftInput,
-  RaftStatus,
-  SnapshotMeta,
-} from '../../raft/contract.ts';
+import type { ConfigurationChange, RaftEffect, RaftInput, RaftStatus, SnapshotMeta } from '../../raft/contract.ts';
 import { RaftEngine } from '../../raft/engine.ts';
-import { History, type HistoryFacts, type Verdict } from '../../raft/history.ts';
-import { ENTRY_TYPES, type Entry, type RaftResponse, type Server, type ServerId } from '../../raft/messages.ts';
-import type { KnownServer } from '../../raft/sender.ts';
+import { ENTRY_TYPES, type Entry, type RaftResponse, type ServerId } from '../../raft/messages.ts';
 import type { HistoryRecord, StoredSnapshot } from '../../raft/stored-records.ts';
 import type { ShareOf } from '../inbox.ts';
 import { Loop, type Steps } from '../loop.ts';
 import { Runner } from '../runner.ts';
 import { Applier } from './applier.ts';
+import { AppliedReads } from './applied-reads.ts';
+import { Asks } from './asks.ts';
 import type { IncomingAsk, RaftLinks } from './links.ts';
-import { historyOp } from './log-store.ts';
+import { HistoryGate } from './history-gate.ts';
+import { Members } from './members.ts';
 import { metaOf, openServer, type OpenedRaft } from './open-server.ts';
 import { Proposals, type Applied, type Settle } from './proposals.ts';
 import { raftPlanner, type RaftOutlets } from './raft-turn.ts';
@@ -66,17 +60,15 @@ export class RaftServer<O> {
   readonly #schedule: SnapshotSchedule;
   readonly #proposals: Proposals<O>;
   readonly #requests: Requests;
-  readonly #history: History;
+  readonly #history: HistoryGate;
   #foreign: Refusal | null = null;
-  readonly #asks = new Map<number, IncomingAsk>();
-  /** Reads that wait until this much is applied, ascending. */
-  readonly #reads: { readonly index: number; readonly resolve: () => void }[] = [];
+  readonly #members: Members;
+  readonly #asks = new Asks();
+  readonly #reads: AppliedReads;
   #links: RaftLinks | null = null;
-  #leader: Leader | null = null;
-  /** Of the configuration in force, and of the one before it until that is committed. */
-  #configured: readonly Server[];
-  #ask = 0;
   #stopping: Promise<void> | null = null;
+  /** Nobody is answered any more: at the end, or after a failure. */
+  #isClosed = false;
 
   constructor(options: RaftServerOptions<O>, opened: OpenedRaft) {
     const { codec, limits, machine, nowMs, outlets, protocolVersion, seed, self, shellLimits, snapshots, timings } =
@@ -106,9 +98,11 @@ export class RaftServer<O> {
       shareOf: sharesOf(shellLimits),
     });
     this.#runner = new Runner<ShellInput, RaftEffect>(this.#loop, nowMs, (error) => {
-      this.#applier.stop();
+      this.#close();
       outlets.fatal(error);
     });
+    this.#members = new Members(configurations);
+    this.#reads = new AppliedReads(applied.index);
     const [configuration] = configurations;
     assert(configuration !== undefined, 'a configuration is in force, be it empty');
     this.#applier = new Applier<O>(
@@ -134,6 +128,7 @@ export class RaftServer<O> {
         taken: (meta) => this.#offer({ kind: 'snapshotTaken', snapshot: meta }),
         restored: (meta) => this.#restored(meta),
         restoreFailed: (ask, refusal) => this.#offer({ kind: 'restoreFailed', ask, refusal }),
+        notTaken: outlets.snapshotFailed,
         failed,
       },
       snapshot,
@@ -145,17 +140,17 @@ export class RaftServer<O> {
     });
     this.#proposals = new Proposals<O>(shellLimits.maxGatheredProposals);
     this.#requests = new Requests(shellLimits.maxRequests);
-    this.#history = this.#openHistory(opened);
-    this.#configured = configurations.flatMap((logged) => logged.configuration.servers);
+    this.#history = this.#gate(opened);
   }
 
   async start(): Promise<void> {
     this.#links = await this.#options.openLinks((ask) => this.#asked(ask), {
-      configured: () => (this.#leader === null ? this.#configured : unionOf(this.#configured, [this.#leader])),
-      leader: () => this.#leader?.id ?? null,
+      configured: () => this.#members.known,
+      leader: () => this.#members.leader?.id ?? null,
       refused: (refusal) => this.#refused(null, refusal),
     });
     this.#offer({ kind: 'started' });
+    await this.#snapshotting.check();
   }
 
   /**
@@ -170,7 +165,7 @@ export class RaftServer<O> {
 
   /** The same without a promise. */
   proposeWith(data: Uint8Array | null, settle: Settle<O>, type: 0 | 1 | 4 = ENTRY_TYPES.command): void {
-    if (this.#stopping !== null) return settle(stopping());
+    if (this.#isEnding) return settle(stopping());
     const isFirst = this.#proposals.gathered === 0;
     this.#proposals.add(type, data, settle);
     if (isFirst) this.#offer({ kind: 'proposalsWait' });
@@ -186,8 +181,8 @@ export class RaftServer<O> {
   /** Settles when a read of the state machine is linearizable: it holds all that was committed before the call. */
   async readIndex(): Promise<Result<number>> {
     const index = await this.#request((request) => ({ kind: 'readIndex', request }));
-    if (index.ok) await this.#appliedUpTo(index.value);
-    return this.#stopping === null ? index : stopping();
+    if (index.ok) await this.#reads.upTo(index.value);
+    return this.#isEnding ? stopping() : index;
   }
 
   /** Settles when the change is committed. Refusals: those of the engine, `stopping`. */
@@ -237,30 +232,42 @@ export class RaftServer<O> {
     await this.#links?.stop();
     await this.#snapshotting.stop();
     await this.#runner.stop();
+    this.#close();
+  }
+
+  /** Whoever waits hears that nothing comes any more. */
+  #close(): void {
+    this.#isClosed = true;
     this.#applier.stop();
     const { refusal } = stopping();
     this.#proposals.close(refusal);
     this.#requests.close(refusal);
-    for (const { resolve } of this.#reads.splice(0)) resolve();
-    for (const ask of this.#asks.values()) ask.refuse(refusal);
-    this.#asks.clear();
+    this.#reads.close();
+    this.#asks.close(refusal);
   }
 
-  #openHistory({ history, log }: OpenedRaft): History {
+  #gate({ history, log }: OpenedRaft): HistoryGate {
     const { codec, pinnedHistory } = this.#options;
-    const facts: HistoryFacts = {
-      entry: (index) => this.#engine.entry(index),
-      lastIndex: () => log.lastIndex,
-      commitIndex: () => this.#engine.status().commitIndex,
-      isConfigured: (id) => this.#configured.some((server) => server.id === id),
-      serversOf: (entry) => {
-        const decoded = codec.decode(entry);
-        return decoded.ok ? decoded.value.servers : [];
+    return new HistoryGate({
+      record: history,
+      pinned: pinnedHistory,
+      asks: this.#asks,
+      facts: {
+        entry: (index) => this.#engine.entry(index),
+        lastIndex: () => log.lastIndex,
+        commitIndex: () => this.#engine.status().commitIndex,
+        isConfigured: (id) => this.#members.isConfigured(id),
+        serversOf: (entry) => {
+          const decoded = codec.decode(entry);
+          return decoded.ok ? decoded.value.servers : [];
+        },
       },
-    };
-    return new History(history, pinnedHistory, facts, (record) =>
-      this.#loop.writeLater({ operations: [historyOp(record)], sync: false }, null),
-    );
+      write: (operations) => this.#loop.writeLater({ operations, sync: false }, null),
+      foreign: (from, refusal) => {
+        this.#refused(from, refusal);
+        this.#offer({ kind: 'foreignHistory', refusal });
+      },
+    });
   }
 
   /** The engine, with the proposals that were gathered. */
@@ -268,7 +275,7 @@ export class RaftServer<O> {
     const engine = this.#engine;
     return {
       step: (input, nowMs) => {
-        if (input.kind === 'asked') return this.#isForeign(input) ? NOTHING : engine.step(input, nowMs);
+        if (input.kind === 'asked' && !this.#history.passes(input)) return NOTHING;
         if (input.kind !== 'proposalsWait') return engine.step(input, nowMs);
         const effects = engine.step({ kind: 'propose', proposals: this.#proposals.take() }, nowMs);
         if (this.#proposals.gathered > 0) this.#loop.put({ kind: 'proposalsWait' });
@@ -276,25 +283,6 @@ export class RaftServer<O> {
       },
       wakeAtMs: () => engine.wakeAtMs(),
     };
-  }
-
-  /** Before the engine: what a leader sends is of this server's history, or it is answered here. */
-  #isForeign({ ask, from, isListed, request }: Extract<RaftInput, { kind: 'asked' }>): boolean {
-    let verdict: Verdict;
-    if (request.kind === 'appendEntries') verdict = this.#history.ofAppend(from, request);
-    else if (request.kind === 'installSnapshot') verdict = this.#history.ofSnapshot(from, isListed, request);
-    else return false;
-    if (verdict.kind === 'pass') return false;
-    if (verdict.kind === 'answer') {
-      this.#answer(ask, verdict.response);
-      return true;
-    }
-    const { refusal } = verdict;
-    this.#asks.get(ask)?.refuse(refusal);
-    this.#asks.delete(ask);
-    this.#refused(from, refusal);
-    this.#offer({ kind: 'foreignHistory', refusal });
-    return true;
   }
 
   #refused(from: ServerId | null, refusal: Refusal): void {
@@ -308,10 +296,9 @@ export class RaftServer<O> {
       persistOps: (persist) => log.persistOps(persist),
       persisted: (persist) => this.#offer({ kind: 'persisted', persist }),
       call: (call) => this.#call(call),
-      answer: (ask, response) => this.#answer(ask, response),
+      answer: (ask, response) => this.#asks.answer(ask, response),
       commit: (index) => {
-        const voters = this.#configured.filter(({ suffrage }) => suffrage === 'voter');
-        if (this.#leader?.id === this.#options.self.id && voters.length > 1) this.#history.share();
+        if (this.#members.sharesWhatItCommits(this.#options.self.id)) this.#history.share();
         this.#applier.commitTo(index);
       },
       restore: (ask, snapshot) => this.#restore(ask, snapshot),
@@ -322,13 +309,12 @@ export class RaftServer<O> {
       unsettled: (request, refusal) => this.#requests.unsettled(request, refusal),
       readReady: (request, index) => this.#requests.settled(request, index),
       leaderChanged: (leader, term, isSelf) => {
-        this.#leader = leader;
+        this.#members.leaderChanged(leader);
         this.#links?.configured();
         outlets.leaderChanged(leader, term, isSelf);
       },
       configurationChanged: (latest, isCommitted) => {
-        const { servers } = latest.configuration;
-        this.#configured = isCommitted ? servers : unionOf(servers, this.#configured);
+        this.#members.configurationChanged(latest, isCommitted);
         this.#links?.configured();
         outlets.configurationChanged(latest, isCommitted);
       },
@@ -336,28 +322,24 @@ export class RaftServer<O> {
     };
   }
 
+  get #isEnding(): boolean {
+    return this.#stopping !== null || this.#isClosed;
+  }
+
   #offer(input: ShellInput): boolean {
     return this.#runner.offer(input);
   }
 
   #request(input: (request: number) => RaftInput): Promise<Result<number>> {
-    if (this.#stopping !== null) return Promise.resolve(stopping());
+    if (this.#isEnding) return Promise.resolve(stopping());
     return this.#requests.make((request) => void this.#offer(input(request)));
   }
 
   #asked(incoming: IncomingAsk): void {
-    const ask = ++this.#ask;
-    this.#asks.set(ask, incoming);
+    const ask = this.#asks.add(incoming);
     const { from, isListed, request } = incoming;
     if (this.#offer({ kind: 'asked', ask, from, isListed, request })) return;
-    this.#asks.delete(ask);
-    incoming.refuse(refuse('busy', 'too many requests wait', { from }).refusal);
-  }
-
-  #answer(ask: number, response: RaftResponse): void {
-    const incoming = this.#asks.get(ask);
-    this.#asks.delete(ask);
-    incoming?.answer(response);
+    this.#asks.refuse(ask, refuse('busy', 'too many requests wait', { from }).refusal);
   }
 
   #call({ address, call, channel, request, to }: Extract<RaftEffect, { kind: 'call' }>): void {
@@ -369,15 +351,15 @@ export class RaftServer<O> {
       return this.#links.call({ to, address, channel, request, body: null, answered, failed });
     }
     const stored = this.#snapshotting.find(request.lastIndex, request.lastTerm);
-    assert(stored !== undefined, 'the snapshot that is sent is there', { lastIndex: request.lastIndex });
-    const body = this.#options.snapshots.read(stored);
+    if (stored === undefined) return failed('error');
+    const body = this.#snapshotting.read(stored);
     const sized = { ...request, sizeBytes: stored.sizeBytes };
     this.#links.call({ to, address, channel, request: sized, body, answered, failed });
   }
 
   #restore(ask: number, snapshot: SnapshotMeta): void {
-    const incoming = this.#asks.get(ask);
-    assert(incoming?.body && incoming.request.kind === 'installSnapshot', 'a restore has its bytes', { ask });
+    const incoming = this.#asks.snapshot(ask);
+    if (incoming === undefined) return;
     const { body, request } = incoming;
     queueMicrotask(() => this.#snapshotting.restore(ask, snapshot, body, request.sizeBytes));
   }
@@ -385,30 +367,14 @@ export class RaftServer<O> {
   #restored(snapshot: SnapshotMeta): void {
     this.#history.restored(snapshot);
     this.#offer({ kind: 'restored', snapshot });
-    this.#serveReads(snapshot.lastIndex);
+    this.#reads.applied(snapshot.lastIndex);
   }
 
   #applied(index: number): void {
     this.#offer({ kind: 'applied', index });
-    this.#serveReads(index);
+    this.#reads.applied(index);
     this.#schedule.applied();
   }
-
-  #appliedUpTo(index: number): Promise<void> {
-    if (this.#applier.applied.index >= index || this.#stopping !== null) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#reads.push({ index, resolve });
-    });
-  }
-
-  #serveReads(applied: number): void {
-    while (this.#reads.length > 0 && (this.#reads[0]?.index ?? 0) <= applied) this.#reads.shift()?.resolve();
-  }
-}
-
-function unionOf<T extends KnownServer>(servers: readonly T[], others: readonly T[]): readonly T[] {
-  const more = others.filter(({ id }) => !servers.some((server) => server.id === id));
-  return more.length === 0 ? servers : [...servers, ...more];
 }
 
 /** Others have a share each for each kind of request, so that no heartbeat waits for room among entries. */

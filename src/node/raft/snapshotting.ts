@@ -23,6 +23,8 @@ export interface SnapshottingOptions<O> {
   readonly taken: (snapshot: SnapshotMeta) => void;
   readonly restored: (snapshot: SnapshotMeta) => void;
   readonly restoreFailed: (ask: number, refusal: Refusal) => void;
+  /** One that takes the place of a damaged one could not be taken; the next one is tried when it is due. */
+  readonly notTaken: (error: unknown) => void;
   /** State and log are neither the old ones nor the new, or our own bug: the process must stop. */
   readonly failed: (error: unknown) => void;
 }
@@ -38,6 +40,7 @@ export class Snapshotting<O> {
   #queue: Promise<void> = Promise.resolve();
   #taking: Promise<StoredSnapshot | null> | null = null;
   #cutTo = 0;
+  #isDamaged = false;
   #stopped = false;
 
   constructor(options: SnapshottingOptions<O>, newest: StoredSnapshot | null) {
@@ -54,6 +57,21 @@ export class Snapshotting<O> {
     return [this.#newest, this.#before].find(
       (snapshot) => snapshot?.lastIndex === lastIndex && snapshot.lastTerm === lastTerm,
     ) as StoredSnapshot | undefined;
+  }
+
+  /** The bytes of one that is sent to another server. One that turns out damaged is replaced by a new one. */
+  async *read(snapshot: StoredSnapshot): AsyncIterable<Uint8Array> {
+    try {
+      yield* this.#options.snapshots.read(snapshot);
+    } catch (error) {
+      if (error instanceof CodedError && error.code === 'raft-snapshot-damaged') this.#replace();
+      throw error;
+    }
+  }
+
+  /** The newest one must be there for servers that lack what is cut: where its file is gone, another one is made. */
+  async check(): Promise<void> {
+    if (this.#newest !== null && !(await this.#options.snapshots.has(this.#newest))) this.#replace();
   }
 
   /**
@@ -85,6 +103,11 @@ export class Snapshotting<O> {
     await this.#queue;
   }
 
+  #replace(): void {
+    this.#isDamaged = true;
+    this.take().catch(this.#options.notTaken);
+  }
+
   /** One thing after another. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#queue.then(work);
@@ -97,7 +120,8 @@ export class Snapshotting<O> {
 
   async #take(): Promise<StoredSnapshot | null> {
     const { applier, machine, snapshots, taken, write } = this.#options;
-    if (this.#stopped || applier.applied.index <= (this.#newest?.lastIndex ?? 0)) return null;
+    const isNew = applier.applied.index > (this.#newest?.lastIndex ?? 0);
+    if (this.#stopped || applier.applied.index === 0 || (!isNew && !this.#isDamaged)) return null;
     applier.pause();
     const { index: lastIndex, term: lastTerm } = applier.applied;
     const meta: SnapshotMeta = { lastIndex, lastTerm, configuration: applier.configuration };
@@ -106,6 +130,7 @@ export class Snapshotting<O> {
     const stored = await snapshots.write(meta, state, null);
     await write({ operations: [snapshotOp(stored)], sync: true });
     this.#note(stored);
+    this.#isDamaged = false;
     taken(meta);
     await snapshots.prune(stored);
     return stored;

@@ -1,3 +1,6 @@
+import { readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { utf8 } from '../../../src/base/bytes.ts';
 import { DEFAULT_LIMITS } from '../../../src/raft/contract.ts';
@@ -171,6 +174,32 @@ describe('a server alone', () => {
     expect(await Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 100, 'waits'))])).toBe('waits');
     cluster.network.heal();
     expect(await waiting).toMatchObject({ ok: true });
+  });
+
+  test('makes another snapshot where the file of the newest is gone', async () => {
+    const first = await alone();
+    await proposeAll(first, 30);
+    const gone = (await first.server.snapshot())!;
+    await first.stop();
+    const folder = join(cluster.directoryOf('a'), 'raft', 'snapshots');
+    await rm(join(folder, gone.file));
+    const second = await cluster.start('a');
+    await cluster.leader();
+    await eventually('there is another', () => readdirSync(folder).some((name) => name.endsWith('.state')));
+    await cluster.start('b');
+    await addNonvoter(second, 'b');
+    await allEqual(30);
+  });
+
+  test('tells whoever waits when its disk fails, and does nothing more', async () => {
+    const { server, fatal, store } = await alone();
+    store.batch = () => Promise.reject(new Error('the disk is gone'));
+    const waiting = [server.propose(utf8('x')), server.transfer('b')];
+    expect(await waiting[0]).toMatchObject({ ok: false, refusal: { code: 'stopping' } });
+    expect(await waiting[1]).toMatchObject({ ok: false });
+    expect(fatal).toEqual([new Error('the disk is gone')]);
+    expect(await server.propose(utf8('y'))).toMatchObject({ ok: false, refusal: { code: 'stopping' } });
+    expect(await server.readIndex()).toMatchObject({ ok: false, refusal: { code: 'stopping' } });
   });
 
   test('begins no second cluster over its log', async () => {

@@ -31,7 +31,7 @@ export const steps: readonly Step[] = [
     command: ['node', 'test/simulator/self-check/main.ts'],
     limitMinutes: 8,
   },
-  { name: 'long tests', needs: 'vitest.config.ts', command: ['vitest', 'run'], env: { LONG: '1' }, limitMinutes: 50 },
+  { name: 'long tests', needs: 'vitest.config.ts', command: ['vitest', 'run'], env: { LONG: '1' }, limitMinutes: 40 },
   { name: 'bench', needs: 'bench/main.ts', command: ['node', 'bench/main.ts', '--smoke'], limitMinutes: 3 },
 ];
 

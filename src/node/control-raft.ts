@@ -29,6 +29,11 @@ const nameRequest = z.strictObject({
 });
 const transferRequest = z.strictObject({ to: name.nullable() });
 
+/** Refusal: `request-invalid`. */
+export function parseRaftChange(body: unknown): Result<RaftChange> {
+  return parsed<RaftChange>(changeRequest, body);
+}
+
 /** Names of a thousand servers. */
 const LARGE = { bodyLimit: 1 << 20 };
 
@@ -46,7 +51,7 @@ export function addRaftRoutes(server: FastifyInstance, raft: RaftOperations | nu
   server.get('/raft/status', (_, reply) => answer(reply, async (operations) => ok(operations.report())));
   server.post('/raft/change', (request, reply) =>
     answer(reply, async (operations) => {
-      const change = parsed<RaftChange>(changeRequest, request.body);
+      const change = parseRaftChange(request.body);
       return change.ok ? operations.change(change.value) : change;
     }),
   );

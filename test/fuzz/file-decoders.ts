@@ -7,6 +7,7 @@ import { decodeBase58 } from '../../src/base/base58.ts';
 import { fromBase64, toBase64 } from '../../src/base/base64.ts';
 import { fromHex, toHex, utf8 } from '../../src/base/bytes.ts';
 import { assert } from '../../src/base/assert.ts';
+import { sha256Hex } from '../../src/base/hash.ts';
 import { ok, refuse, unwrap, type Result } from '../../src/base/result.ts';
 import { chainIdOf, formatGenesis, parseGenesis, type Genesis } from '../../src/ledger/genesis.ts';
 import { parsePeerId } from '../../src/ledger/identity.ts';
@@ -18,9 +19,11 @@ import { parsePeer } from '../../src/net/dialling.ts';
 import { readAddressFile } from '../../src/node/address-book.ts';
 import { registrationOf } from '../../src/node/bls-key.ts';
 import { parseConfig } from '../../src/node/config.ts';
+import { parseRaftChange } from '../../src/node/control-raft.ts';
 import { parseReadRequest } from '../../src/node/control.ts';
 import { genesisValidatorOf } from '../../src/node/genesis-file.ts';
 import { identityKeyFromProtobuf } from '../../src/node/keys.ts';
+import { parseClusterList, signClusterList } from '../../src/node/raft/cluster-list.ts';
 import { checkSecretKey } from '../../src/qc/keys.ts';
 import { nativeScheme } from '../../src/qc/scheme-native.ts';
 import { START } from '../ledger/nodes.ts';
@@ -177,6 +180,40 @@ export const fileDecoders = [
       ),
     decode: (bytes) => parseReadRequest(jsonOf(bytes)),
     encode: null,
+  }),
+  decoder({
+    name: 'change of a Raft cluster',
+    covers: ['node/control-raft.ts#parseRaftChange'],
+    format: 'json',
+    maxBytes: 16 * 1024,
+    isBoundedByCaller: true,
+    samples: () =>
+      [
+        { kind: 'add-voter', id: 'n4', address: '203.0.113.4:4101' },
+        { kind: 'remove', id: 'n1' },
+      ].map((change) => utf8(JSON.stringify(change))),
+    decode: (bytes) => parseRaftChange(jsonOf(bytes)),
+    encode: null,
+  }),
+  decoder({
+    name: 'list of a Raft cluster',
+    covers: ['node/raft/cluster-list.ts#parseClusterList'],
+    format: 'json',
+    maxBytes: FILE_BYTES,
+    isBoundedByCaller: true,
+    samples: lazily(() => {
+      const servers = [1, 2, 3].map((n) => ({ id: `n${n}`, address: `203.0.113.${n}:4101` }));
+      const operator = identityKeyFromProtobuf((signers[0] as (typeof signers)[number]).protobuf);
+      return [null, sha256Hex(utf8('a history'))].map((history) =>
+        utf8(JSON.stringify(signClusterList({ version: 3, history, servers }, unwrap(operator)))),
+      );
+    }),
+    decode: (bytes) => parseClusterList(jsonOf(bytes)),
+    encode: null,
+    check(list) {
+      const again = unwrap(parseClusterList(JSON.parse(JSON.stringify(list))));
+      assert(isDeepStrictEqual(again, list), 'a list survives being written', { version: list.version });
+    },
   }),
   decoder({
     name: 'identity key',

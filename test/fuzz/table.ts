@@ -25,6 +25,11 @@ export const otherExports: Readonly<Record<string, string>> = {
   'net/whole-stream.ts#peekFirstByte': 'leaves the byte unread; what it decides between is in the table',
   'node/signature-batch.ts#unpackChecks': 'between two threads of one process',
   'projections/rows.ts#decodeRow': 'from the own store',
+  'raft/stored-records.ts#appliedCodec': 'from the own store, under a check',
+  'raft/stored-records.ts#hardStateCodec': 'from the own store, under a check',
+  'raft/stored-records.ts#historyCodec': 'from the own store, under a check',
+  'raft/stored-records.ts#logBoundsCodec': 'from the own store, under a check',
+  'raft/stored-records.ts#snapshotCodec': 'from the own store, under a check',
   'qc/scheme.ts#decodes': 'turns what a library throws into a refusal',
 };
 
@@ -34,6 +39,7 @@ export const otherFiles: Readonly<Record<string, string>> = {
   'cli/devnet/network.ts': 'the manifest that the devnet itself wrote',
   'cli/genesis.ts': 'registrations, judged by genesisValidatorOf, which is in the table',
   'cli/older-records.ts': 'a list of peer ids that the operator wrote; refused as a whole when it is none',
+  'cli/raft/list.ts': 'the JSON of parseClusterList, which is in the table',
   'cli/submit.ts': 'an option that the user types',
   'ledger/actions.ts': 'only encodes, for digests',
   'ledger/block-log.ts': 'the own store',
@@ -41,6 +47,8 @@ export const otherFiles: Readonly<Record<string, string>> = {
   'node/raft/ledger-store.ts': 'the own store',
   'ledger/checked-record.ts': 'the own store; with the safety record, which is in the table',
   'node/control-client.ts': 'answers of the own node, over a socket that only its user can open',
+  'node/raft/named-servers.ts': 'a file that the program itself wrote; refused as a whole when it is not so',
+  'raft/stored-records.ts': 'the own store, under a check',
   'node/program-version.ts': "the program's own package.json",
   'projections/node-data.ts': 'the own store',
   'projections/rows.ts': 'the own store',

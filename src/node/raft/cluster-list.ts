@@ -56,6 +56,15 @@ export function signClusterList(list: ClusterList, key: Pick<IdentityKey, 'peerI
   return { ...plain, signer: key.peerId, signature: toBase64(key.sign(preimageOf(plain))) };
 }
 
+/** What a list says, whoever signed it. Refusal: `raft-list-malformed`. */
+export function parseClusterList(value: unknown): Result<SignedClusterList> {
+  const parsed = signedList.safeParse(value);
+  if (parsed.success) return ok({ ...parsed.data, history: parsed.data.history as Hash | null });
+  const [issue] = parsed.error.issues;
+  const at = issue?.path.join('.') ?? '';
+  return refuse('raft-list-malformed', `the list of the cluster is malformed at "${at}"`, { at });
+}
+
 /**
  * @param operators peer ids of the keys that may sign
  * Refusals: `raft-list-malformed`, `raft-list-signer`, `raft-list-signature`
@@ -64,19 +73,14 @@ export async function verifyClusterList(
   value: unknown,
   operators: readonly string[],
 ): Promise<Result<SignedClusterList>> {
-  const parsed = signedList.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const at = issue?.path.join('.') ?? '';
-    return refuse('raft-list-malformed', `the list of the cluster is malformed at "${at}"`, { at });
-  }
-  const { signature, signer, ...list } = parsed.data;
+  const parsed = parseClusterList(value);
+  if (!parsed.ok) return parsed;
+  const { signature, signer, ...plain } = parsed.value;
   if (!operators.includes(signer)) {
     return refuse('raft-list-signer', 'the list of the cluster is signed by nobody who may', { signer });
   }
   const identity = parsePeerId(signer);
   const bytes = fromBase64(signature);
-  const plain: ClusterList = { ...list, history: list.history as Hash | null };
   const isSigned = identity.ok && bytes !== undefined && (await verifyNative(identity.value, preimageOf(plain), bytes));
   if (!isSigned) return refuse('raft-list-signature', 'the signature of the list does not hold', { signer });
   return ok({ ...plain, signer, signature });

@@ -34,6 +34,14 @@ const PRODUCTION = [
   'src/projections/catalog.ts',
 ];
 
+/** What a simulated server of a Raft cluster is made of. */
+const RAFT_PRODUCTION = [
+  'src/node/raft/raft-server.ts',
+  'src/node/raft/open-server.ts',
+  'src/node/raft/network-links.ts',
+  'src/raft/wire/configuration-codec.ts',
+];
+
 /** What tests have for their own use; everything else of `test/` stands in for something. */
 const ALLOWED_OF_TEST = [
   'test/flipped.ts',
@@ -44,6 +52,19 @@ const ALLOWED_OF_TEST = [
 
 test('a simulated validator is made of production parts', () => {
   expect(imports.get('simulated-validator.ts')).toEqual(expect.arrayContaining(PRODUCTION));
+});
+
+test('so is a simulated server of a Raft cluster', () => {
+  expect(imports.get('raft/simulated-server.ts')).toEqual(expect.arrayContaining(RAFT_PRODUCTION));
+  const of = (path: string) => readFileSync(join(folder, '../../src', path), 'utf8');
+  expect(of('node/raft/raft-server.ts')).toMatch(/new RaftEngine\(/);
+  expect(of('node/raft/raft-server.ts')).toMatch(/new Loop</);
+  expect(of('node/raft/raft-server.ts')).toMatch(/new Applier</);
+  expect(of('node/raft/raft-server.ts')).toMatch(/new Snapshotting</);
+  expect(of('node/raft/open-server.ts')).toMatch(/openRaft\(/);
+  expect(of('node/raft/network-links.ts')).toMatch(/new NetworkTransport\(/);
+  expect(of('node/raft/client.ts')).toMatch(/encodeRequest\(/);
+  expect(of('node/raft/inbound-connection.ts')).toMatch(/new RequestParser\(/);
 });
 
 test('production parts bring the loop, the turn, the engine and the codecs themselves', () => {

@@ -50,6 +50,22 @@ describe('a scheduler', () => {
   });
 });
 
+test('who gets no turn has missed nothing when it gets one, and is not overtaken', async () => {
+  const happened = await fromMacrotask(() => {
+    const scheduler = new Scheduler();
+    const happened: string[] = [];
+    const owner = { ended: false, pausedUntilMs: 20 };
+    scheduler.after(5, owner, () => happened.push('due at 5'));
+    scheduler.after(20, owner, () => happened.push('due at 20'));
+    scheduler.after(10, owner, () => happened.push('due at 10'));
+    scheduler.after(12, null, () => happened.push('of another'));
+    scheduler.after(8, owner, () => happened.push('never')).cancel();
+    while (scheduler.step(100)) happened.push(`at ${scheduler.nowMs}`);
+    return happened;
+  });
+  expect(happened).toEqual(['of another', 'at 12', 'due at 5', 'at 20', 'due at 10', 'at 20', 'due at 20', 'at 20']);
+});
+
 describe('virtual globals', () => {
   test('give timers at the speed of the process that starts them', async () => {
     const fired = await fromMacrotask(() => {

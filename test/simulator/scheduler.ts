@@ -10,7 +10,7 @@ import { assert } from '../../src/base/assert.ts';
 /** What work belongs to; when it has ended, its work no longer happens. */
 export interface Owner {
   readonly ended: boolean;
-  /** Gets no turn before this time: what would have happened by then happens then, in the same order. */
+  /** Gets no turn before this time: what would have happened by then happens then, in the same order. It never falls. */
   readonly pausedUntilMs?: number;
 }
 
@@ -20,13 +20,16 @@ export interface Handle {
 
 class Happening implements Handle {
   readonly atMs: number;
+  /** Before it was put off. */
+  readonly dueMs: number;
   readonly order: number;
   readonly owner: Owner | null;
   run: (() => void) | null;
   #later: Happening | null = null;
 
-  constructor(atMs: number, order: number, owner: Owner | null, run: (() => void) | null) {
+  constructor(atMs: number, order: number, owner: Owner | null, run: (() => void) | null, dueMs = atMs) {
     this.atMs = atMs;
+    this.dueMs = dueMs;
     this.order = order;
     this.owner = owner;
     this.run = run;
@@ -38,8 +41,8 @@ class Happening implements Handle {
   }
 
   /** Put off. */
-  at(atMs: number, order: number): Happening {
-    this.#later = new Happening(atMs, order, this.owner, this.run);
+  at(atMs: number): Happening {
+    this.#later = new Happening(atMs, this.order, this.owner, this.run, this.dueMs);
     return this.#later;
   }
 }
@@ -88,7 +91,7 @@ export class Scheduler {
       if (next.run === null || next.owner?.ended === true) continue;
       const { pausedUntilMs = 0 } = next.owner ?? {};
       if (pausedUntilMs > next.atMs) {
-        this.#push(next.at(pausedUntilMs, this.#order++));
+        this.#push(next.at(pausedUntilMs));
         continue;
       }
       this.nowMs = next.atMs;
@@ -138,5 +141,6 @@ export class Scheduler {
 }
 
 function isBefore(a: Happening, b: Happening): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+  if (a.atMs !== b.atMs) return a.atMs < b.atMs;
+  return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);
 }

@@ -13,6 +13,8 @@ import { Trace } from './trace.ts';
 /** @param how the process alone ends, or its machine loses power, or its disk is lost as well */
 export type CrashKind = 'process' | 'power' | 'disk';
 
+/** Somebody wants to be woken at once, again and again. */
+const MOST_AT_ONE_TIME = 100_000;
 /** A slow disk takes so many times as long. */
 const SLOW_DISK = 200;
 
@@ -25,6 +27,9 @@ export abstract class Stage<M extends Machine<L>, L extends MachineProcess> {
   /** When the last line of the trace was written, and that as text. */
   #notedMs = NaN;
   #noted = '';
+  /** When the last happening was, and which was the first of that time. */
+  #lookedMs = NaN;
+  #lookedSteps = 0;
 
   /** @param onLine is given every line of the trace */
   constructor(seed: number, onLine?: (line: string) => void) {
@@ -110,12 +115,23 @@ export abstract class Stage<M extends Machine<L>, L extends MachineProcess> {
   #step(untilMs: number): boolean {
     try {
       const happened = this.scheduler.step(untilMs);
-      if (happened) this.stepped();
+      if (happened) this.#look();
       return happened;
     } catch (error) {
       this.threw(error);
       return false;
     }
+  }
+
+  #look(): void {
+    const { nowMs, steps } = this.scheduler;
+    if (nowMs !== this.#lookedMs) {
+      this.#lookedMs = nowMs;
+      this.#lookedSteps = steps;
+    } else if (steps - this.#lookedSteps > MOST_AT_ONE_TIME) {
+      this.violate({ checker: 'process', message: 'time goes on', details: { nowMs, happenings: MOST_AT_ONE_TIME } });
+    }
+    this.stepped();
   }
 
   /** What a process throws, or rejects, where nobody catches it would end it. */

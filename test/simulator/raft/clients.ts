@@ -30,11 +30,19 @@ interface Client {
   begun: number;
 }
 
+/** One thing that a client does. */
+interface Turn {
+  readonly client: Client;
+  /** Of all turns of this client. */
+  readonly number: number;
+}
+
 /** After so long without an answer a client goes on with something else. */
 const PATIENCE_MS = 4_000;
-/** Nobody leads, or nobody answers: a client tries again after this. */
+/** Nobody leads, or nobody answers: a client tries again after this, or twice the time for which it thinks. */
 const RETRY_MS = 50;
-const READS = 0.3;
+/** Of what a client does: those with even numbers write most of the time, the others read. */
+const READS = [0.2, 0.9] as const;
 /** Of what a client does at once, the most. */
 const MOST_AT_ONCE = 8;
 
@@ -52,6 +60,10 @@ export class Clients {
   constructor(options: ClientsOptions) {
     this.#options = options;
     this.#clients = Array.from({ length: options.clients }, (_, id) => ({ id, asks: 0, begun: 0 }));
+  }
+
+  get #retryMs(): number {
+    return Math.min(RETRY_MS, 2 * this.thinkMs);
   }
 
   start(): void {
@@ -72,12 +84,12 @@ export class Clients {
     if (this.thinkMs === Infinity) return this.#later(client, RETRY_MS * 5);
     const { nodes, scheduler } = this.#options;
     const { life } = nodes[client.asks]!;
-    client.begun++;
+    const turn: Turn = { client, number: client.begun++ };
     if (life?.server === null || life === null) {
       client.asks = (client.asks + 1) % nodes.length;
-      return this.#later(client, RETRY_MS);
+      return this.#later(client, this.#retryMs);
     }
-    const atOnce = 1 + Math.floor(this.#chance(client, 1) ** 4 * MOST_AT_ONCE);
+    const atOnce = 1 + Math.floor(this.#chance(turn, 1) ** 4 * MOST_AT_ONCE);
     let left = atOnce;
     let isOver = false;
     const goOn = (afterMs: number) => {
@@ -86,13 +98,14 @@ export class Clients {
       this.#later(client, afterMs === PATIENCE_MS ? 0 : afterMs);
     };
     scheduler.after(0, life, () => {
-      for (let i = 0; i < atOnce && !life.ended; i++) this.#begin(client, life, i, goOn);
+      for (let i = 0; i < atOnce && !life.ended; i++) this.#begin(turn, life, i, goOn);
     });
     scheduler.after(PATIENCE_MS, null, () => goOn(PATIENCE_MS));
   }
 
-  #begin(client: Client, life: RaftLife, place: number, goOn: (afterMs: number) => void): void {
-    const key = `k${Math.floor(this.#chance(client, 2, place) * this.#options.keys)}`;
+  #begin(turn: Turn, life: RaftLife, place: number, goOn: (afterMs: number) => void): void {
+    const { client, number } = turn;
+    const key = `k${Math.floor(this.#chance(turn, 2, place) * this.#options.keys)}`;
     let isOpen = true;
     const close = (): boolean => {
       if (!isOpen) return false;
@@ -101,16 +114,17 @@ export class Clients {
       return true;
     };
     const giveUp = () => {
-      if (close()) goOn(RETRY_MS);
+      if (close()) goOn(this.#retryMs);
     };
     this.#waitingAt(life).add(giveUp);
     const refused = (refusal: Refusal) => {
       this.#options.tally.count(`client: ${refusal.code}`);
       this.#turnTo(client, refusal);
-      goOn(RETRY_MS);
+      goOn(this.#retryMs);
     };
-    if (this.#chance(client, 3, place) < READS) this.#read(life, key, { close, refused, goOn });
-    else this.#write(life, key, `c${client.id}.${client.begun}.${place}`, { close, refused, goOn });
+    if (this.#chance(turn, 3, place) < READS[client.id % 2 === 0 ? 0 : 1])
+      this.#read(life, key, { close, refused, goOn });
+    else this.#write(life, key, `c${client.id}.${number}.${place}`, { close, refused, goOn });
   }
 
   #write(life: RaftLife, key: string, value: string, { close, refused, goOn }: Ending): void {
@@ -160,8 +174,8 @@ export class Clients {
     return waiting;
   }
 
-  #chance({ begun, id }: Client, use: number, place = 0): number {
-    return fractionOf(this.#options.seed, 500 + use, id, begun, place);
+  #chance({ client, number }: Turn, use: number, place = 0): number {
+    return fractionOf(this.#options.seed, 500 + use, client.id, number, place);
   }
 }
 

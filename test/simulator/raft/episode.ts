@@ -38,7 +38,7 @@ export type RaftAction =
 
 /**
  * It is killed, gets no turn, is heard and hears nobody, or its disk stands still. Or another server is asked to stand, and
- * is heard by all but the leader, whose heartbeats are late: it learns last that it leads no more.
+ * the leader hears nobody from then on: it learns last that it leads no more.
  */
 export type Drill = 'killed' | 'paused' | 'deaf' | 'stalled-disk' | 'supplanted';
 

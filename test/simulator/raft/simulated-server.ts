@@ -36,6 +36,8 @@ export interface ServerSurroundings extends MachineSurroundings<SimulatedServer>
   readonly onDoomed: (life: RaftLife) => void;
 }
 
+/** Until a call is answered, in election timeouts. */
+export const CALL_TIMEOUTS = 10;
 /** As versions before 1.3.7 speak. */
 const OLD_DIALECT: Partial<Dialect> = { header: 'none', appendedAt: 'none', preVote: false };
 
@@ -124,8 +126,13 @@ export class RaftLife extends MachineProcess implements Endpoint, Listening {
     const { node, store } = this;
     const self = { id: node.serverId, address: node.address };
     const registers = await Registers.open(store, {
-      applied: (entry, digest) => onApplied(this, entry, digest),
-      restored: (index, digest) => onRestored(this, index, digest),
+      // What it still computes in the turn that it ends in happens to nobody.
+      applied: (entry, digest) => {
+        if (!this.ended) onApplied(this, entry, digest);
+      },
+      restored: (index, digest) => {
+        if (!this.ended) onRestored(this, index, digest);
+      },
     });
     this.registers = registers;
     this.server = await startRaftServer<Written>({
@@ -146,6 +153,11 @@ export class RaftLife extends MachineProcess implements Endpoint, Listening {
         streams: network.streamsOf(this, node),
         protocolVersion: cast.protocolVersion,
         listed,
+        // As the defaults are to an election of one second.
+        clientLimits: {
+          callDeadlineMs: CALL_TIMEOUTS * cast.timings.electionMs,
+          dialDeadlineMs: (CALL_TIMEOUTS / 2) * cast.timings.electionMs,
+        },
         dialect: node.isOld ? OLD_DIALECT : {},
       }),
       nowMs: () => this.monotonicMs(),

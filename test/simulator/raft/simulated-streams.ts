@@ -148,6 +148,8 @@ interface Way {
   lastArrivalMs: number;
   /** What waits for a cut to end, oldest first. */
   readonly held: Uint8Array[];
+  /** In the air, oldest first: whatever arrives is the oldest, as sums of times are not exact. */
+  readonly inTheAir: Uint8Array[];
 }
 
 class Connection implements Between {
@@ -167,8 +169,8 @@ class Connection implements Between {
     this.accepting = new ConnectionEnd(acceptor.process, dialler.machine.identity, false, this);
     this.dialling.peer = this.accepting;
     this.accepting.peer = this.dialling;
-    this.#there = { from: dialler, to: acceptor, lastArrivalMs: 0, held: [] };
-    this.#back = { from: acceptor, to: dialler, lastArrivalMs: 0, held: [] };
+    this.#there = { from: dialler, to: acceptor, lastArrivalMs: 0, held: [], inTheAir: [] };
+    this.#back = { from: acceptor, to: dialler, lastArrivalMs: 0, held: [], inTheAir: [] };
   }
 
   carry(end: ConnectionEnd, bytes: Uint8Array): void {
@@ -220,8 +222,10 @@ class Connection implements Between {
     const atMs = Math.max(scheduler.nowMs + (fate[0] ?? 0), way.lastArrivalMs);
     way.lastArrivalMs = atMs;
     for (const piece of this.#pieces(bytes)) {
+      way.inTheAir.push(piece);
       scheduler.after(atMs - scheduler.nowMs, way.to.process, () => {
-        if (!this.#isDead) this.#endAt(way.to).arrived(piece);
+        const oldest = way.inTheAir.shift();
+        if (!this.#isDead && oldest !== undefined) this.#endAt(way.to).arrived(oldest);
       });
     }
   }

@@ -9,6 +9,7 @@ import { withVirtualGlobals } from '../virtual-globals.ts';
 import type { RaftAction, RaftEpisode } from './episode.ts';
 import { RaftLiveness } from './liveness.ts';
 import { scriptOfSeed, type RaftScenario, type RaftScript } from './scenario.ts';
+import { CALL_TIMEOUTS } from './simulated-server.ts';
 import { RaftWorld } from './world.ts';
 
 export interface RaftSimulationOptions {
@@ -107,6 +108,11 @@ class Simulation {
   #perform(action: RaftAction): void {
     if (action.kind !== 'drill') return this.world.perform(action);
     const { world } = this;
+    // What an earlier storm left of dead connections and dials is no part of the drill: by then all of it has failed.
+    const { thinkMs } = world.clients;
+    world.clients.thinkMs = 200;
+    world.runUntil(world.scheduler.nowMs + (CALL_TIMEOUTS + 1) * world.cast.timings.electionMs);
+    world.clients.thinkMs = thinkMs;
     const leader = world.leader();
     const status = leader?.server?.status();
     if (leader === null || status === undefined) return;
@@ -124,10 +130,7 @@ class Simulation {
     world.network.change(CALM);
     for (const { clock, id, life } of world.nodes) {
       clock.setRate(1);
-      if (life !== null) {
-        life.effectsLeft = null;
-        life.pausedUntilMs = Math.min(life.pausedUntilMs, world.scheduler.nowMs);
-      }
+      if (life !== null) life.effectsLeft = null;
       world.mend(id);
     }
     world.clients.thinkMs = 50;

@@ -164,11 +164,9 @@ export class RaftWorld extends Stage<SimulatedServer, RaftLife> {
       case 'paused':
         this.#pause(node.id, TIMEOUTS_TO_ANOTHER_LEADER * this.cast.timings.electionMs);
         return true;
-      case 'deaf': {
-        const others = this.nodes.filter((other) => other !== node).map(({ id }) => id);
-        this.network.change({ ...CALM, cuts: [{ from: others, to: [node.id] }] });
+      case 'deaf':
+        this.network.change({ ...CALM, cuts: [{ from: this.#othersThan(node.id), to: [node.id] }] });
         return true;
-      }
       case 'stalled-disk':
         node.diskFaults.mode = 'stalled';
         return true;
@@ -177,21 +175,23 @@ export class RaftWorld extends Stage<SimulatedServer, RaftLife> {
     }
   }
 
+  #othersThan(id: number): readonly number[] {
+    return this.nodes.filter((node) => node.id !== id).map((node) => node.id);
+  }
+
   #supplant({ id, life }: SimulatedServer): boolean {
     const servers = life?.server?.status().configuration.configuration.servers ?? [];
     const isOther = (node: SimulatedServer) =>
       node.id !== id && servers.some((server) => server.id === node.serverId && server.suffrage === 'voter');
     const other = this.nodes.find(isOther);
     if (other === undefined) return false;
-    const everybody = this.nodes.map((node) => node.id);
     this.#transfer(other.id);
-    // It stands: before it has told anybody, the leader is cut off from it.
+    // It stands: before it has told anybody, the leader hears nobody any more, and leads until its lease ends.
     const term = () => other.life?.server?.status().term ?? 0;
     const before = term();
     this.runUntil(this.scheduler.nowMs + this.cast.timings.electionMs, () => term() > before);
     if (term() === before) return false;
-    const late = { kind: 'heartbeat', every: 1, phase: 0, from: [id], to: everybody, loss: 0, extraMs: 300 } as const;
-    this.network.change({ ...CALM, cuts: [{ from: [other.id], to: [id] }], rules: [late] });
+    this.network.change({ ...CALM, cuts: [{ from: this.#othersThan(id), to: [id] }] });
     return true;
   }
 
@@ -234,7 +234,8 @@ export class RaftWorld extends Stage<SimulatedServer, RaftLife> {
     if (life === null) return;
     this.tally.count('process: gets no turn');
     this.note(`${id} gets no turn`);
-    life.pausedUntilMs = this.scheduler.nowMs + forMs;
+    // Never shorter than before: what waits for its turn already would be overtaken by what comes later.
+    life.pausedUntilMs = Math.max(life.pausedUntilMs, this.scheduler.nowMs + forMs);
   }
 
   #transfer(to: number | null): void {

@@ -15,6 +15,7 @@ export const groups: readonly Group[] = [
   { name: 'base', folders: ['base'] },
   { name: 'store', folders: ['store'] },
   { name: 'ledger', folders: ['ledger'] },
+  { name: 'migrations', folders: ['migrations'] },
   { name: 'qc', folders: ['qc'] },
   { name: 'hotstuff', folders: ['consensus', 'hotstuff', 'traps'] },
   { name: 'raft', folders: ['raft'] },

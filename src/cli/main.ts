@@ -7,6 +7,7 @@ import { genesisCommand } from './genesis.ts';
 import { getCommand } from './get.ts';
 import { importCommand } from './import.ts';
 import { initCommand } from './init.ts';
+import { migrateCommand } from './migrate.ts';
 import { raftCommand } from './raft.ts';
 import { replayCommand } from './replay.ts';
 import { startCommand } from './start.ts';
@@ -58,6 +59,7 @@ export function programFor(terminal: Terminal): Command {
     watchCommand,
     importCommand,
     replayCommand,
+    migrateCommand,
     raftCommand,
   ];
   for (const command of commands) program.addCommand(command(terminal));

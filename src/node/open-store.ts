@@ -10,7 +10,7 @@ import { basename, dirname, join } from 'node:path';
 import { CodedError, unwrap } from '../base/result.ts';
 import { judgeLayout, LAYOUT_STEPS, readLayout, type LayoutState, type LayoutStep } from '../ledger/layout-history.ts';
 import { LAYOUT_VERSION } from '../ledger/layout.ts';
-import { LevelStore } from '../store/level-store.ts';
+import { LevelStore, type LevelStoreOptions } from '../store/level-store.ts';
 import { cloneStore, removeClone } from './clone-store.ts';
 
 let looks = 0;
@@ -21,7 +21,7 @@ export function ledgerDirectory(dataDirectory: string): string {
 }
 
 /** @throws CodedError those of `LevelStore.open` and of `judgeLayout`: nothing was changed then */
-export async function openStore(dataDirectory: string, options: { readonly create: boolean }): Promise<LevelStore> {
+export async function openStore(dataDirectory: string, options: LevelStoreOptions): Promise<LevelStore> {
   const directory = ledgerDirectory(dataDirectory);
   const isNoted = (await readFile(noteOf(dataDirectory), 'utf8').catch(() => '')) === (await noteFor(directory));
   const layout = isNoted ? null : await tryLook(directory);
@@ -86,7 +86,7 @@ function isOfFiles(error: unknown): boolean {
 /** Of processes that ended before they could. */
 async function removeForgottenClones(directory: string): Promise<void> {
   const beside = dirname(directory);
-  for (const name of await readdir(beside)) {
+  for (const name of await readdir(beside).catch(() => [])) {
     const pid = new RegExp(`^${basename(directory)}\\.look-(\\d+)-\\d+$`).exec(name)?.[1];
     if (pid !== undefined && !isAlive(Number(pid))) await removeClone(join(beside, name));
   }

@@ -24,6 +24,7 @@ import {
   IDENTITY_KEY,
   LAYOUT_KEY,
   LAYOUT_VERSION,
+  RESTORING_KEY,
   SAFETY_KEY,
   STATE_RANGE,
   stateKey,
@@ -54,6 +55,9 @@ export interface LogIdentity {
   /** SHA-256 of the BLS public key that votes from this directory; null for a peer that does not vote. */
   readonly validatorKey: Hash | null;
 }
+
+/** The key is left out by one who neither votes nor writes. */
+export type ExpectedIdentity = Pick<LogIdentity, 'chainId'> & Partial<LogIdentity>;
 
 const identityCodec = codec(struct<LogIdentity>({ chainId: text(64), validatorKey: nullable(hash) }), 256);
 
@@ -96,6 +100,16 @@ export function headBlockOps(sealed: SealedBlock, changes: readonly StateChange[
   ];
 }
 
+/** The head of a log that begins with it: the state is written by itself, and nobody is told what it changed. */
+export function firstBlockOps({ block, seal }: SealedBlock): StoreOperation[] {
+  const { height } = block.header;
+  return [
+    put(blockKey(height), encodeSealedBlock({ block, seal })),
+    put(heightKey(block.id), bigEndian(height)),
+    put(HEAD_KEY, headCodec.encode(headOf(block))),
+  ];
+}
+
 /** The committed state alone. */
 export function stateOps(changes: readonly StateChange[]): StoreOperation[] {
   return changes.map(stateOp);
@@ -132,18 +146,18 @@ export function identityOps(identity: LogIdentity): StoreOperation[] {
 /**
  * Checks that the store is of this layout, chain and validator.
  *
- * @throws CodedError `store-empty`, `store-corrupt`, `layout-newer`, `layout-older`, `chain-mismatch`, `key-mismatch`
+ * @throws CodedError `store-empty`, `restore-unfinished`, `store-corrupt`, `layout-newer`, `layout-older`, `chain-mismatch`, `key-mismatch`
  */
-export async function checkStore(store: Store, identity: LogIdentity): Promise<void> {
+export async function checkStore(store: Store, identity: ExpectedIdentity): Promise<void> {
   await checkLayout(store);
   checkIdentity(store, identity);
 }
 
 export class BlockLog {
   readonly identity: LogIdentity;
-  readonly #store: Store;
+  readonly #store: Pick<Store, 'entries' | 'get'>;
 
-  private constructor(store: Store, identity: LogIdentity) {
+  private constructor(store: Pick<Store, 'entries' | 'get'>, identity: LogIdentity) {
     this.#store = store;
     this.identity = identity;
   }
@@ -161,14 +175,14 @@ export class BlockLog {
   }
 
   /** Over a store that the caller has just written, or opened, whole: nothing is looked at. */
-  static over(store: Store, identity: LogIdentity): BlockLog {
+  static over(store: Pick<Store, 'entries' | 'get'>, identity: LogIdentity): BlockLog {
     return new BlockLog(store, identity);
   }
 
   /**
    * Checks that the store is of this layout, chain and validator, and that its head is there.
    *
-   * @throws CodedError `store-empty`, `store-corrupt`, `layout-newer`, `layout-older`, `chain-mismatch`, `key-mismatch`
+   * @throws CodedError `store-empty`, `restore-unfinished`, `store-corrupt`, `layout-newer`, `layout-older`, `chain-mismatch`, `key-mismatch`
    */
   static async open(store: Store, identity: LogIdentity): Promise<BlockLog> {
     await checkStore(store, identity);
@@ -295,6 +309,7 @@ export class BlockLog {
 async function checkLayout(store: Store): Promise<void> {
   const layout = store.get(LAYOUT_KEY);
   if (layout === undefined) {
+    if (store.get(RESTORING_KEY) !== undefined) throw restoreUnfinished();
     if (await isEmpty(store)) throw codedError('store-empty', 'the store holds no ledger yet');
     throw corrupt('the store is half written: it holds data but no layout version');
   }
@@ -309,7 +324,11 @@ async function checkLayout(store: Store): Promise<void> {
   }
 }
 
-function checkIdentity(store: Store, own: LogIdentity): void {
+function restoreUnfinished(): CodedError {
+  return codedError('restore-unfinished', 'a snapshot is half restored in this directory; restore it to the end');
+}
+
+function checkIdentity(store: Store, own: ExpectedIdentity): void {
   const written = decoded(identityCodec.decode(present(store.get(IDENTITY_KEY), 'the identity')), 'the identity');
   if (written.chainId !== own.chainId) {
     throw codedError('chain-mismatch', 'the data directory belongs to another chain', {
@@ -317,7 +336,7 @@ function checkIdentity(store: Store, own: LogIdentity): void {
       expected: own.chainId,
     });
   }
-  if (written.validatorKey !== own.validatorKey) {
+  if (own.validatorKey !== undefined && written.validatorKey !== own.validatorKey) {
     throw codedError('key-mismatch', 'the data directory belongs to another validator key', {
       validatorKey: written.validatorKey,
       expected: own.validatorKey,
@@ -325,7 +344,8 @@ function checkIdentity(store: Store, own: LogIdentity): void {
   }
 }
 
-async function isEmpty(store: Store): Promise<boolean> {
+/** Whether nothing was ever written to the store, or all of it is gone. */
+export async function isEmpty(store: Pick<Store, 'entries'>): Promise<boolean> {
   for await (const _entry of store.entries({ limit: 1 })) return false;
   return true;
 }

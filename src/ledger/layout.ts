@@ -45,6 +45,10 @@ export const LAYOUT_KEY = concatBytes(TAG.meta, utf8('layout'));
 export const IDENTITY_KEY = concatBytes(TAG.meta, utf8('identity'));
 export const HEAD_KEY = concatBytes(TAG.meta, utf8('head'));
 export const SAFETY_KEY = concatBytes(TAG.meta, utf8('safety'));
+/** A snapshot is being put into an empty store: until it is whole, this is no ledger yet (`node/snapshot/`). */
+export const RESTORING_KEY = concatBytes(TAG.meta, utf8('restoring'));
+/** Of a restoration under way, one a chunk whose entries are all in the store. */
+const RESTORED_CHUNKS = concatBytes(TAG.meta, utf8('restored\0'));
 export const RAFT_LEDGER_KEY = concatBytes(TAG.meta, utf8('raft-ledger'));
 
 export const RAFT_HARD_STATE_KEY = concatBytes(TAG.raft, utf8('hard-state'));
@@ -68,11 +72,16 @@ export const LEDGER_RANGES = [
   TAG.projection,
   TAG.legacy,
 ].map(rangeOf);
+export const RESTORED_CHUNK_RANGE = rangeOf(RESTORED_CHUNKS);
 export const UNCOMMITTED_RANGE = rangeOf(TAG.uncommitted);
 export const EVIDENCE_RANGE = rangeOf(TAG.evidence);
 
 export function blockKey(height: number): Uint8Array {
   return storeKey(TAG.block, bigEndian(height));
+}
+
+export function restoredChunkKey(index: number): Uint8Array {
+  return concatBytes(RESTORED_CHUNKS, bigEndian(index));
 }
 
 export function changesKey(height: number): Uint8Array {

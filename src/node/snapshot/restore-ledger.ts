@@ -16,7 +16,7 @@ import { mkdir, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { textFromUtf8 } from '../../base/bytes.ts';
 import { codedError } from '../../base/result.ts';
-import { firstBlockOps, identityOps, isEmpty, type LogIdentity } from '../../ledger/block-log.ts';
+import { firstBlockOps, floorOps, identityOps, isEmpty, type LogIdentity } from '../../ledger/block-log.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
 import { restoredChunkKey, RESTORING_KEY, STATE_RANGE } from '../../ledger/layout.ts';
 import type { StateChange } from '../../ledger/state.ts';
@@ -164,6 +164,7 @@ function lastOps({ manifest, sealed }: OpenSnapshot, { validatorKey }: RestoreOp
   const marks = Array.from({ length: 2 ** manifest.depth }, (_, index) => restoredChunkKey(index));
   return [
     ...identityOps({ chainId: manifest.chainId, validatorKey }),
+    ...floorOps(manifest.height),
     ...firstBlockOps(sealed),
     ...[RESTORING_KEY, ...marks].map((key): StoreOperation => ({ kind: 'delete', key })),
   ];

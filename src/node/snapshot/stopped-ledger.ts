@@ -3,8 +3,7 @@ import { codedError, ok } from '../../base/result.ts';
 import { BlockLog, checkStore } from '../../ledger/block-log.ts';
 import { chainIdOf, type Genesis } from '../../ledger/genesis.ts';
 import { RAFT_LEDGER_KEY } from '../../ledger/layout.ts';
-import { LevelStore } from '../../store/level-store.ts';
-import { ledgerDirectory } from '../open-ledger.ts';
+import { ledgerDirectory, openStore } from '../open-store.ts';
 import { makeSnapshot } from './make-snapshot.ts';
 import { SnapshotFolder } from './snapshot-folder.ts';
 import type { WritingProgress, WrittenSnapshot } from './snapshot-writer.ts';
@@ -24,7 +23,7 @@ export interface StoppedOptions {
 export async function snapshotOfStopped(options: StoppedOptions): Promise<WrittenSnapshot> {
   const { dataDirectory, genesis, onProgress, signal } = options;
   const ledger = ledgerDirectory(dataDirectory);
-  const store = await LevelStore.open(ledger, { threads: true });
+  const store = await openStore(dataDirectory, { threads: true });
   try {
     const chainId = chainIdOf(genesis);
     await checkStore(store, { chainId });

@@ -24,6 +24,7 @@ import {
   IDENTITY_KEY,
   LAYOUT_KEY,
   LAYOUT_VERSION,
+  rangeOf,
   SAFETY_KEY,
   STATE_RANGE,
   stateKey,
@@ -262,8 +263,7 @@ export class BlockLog {
    */
   async loadMachine(): Promise<LedgerMachine> {
     const head = this.head();
-    const tree = new StateTree();
-    const version = await this.#loadTree(tree);
+    const { tree, version } = await loadTree(this.#store, STATE_RANGE.gte);
     if (version.root !== head.stateRoot) {
       throw codedError('state-root-mismatch', 'the state in the store is not that of its head; replay rebuilds it', {
         height: head.height,
@@ -273,23 +273,32 @@ export class BlockLog {
     }
     return new LedgerMachine({ chainId: this.chainId, head, backing: this.state, tree, version });
   }
+}
 
-  async #loadTree(tree: StateTree): Promise<TreeVersion> {
-    let version = tree.empty;
-    let entries: StateChange[] = [];
-    const flush = () => {
-      const next = tree.update(version, entries);
-      tree.retire(version);
-      version = next;
-      entries = [];
-    };
-    for await (const [key, value] of this.#store.entries(STATE_RANGE)) {
-      entries.push({ key: ownText(key.subarray(1), 'a key of the state'), value });
-      if (entries.length === REBUILD_BATCH) flush();
-    }
-    flush();
-    return version;
+/**
+ * The tree of a state that is under a prefix of the store: about 20 us a key.
+ *
+ * @throws CodedError `store-corrupt` for a key that is no text
+ */
+export async function loadTree(
+  store: Pick<Store, 'entries'>,
+  prefix: Uint8Array,
+): Promise<{ readonly tree: StateTree; readonly version: TreeVersion }> {
+  const tree = new StateTree();
+  let version = tree.empty;
+  let entries: StateChange[] = [];
+  const flush = () => {
+    const next = tree.update(version, entries);
+    tree.retire(version);
+    version = next;
+    entries = [];
+  };
+  for await (const [key, value] of store.entries(rangeOf(prefix))) {
+    entries.push({ key: ownText(key.subarray(prefix.length), 'a key of the state'), value });
+    if (entries.length === REBUILD_BATCH) flush();
   }
+  flush();
+  return { tree, version };
 }
 
 async function checkLayout(store: Store): Promise<void> {

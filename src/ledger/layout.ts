@@ -69,6 +69,7 @@ export const LEDGER_RANGES = [
   TAG.legacy,
 ].map(rangeOf);
 export const UNCOMMITTED_RANGE = rangeOf(TAG.uncommitted);
+export const CHANGES_RANGE = rangeOf(TAG.changes);
 export const EVIDENCE_RANGE = rangeOf(TAG.evidence);
 
 export function blockKey(height: number): Uint8Array {

@@ -32,7 +32,7 @@ export async function openLedger(
   genesis: Genesis,
   validatorKey: LogIdentity['validatorKey'],
 ): Promise<OpenLedger> {
-  const store = await LevelStore.open(ledgerDirectory(dataDirectory), { create: true });
+  const store = await LevelStore.open(ledgerDirectory(dataDirectory), { create: true, threads: true });
   try {
     return await openLedgerOn(store, genesis, validatorKey);
   } catch (error) {

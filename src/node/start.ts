@@ -6,7 +6,6 @@ import { blockSyncServer } from '../net/block-sync.ts';
 import { createHost, type Host } from '../net/host.ts';
 import type { Logger } from '../observability/log.ts';
 import { CATALOG } from '../projections/catalog.ts';
-import { Projector } from '../projections/projector.ts';
 import { writeAddressFile } from './address-book.ts';
 import { blockSource } from './block-source.ts';
 import { noticeOf } from './commit-notice.ts';
@@ -18,7 +17,10 @@ import { readGenesisFile } from './genesis-file.ts';
 import { GossipService, gossipRules } from './gossip-service.ts';
 import { nodeStatus } from './node-status.ts';
 import { startObserver } from './observer.ts';
+import { ledgerDirectory } from './open-ledger.ts';
 import { OwnReads } from './own-reads.ts';
+import { NodeProjections } from './projections/node-projections.ts';
+import { rebuildInThread } from './projections/rebuild-thread.ts';
 import { readServiceOf, startReadServer } from './read-server.ts';
 import type { ReadService } from './read-service.ts';
 import type { CommitNotice, ReadOptions, RunningNode } from './status.ts';
@@ -43,7 +45,7 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
       pid: process.pid,
       addresses: [...host.addresses()],
     });
-    node = new Node(withNetwork(core, host), await projectorOf(core));
+    node = new Node(withNetwork(core, host), await projectionsOf(core));
     await node.start();
     return node;
   } catch (error) {
@@ -69,14 +71,15 @@ function hostOf(core: NodeCore): Promise<Host> {
   });
 }
 
-function projectorOf({ ledger, log }: NodeCore): Promise<Projector> {
-  return Projector.open({
+function projectionsOf({ config, ledger, log }: NodeCore): Promise<NodeProjections> {
+  const directory = ledgerDirectory(config.dataDirectory);
+  const { identity } = ledger.log;
+  return NodeProjections.open({
     store: ledger.store,
     log: ledger.log,
     projections: CATALOG,
-    onStopped: (projection, error) => {
-      log.error({ projection, err: error }, 'a projection stopped; "hotledger replay" rebuilds it');
-    },
+    startRebuild: rebuildInThread(ledger.store, { directory, genesisFile: config.genesis, identity }),
+    logger: log,
   });
 }
 
@@ -96,7 +99,7 @@ class Node implements RunningNode {
   readonly #ownReads: OwnReads;
   readonly #gossip: GossipService;
   readonly #dht: DhtService;
-  readonly #projections: Projector;
+  readonly #projections: NodeProjections;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
   readonly #startedAtMs: number;
   readonly #fail: (error: unknown) => void;
@@ -108,7 +111,7 @@ class Node implements RunningNode {
   #commits = 0;
   #eventsCommitted = 0;
 
-  constructor(core: NetworkedCore, projections: Projector) {
+  constructor(core: NetworkedCore, projections: NodeProjections) {
     this.#core = core;
     this.#startedAtMs = core.nowMs();
     const { promise, reject } = Promise.withResolvers<never>();
@@ -136,7 +139,7 @@ class Node implements RunningNode {
     const core = this.#core;
     const { context, host, ledger, seat } = core;
     const outlets = { committed: this.#committed, fatal: this.#fatal };
-    this.#projections.offer([]);
+    this.#projections.begin();
     const blocks = blockSyncServer({ host, source: blockSource(ledger.log, context.validators.epoch) });
     await blocks.start();
     this.#closers.push(() => blocks.stop());

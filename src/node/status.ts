@@ -2,6 +2,8 @@
 import type { Hash } from '../base/hash.ts';
 import type { Result } from '../base/result.ts';
 import type { EngineStatus } from '../consensus/engine.ts';
+import type { ProjectionStatus } from '../projections/projector.ts';
+import type { RebuildStatus } from './projections/live-rebuild.ts';
 import type { RaftOperations } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
 
@@ -25,14 +27,10 @@ export interface NodeStatus extends EngineStatus {
   readonly rssBytes: number;
   /** User and system time of the process since it started, all threads, milliseconds. */
   readonly cpuMs: number;
-  readonly projections: readonly ProjectionCursor[];
+  readonly projections: readonly ProjectionStatus[];
+  /** Of projections beside those that serve; null where none is under way. */
+  readonly rebuild: RebuildStatus | null;
   readonly components: readonly ComponentHealth[];
-}
-
-export interface ProjectionCursor {
-  readonly name: string;
-  /** The last block height that the projection holds. */
-  readonly height: number;
 }
 
 export interface ComponentHealth {

@@ -34,7 +34,8 @@ export const STATUS: NodeStatus = {
   eventsCommitted: 9,
   rssBytes: 140_000_000,
   cpuMs: 61_000,
-  projections: [{ name: 'node-data', height: 7 }],
+  projections: [{ name: 'node-data', height: 7, state: 'following' }],
+  rebuild: null,
   components: [{ name: 'store', healthy: true, detail: 'open' }],
 };
 

@@ -17,6 +17,8 @@ import type { NodeConfig } from '../config.ts';
 import { EventVerifier } from '../event-verifier.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { loadIdentityKey, type IdentityKey } from '../keys.ts';
+import { ledgerDirectory } from '../open-ledger.ts';
+import { rebuildInThread } from '../projections/rebuild-thread.ts';
 import { SignatureThread } from '../signature-thread.ts';
 import type { CommitNotice, NodeStatus, ReadOptions, RunningNode } from '../status.ts';
 import { startSubmissionServer } from '../submission-service.ts';
@@ -115,8 +117,13 @@ class RaftNode implements RunningNode {
     this.#addresses = new AddressBook(known, config.bootstrap, config.addressFiles);
     this.#projections = new LedgerProjections({
       projections: CATALOG,
-      onStopped: (projection, error) =>
-        log.error({ projection, err: error }, 'a projection stopped; "hotledger replay" rebuilds it'),
+      logger: log,
+      startRebuildOf: ({ log: { identity: owner }, store }) =>
+        rebuildInThread(store, {
+          directory: ledgerDirectory(config.dataDirectory),
+          genesisFile: config.genesis,
+          identity: owner,
+        }),
       onFailed: this.#fatal,
     });
   }

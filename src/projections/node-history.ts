@@ -21,13 +21,7 @@ import { proposalCodec } from '../ledger/quorum-actions.ts';
 import { NANOSECONDS, nodeEntryCodec, type NodeEntry, type NodeRecord } from '../ledger/record.ts';
 import { NODE_KEY_PREFIX, PROPOSAL_KEY_PREFIX } from '../ledger/state.ts';
 import type { StoreOperation } from '../store/store.ts';
-import {
-  entryCodec,
-  type Heard,
-  type HistoryEntry,
-  type HistoryFact,
-  type HistoryPosition,
-} from './history-entry.ts';
+import { entryCodec, type Heard, type HistoryEntry, type HistoryFact, type HistoryPosition } from './history-entry.ts';
 import type { ProjectedBlock, Projection, ProjectionReader, RowReader } from './projection.ts';
 import { decodeRow } from './rows.ts';
 
@@ -76,10 +70,7 @@ const nodeRowCodec = codec(
   512,
 );
 
-const removalCodec = codec(
-  struct<Removal>({ peerId: text(MAX_PEER_ID_LENGTH), reason: text(MAX_REASON_LENGTH) }),
-  512,
-);
+const removalCodec = codec(struct<Removal>({ peerId: text(MAX_PEER_ID_LENGTH), reason: text(MAX_REASON_LENGTH) }), 512);
 
 const nodeRowKey = (peerId: string) => storeKey('n\0', peerId);
 const entriesOf = (peerId: string) => storeKey('e\0', peerId, '\0');
@@ -88,7 +79,8 @@ const removalKey = (proposal: string) => storeKey('p\0', proposal);
 export const nodeHistory: Projection = {
   name: 'node-history',
   version: 1,
-  apply: (block: ProjectedBlock, view: RowReader): readonly StoreOperation[] => new BlockHistory(block, view).operations(),
+  apply: (block: ProjectedBlock, view: RowReader): readonly StoreOperation[] =>
+    new BlockHistory(block, view).operations(),
 };
 
 const NOBODY: NodeRow = {

@@ -263,7 +263,7 @@ export class BlockLog {
    */
   async loadMachine(): Promise<LedgerMachine> {
     const head = this.head();
-    const { tree, version } = await loadTree(this.#store, STATE_RANGE.gte);
+    const { tree, version } = await loadStateTree(this.#store);
     if (version.root !== head.stateRoot) {
       throw codedError('state-root-mismatch', 'the state in the store is not that of its head; replay rebuilds it', {
         height: head.height,
@@ -276,13 +276,13 @@ export class BlockLog {
 }
 
 /**
- * The tree of a state that is under a prefix of the store: about 20 us a key.
+ * The tree over a state on disk, about 20 us a key. Whether it is the one that was meant, its root says.
  *
- * @throws CodedError `store-corrupt` for a key that is no text
+ * @param prefix what the keys of the state are under; left out: the committed state
  */
-export async function loadTree(
+export async function loadStateTree(
   store: Pick<Store, 'entries'>,
-  prefix: Uint8Array,
+  prefix: Uint8Array = STATE_RANGE.gte,
 ): Promise<{ readonly tree: StateTree; readonly version: TreeVersion }> {
   const tree = new StateTree();
   let version = tree.empty;
@@ -301,7 +301,13 @@ export async function loadTree(
   return { tree, version };
 }
 
-async function checkLayout(store: Store): Promise<void> {
+/** Whose data a store holds, for one who only reads it. @throws CodedError `store-empty`, `store-corrupt`, `layout-newer`, `layout-older` */
+export async function readIdentity(store: Pick<Store, 'entries' | 'get'>): Promise<LogIdentity> {
+  await checkLayout(store);
+  return writtenIdentity(store);
+}
+
+async function checkLayout(store: Pick<Store, 'entries' | 'get'>): Promise<void> {
   const layout = store.get(LAYOUT_KEY);
   if (layout === undefined) {
     if (await isEmpty(store)) throw codedError('store-empty', 'the store holds no ledger yet');
@@ -318,8 +324,12 @@ async function checkLayout(store: Store): Promise<void> {
   }
 }
 
+function writtenIdentity(store: Pick<Store, 'get'>): LogIdentity {
+  return decoded(identityCodec.decode(present(store.get(IDENTITY_KEY), 'the identity')), 'the identity');
+}
+
 function checkIdentity(store: Store, own: LogIdentity): void {
-  const written = decoded(identityCodec.decode(present(store.get(IDENTITY_KEY), 'the identity')), 'the identity');
+  const written = writtenIdentity(store);
   if (written.chainId !== own.chainId) {
     throw codedError('chain-mismatch', 'the data directory belongs to another chain', {
       chainId: written.chainId,
@@ -334,7 +344,7 @@ function checkIdentity(store: Store, own: LogIdentity): void {
   }
 }
 
-async function isEmpty(store: Store): Promise<boolean> {
+async function isEmpty(store: Pick<Store, 'entries'>): Promise<boolean> {
   for await (const _entry of store.entries({ limit: 1 })) return false;
   return true;
 }

@@ -11,7 +11,7 @@
  */
 import { storeKey, utf8 } from '../base/bytes.ts';
 import { codec, list, struct, text, uint } from '../base/codec.ts';
-import { loadTree } from '../ledger/block-log.ts';
+import { loadStateTree } from '../ledger/block-log.ts';
 import { projectionKey, rangeOf } from '../ledger/layout.ts';
 import type { StateChange, StateReader } from '../ledger/state.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
@@ -79,6 +79,6 @@ export async function removeBuildState(store: Pick<Store, 'entries'>, write: Row
 }
 
 /** The tree of the state that was kept: about 20 us a key. */
-export function loadBuildTree(store: Pick<Store, 'entries'>): ReturnType<typeof loadTree> {
-  return loadTree(store, STATE_PREFIX);
+export function loadBuildTree(store: Pick<Store, 'entries'>): ReturnType<typeof loadStateTree> {
+  return loadStateTree(store, STATE_PREFIX);
 }

@@ -4,15 +4,16 @@
  */
 import { bool, codec, hash, list, nullable, oneOf, struct, text, uint, union, type Shape } from '../base/codec.ts';
 import type { Hash } from '../base/hash.ts';
-import type { Capabilities } from '../ledger/event-schema.ts';
 import { MAX_REASON_LENGTH } from '../ledger/event-check.ts';
 import { MAX_ADDRESSES, MAX_ADDRESS_LENGTH } from '../ledger/multiaddrs.ts';
 import { MAX_REFERENCE_LENGTH, MAX_VERSION_LENGTH } from '../ledger/record.ts';
+import { CAPABILITIES, type Capability } from './node-data.ts';
 
 const MAX_ENTRY_BYTES = 8 * 1024;
 
 /** What a node says of itself. */
-interface Announced extends Capabilities {
+interface Announced {
+  readonly capabilities: readonly Capability[];
   readonly multiaddrs: readonly string[];
   readonly version: string;
 }
@@ -52,8 +53,9 @@ export interface AddressesChanged extends ByEvent {
   readonly multiaddrs: readonly string[];
 }
 
-export interface CapabilitiesDeclared extends ByEvent, Capabilities {
+export interface CapabilitiesDeclared extends ByEvent {
   readonly kind: 'capabilitiesDeclared';
+  readonly capabilities: readonly Capability[];
 }
 
 export interface VersionChanged extends ByEvent {
@@ -123,12 +125,12 @@ export interface HistoryEntry extends HistoryPosition {
 
 const multiaddrs = list(text(MAX_ADDRESS_LENGTH), MAX_ADDRESSES);
 const version = text(MAX_VERSION_LENGTH);
-const capabilities = { isTwitterScraper: bool, isDiscordScraper: bool, isTelegramScraper: bool, isWebScraper: bool };
+const capabilities = list(oneOf(CAPABILITIES), CAPABILITIES.length);
 const byEvent = { event: hash, seq: uint() };
 const found = struct<Found>({
   multiaddrs,
   version,
-  ...capabilities,
+  capabilities,
   activity: oneOf(['joined', 'left']),
   isStaked: bool,
 });
@@ -143,10 +145,10 @@ const heardShape = struct<Omit<Heard, 'kind'>>({
 const factShape: Shape<HistoryFact> = union<HistoryFact>({
   imported: found,
   carried: found,
-  joined: struct<Omit<Joined, 'kind'>>({ ...byEvent, multiaddrs, version, ...capabilities }),
+  joined: struct<Omit<Joined, 'kind'>>({ ...byEvent, multiaddrs, version, capabilities }),
   left: struct<Omit<Left, 'kind'>>(byEvent),
   addressesChanged: struct<Omit<AddressesChanged, 'kind'>>({ ...byEvent, multiaddrs }),
-  capabilitiesDeclared: struct<Omit<CapabilitiesDeclared, 'kind'>>({ ...byEvent, ...capabilities }),
+  capabilitiesDeclared: struct<Omit<CapabilitiesDeclared, 'kind'>>({ ...byEvent, capabilities }),
   versionChanged: struct<Omit<VersionChanged, 'kind'>>({ ...byEvent, version }),
   heard: heardShape,
   stakeChanged: struct<Omit<StakeChanged, 'kind'>>({

@@ -22,6 +22,7 @@ import { NANOSECONDS, nodeEntryCodec, type NodeEntry, type NodeRecord } from '..
 import { NODE_KEY_PREFIX, PROPOSAL_KEY_PREFIX } from '../ledger/state.ts';
 import type { StoreOperation } from '../store/store.ts';
 import { entryCodec, type Heard, type HistoryEntry, type HistoryFact, type HistoryPosition } from './history-entry.ts';
+import { capabilitiesOf } from './node-data.ts';
 import type { ProjectedBlock, Projection, ProjectionReader, RowReader } from './projection.ts';
 import { decodeRow } from './rows.ts';
 
@@ -170,7 +171,7 @@ class BlockHistory {
         this.#tell(peerId, told, { kind: 'addressesChanged', event: id, seq, multiaddrs: event.multiaddrs });
         break;
       case 'capabilitiesDeclared':
-        this.#tell(peerId, told, { kind: 'capabilitiesDeclared', event: id, seq, ...capabilitiesOf(event) });
+        this.#tell(peerId, told, { kind: 'capabilitiesDeclared', event: id, seq, capabilities: capabilitiesOf(event) });
         break;
       case 'versionChanged':
         this.#tell(peerId, told, { kind: 'versionChanged', event: id, seq, version: event.version });
@@ -252,16 +253,7 @@ class BlockHistory {
 
 function announced(of: Extract<LedgerEvent, { type: 'joined' }> | NodeRecord) {
   const { multiaddrs, version } = of;
-  return { multiaddrs, version, ...capabilitiesOf(of) };
-}
-
-function capabilitiesOf({
-  isDiscordScraper,
-  isTelegramScraper,
-  isTwitterScraper,
-  isWebScraper,
-}: Pick<NodeRecord, 'isDiscordScraper' | 'isTelegramScraper' | 'isTwitterScraper' | 'isWebScraper'>) {
-  return { isTwitterScraper, isDiscordScraper, isTelegramScraper, isWebScraper };
+  return { capabilities: capabilitiesOf(of), multiaddrs, version };
 }
 
 function entryOp(peerId: string, { fact, time, ...position }: HistoryEntry): StoreOperation {

@@ -8,11 +8,12 @@
  *     s 0 peer id              as what a node is counted
  */
 import { storeKey, textFromUtf8, utf8 } from '../base/bytes.ts';
-import { bool, codec, list, struct, text, uint } from '../base/codec.ts';
+import { bool, codec, list, oneOf, struct, text, uint } from '../base/codec.ts';
 import { bigEndian, fromBigEndian, rangeOf } from '../ledger/layout.ts';
 import { MAX_VERSION_LENGTH, nodeEntryCodec } from '../ledger/record.ts';
 import { NODE_KEY_PREFIX } from '../ledger/state.ts';
 import type { StoreOperation } from '../store/store.ts';
+import { CAPABILITIES, capabilitiesOf, type Capability } from './node-data.ts';
 import type { ProjectedBlock, Projection, ProjectionReader, RowReader } from './projection.ts';
 import { decodeRow } from './rows.ts';
 
@@ -22,10 +23,13 @@ export interface NodeCounts {
   readonly joined: number;
   readonly left: number;
   readonly staked: number;
-  readonly isTwitterScraper: number;
-  readonly isDiscordScraper: number;
-  readonly isTelegramScraper: number;
-  readonly isWebScraper: number;
+  /** In the order in which the projections list them; of those that any node ever had. */
+  readonly capabilities: readonly CapabilityCount[];
+}
+
+export interface CapabilityCount {
+  readonly capability: Capability;
+  readonly count: number;
 }
 
 export interface TypeCount {
@@ -65,10 +69,7 @@ export interface Epoch extends Period {
 interface NodeRow {
   readonly isJoined: boolean;
   readonly isStaked: boolean;
-  readonly isTwitterScraper: boolean;
-  readonly isDiscordScraper: boolean;
-  readonly isTelegramScraper: boolean;
-  readonly isWebScraper: boolean;
+  readonly capabilities: readonly Capability[];
   readonly version: string;
 }
 
@@ -81,10 +82,10 @@ const countsShape = struct<NodeCounts>({
   joined: uint(),
   left: uint(),
   staked: uint(),
-  isTwitterScraper: uint(),
-  isDiscordScraper: uint(),
-  isTelegramScraper: uint(),
-  isWebScraper: uint(),
+  capabilities: list(
+    struct<CapabilityCount>({ capability: oneOf(CAPABILITIES), count: uint() }),
+    CAPABILITIES.length,
+  ),
 });
 const typesShape = list(struct<TypeCount>({ type: text(64), count: uint() }), MAX_TYPES);
 const totalsFields = { blocks: uint(), events: uint(), types: typesShape, nodes: countsShape };
@@ -98,10 +99,7 @@ const nodeRowCodec = codec(
   struct<NodeRow>({
     isJoined: bool,
     isStaked: bool,
-    isTwitterScraper: bool,
-    isDiscordScraper: bool,
-    isTelegramScraper: bool,
-    isWebScraper: bool,
+    capabilities: list(oneOf(CAPABILITIES), CAPABILITIES.length),
     version: text(MAX_VERSION_LENGTH),
   }),
   128,
@@ -117,10 +115,7 @@ const NO_NODES: NodeCounts = {
   joined: 0,
   left: 0,
   staked: 0,
-  isTwitterScraper: 0,
-  isDiscordScraper: 0,
-  isTelegramScraper: 0,
-  isWebScraper: 0,
+  capabilities: [],
 };
 const NOTHING: Totals = { blocks: 0, events: 0, types: [], nodes: NO_NODES };
 
@@ -213,36 +208,46 @@ function rowFromEntry(value: Uint8Array | undefined): NodeRow | undefined {
   if (value === undefined) return undefined;
   const entry = nodeEntryCodec.decodeOwn(value);
   if (entry.kind === 'absent') return undefined;
-  const { isDiscordScraper, isTelegramScraper, isTwitterScraper, isWebScraper, version } = entry;
   return {
     isJoined: entry.activity === 'joined',
     isStaked: entry.stake?.isStaked ?? false,
-    isTwitterScraper,
-    isDiscordScraper,
-    isTelegramScraper,
-    isWebScraper,
-    version,
+    capabilities: capabilitiesOf(entry),
+    version: entry.version,
   };
 }
 
 function isSame(one: NodeRow | undefined, other: NodeRow | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
-  return (Object.keys(one) as (keyof NodeRow)[]).every((name) => one[name] === other[name]);
+  const { capabilities, isJoined, isStaked, version } = one;
+  if (isJoined !== other.isJoined || isStaked !== other.isStaked || version !== other.version) return false;
+  return capabilities.join() === other.capabilities.join();
 }
 
 function count(
-  nodes: { -readonly [K in keyof NodeCounts]: number },
+  nodes: { -readonly [K in keyof NodeCounts]: NodeCounts[K] },
   versions: Map<string, number>,
   row: NodeRow | undefined,
   difference: 1 | -1,
 ): void {
   if (row === undefined) return;
-  const names = ['isTwitterScraper', 'isDiscordScraper', 'isTelegramScraper', 'isWebScraper'] as const;
-  for (const name of names) if (row[name]) nodes[name] += difference;
+  if (row.capabilities.length > 0) nodes.capabilities = counted(nodes.capabilities, row.capabilities, difference);
   nodes.records += difference;
   nodes[row.isJoined ? 'joined' : 'left'] += difference;
   if (row.isStaked) nodes.staked += difference;
   versions.set(row.version, (versions.get(row.version) ?? 0) + difference);
+}
+
+function counted(
+  counts: readonly CapabilityCount[],
+  capabilities: readonly Capability[],
+  difference: number,
+): readonly CapabilityCount[] {
+  const known = new Map(counts.map(({ capability, count: before }) => [capability, before]));
+  for (const capability of capabilities) known.set(capability, (known.get(capability) ?? 0) + difference);
+  return CAPABILITIES.flatMap((capability) => {
+    const now = known.get(capability);
+    return now === undefined ? [] : [{ capability, count: now }];
+  });
 }
 
 function rowOp(peerId: string, row: NodeRow | undefined): StoreOperation {

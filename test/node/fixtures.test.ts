@@ -1,10 +1,9 @@
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/node/config.ts';
-import { replayLedger } from '../../src/node/replay.ts';
+import { replayOf } from './replaying.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
 const layouts = readdirSync(FIXTURES).filter((name) => name.startsWith('layout-'));
@@ -30,20 +29,11 @@ describe('data directories of released versions', () => {
         flags: {},
         directory,
       });
-      const report = await replayLedger(
-        { ...config, blsKeyFile: await ownKey(config.blsKeyFile) },
-        { verifySeals: true, verifySignatures: true, threads: 1, onProgress: () => undefined },
-      );
+      const report = await replayOf(config);
       expect(report.events).toBeGreaterThan(40);
       expect(report.height).toBeGreaterThan(10);
-      expect(report.state).toMatchObject({ equal: true, firstDifference: null });
+      expect(report.compared?.state).toMatchObject({ equal: true, firstDifference: null });
       expect(report.verified).toEqual({ signatures: true, seals: true });
     },
   );
 });
-
-/** A checkout does not keep the mode of a key file, and a key that others can read is refused. */
-async function ownKey(file: string | null): Promise<string | null> {
-  if (file !== null) await chmod(file, 0o600);
-  return file;
-}

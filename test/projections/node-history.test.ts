@@ -13,6 +13,7 @@ import { buildRows } from '../../src/projections/build.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
 import type { HistoryEntry, HistoryPosition } from '../../src/projections/history-entry.ts';
 import { historyOf } from '../../src/projections/node-history.ts';
+import { CAPABILITIES } from '../../src/projections/node-data.ts';
 import type { ProjectionReader } from '../../src/projections/projection.ts';
 import { Projector } from '../../src/projections/projector.ts';
 import { rebuildProjections } from '../../src/projections/rebuild.ts';
@@ -122,7 +123,7 @@ describe('what happened to a node', () => {
       time: START + 100,
       fact: { kind: 'addressesChanged', event: changed.id, seq: 2, multiaddrs },
     });
-    expect(entries[1]).toMatchObject({ time: START + 200, fact: { isWebScraper: true } });
+    expect(entries[1]).toMatchObject({ time: START + 200, fact: { capabilities: ['isWebScraper'] } });
     expect(await ledger.history(peerOf(77))).toEqual([]);
   });
 
@@ -301,11 +302,12 @@ async function expectCounts(chain: SealedChain): Promise<void> {
     joined: countOf(({ activity }) => activity === 'joined'),
     left: countOf(({ activity }) => activity === 'left'),
     staked: countOf(({ stake }) => stake?.isStaked === true),
-    isTwitterScraper: countOf(({ isTwitterScraper }) => isTwitterScraper),
-    isDiscordScraper: 0,
-    isTelegramScraper: 0,
-    isWebScraper: countOf(({ isWebScraper }) => isWebScraper),
+    capabilities: expect.any(Array) as unknown,
   });
+  for (const capability of CAPABILITIES) {
+    const told = nodes.capabilities.find((each) => each.capability === capability)?.count ?? 0;
+    expect(told).toBe(countOf((record) => record[capability]));
+  }
   const versions = [...(await versionsOf(reader))];
   expect(versions.every(([version, count]) => count === countOf((record) => record.version === version))).toBe(true);
   expect(versions.reduce((sum, [, count]) => sum + count, 0)).toBe(records.length);

@@ -1,6 +1,6 @@
 /**
- * The thread in which projections are rebuilt. It has the least share of the processor that the system gives, and takes no
- * more than half of one: commits come first.
+ * The thread in which projections are rebuilt. It has a lower priority than the node's own threads, and takes no more than
+ * half of a core: commits come first.
  */
 import { setPriority } from 'node:os';
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
@@ -23,7 +23,8 @@ import type { FromRebuild, RebuildTask, ToRebuild } from './rebuild-messages.ts'
 const SHARE_OF_TIME = 0.5;
 /** Looks for new blocks at the head this often. */
 const AT_HEAD_MS = 20;
-const LEAST_PRIORITY = 19;
+/** A third of the node's own weight where both want a core: with the least (19) it would stand still on a busy machine. */
+const NICENESS = 5;
 const PROGRESS_INTERVAL_MS = 100;
 
 const port = parentPort;
@@ -111,7 +112,7 @@ function refusalOf(error: unknown): Refusal {
 }
 
 /** Linux gives each thread a priority of its own; elsewhere this would be the priority of the whole node. */
-if (process.platform === 'linux') setPriority(0, LEAST_PRIORITY);
+if (process.platform === 'linux') setPriority(0, NICENESS);
 try {
   say({ kind: 'ended', height: await rebuild(workerData as RebuildTask) });
 } catch (error) {

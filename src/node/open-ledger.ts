@@ -13,8 +13,8 @@ import type { LedgerMachine } from '../ledger/machine.ts';
 import { LevelStore } from '../store/level-store.ts';
 import type { Store } from '../store/store.ts';
 
-export interface OpenLedger {
-  readonly store: Store;
+export interface OpenLedger<S extends Store = Store> {
+  readonly store: S;
   readonly log: BlockLog;
   readonly machine: LedgerMachine;
   /** Of height 0. */
@@ -31,7 +31,7 @@ export async function openLedger(
   dataDirectory: string,
   genesis: Genesis,
   validatorKey: LogIdentity['validatorKey'],
-): Promise<OpenLedger> {
+): Promise<OpenLedger<LevelStore>> {
   const store = await LevelStore.open(ledgerDirectory(dataDirectory), { create: true, threads: true });
   try {
     return await openLedgerOn(store, genesis, validatorKey);
@@ -42,11 +42,11 @@ export async function openLedger(
 }
 
 /** @throws CodedError `consensus-mismatch`, of `BlockLog.create`, `BlockLog.open` and `BlockLog.loadMachine` */
-export async function openLedgerOn(
-  store: Store,
+export async function openLedgerOn<S extends Store>(
+  store: S,
   genesis: Genesis,
   validatorKey: LogIdentity['validatorKey'],
-): Promise<OpenLedger> {
+): Promise<OpenLedger<S>> {
   const first = genesisState(genesis);
   const log = await openOrCreate(store, { chainId: first.chainId, validatorKey }, first);
   return { store, log, machine: await log.loadMachine(), genesisBlock: first.block };

@@ -19,7 +19,9 @@ import { nodeStatus } from './node-status.ts';
 import { startObserver } from './observer.ts';
 import { ledgerDirectory } from './open-ledger.ts';
 import { OwnReads } from './own-reads.ts';
+import { LedgerReads } from './projections/ledger-reads.ts';
 import { NodeProjections } from './projections/node-projections.ts';
+import { PastThread, type PastTask } from './projections/past-thread.ts';
 import { rebuildInThread } from './projections/rebuild-thread.ts';
 import { readServiceOf, startReadServer } from './read-server.ts';
 import type { ReadService } from './read-service.ts';
@@ -71,16 +73,16 @@ function hostOf(core: NodeCore): Promise<Host> {
   });
 }
 
-function projectionsOf({ config, ledger, log }: NodeCore): Promise<NodeProjections> {
-  const directory = ledgerDirectory(config.dataDirectory);
+function projectionsOf(core: NodeCore): Promise<NodeProjections> {
+  const { log, store } = core.ledger;
+  const startRebuild = rebuildInThread(store, taskOf(core));
+  return NodeProjections.open({ store, log, projections: CATALOG, startRebuild, logger: core.log });
+}
+
+/** What a thread needs to read the ledger beside the node. */
+function taskOf({ config, ledger }: NodeCore): PastTask {
   const { identity } = ledger.log;
-  return NodeProjections.open({
-    store: ledger.store,
-    log: ledger.log,
-    projections: CATALOG,
-    startRebuild: rebuildInThread(ledger.store, { directory, genesisFile: config.genesis, identity }),
-    logger: log,
-  });
+  return { directory: ledgerDirectory(config.dataDirectory), genesisFile: config.genesis, identity };
 }
 
 /** What everything else stands on, so it goes last. */
@@ -99,7 +101,9 @@ class Node implements RunningNode {
   readonly #ownReads: OwnReads;
   readonly #gossip: GossipService;
   readonly #dht: DhtService;
+  readonly ledger: LedgerReads;
   readonly #projections: NodeProjections;
+  readonly #past: PastThread;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
   readonly #startedAtMs: number;
   readonly #fail: (error: unknown) => void;
@@ -129,6 +133,13 @@ class Node implements RunningNode {
     this.#dht = new DhtService(core, core.host, this.#reads, core.seat !== null);
     this.#ownReads = new OwnReads(core, this.#dht);
     this.#projections = projections;
+    this.#past = new PastThread(taskOf(core));
+    this.ledger = new LedgerReads({
+      ledger: () => core.ledger,
+      projections: () => projections,
+      past: this.#past,
+      nowMs: core.nowMs,
+    });
   }
 
   get listenAddrs(): readonly string[] {
@@ -188,6 +199,7 @@ class Node implements RunningNode {
       for (const close of this.#closers.reverse()) await close();
       await this.#consensus?.stop();
       await this.#projections.close();
+      await this.#past.close();
     } finally {
       await closeCore(this.#core, this.#core.host);
     }

@@ -23,6 +23,7 @@ import {
   HEAD_KEY,
   heightKey,
   IDENTITY_KEY,
+  rangeOf,
   RESTORING_KEY,
   SAFETY_KEY,
   STATE_RANGE,
@@ -298,8 +299,7 @@ export class BlockLog {
    */
   async loadMachine(): Promise<LedgerMachine> {
     const head = this.head();
-    const tree = new StateTree();
-    const version = await this.#loadTree(tree);
+    const { tree, version } = await loadStateTree(this.#store);
     if (version.root !== head.stateRoot) {
       throw codedError('state-root-mismatch', 'the state in the store is not that of its head; replay rebuilds it', {
         height: head.height,
@@ -309,26 +309,41 @@ export class BlockLog {
     }
     return new LedgerMachine({ chainId: this.chainId, head, backing: this.state, tree, version });
   }
-
-  async #loadTree(tree: StateTree): Promise<TreeVersion> {
-    let version = tree.empty;
-    let entries: StateChange[] = [];
-    const flush = () => {
-      const next = tree.update(version, entries);
-      tree.retire(version);
-      version = next;
-      entries = [];
-    };
-    for await (const [key, value] of this.#store.entries(STATE_RANGE)) {
-      entries.push({ key: ownText(key.subarray(1), 'a key of the state'), value });
-      if (entries.length === REBUILD_BATCH) flush();
-    }
-    flush();
-    return version;
-  }
 }
 
-async function checkLayout(store: Store): Promise<void> {
+/**
+ * The tree over a state on disk, about 20 us a key. Whether it is the one that was meant, its root says.
+ *
+ * @param prefix what the keys of the state are under; left out: the committed state
+ */
+export async function loadStateTree(
+  store: Pick<Store, 'entries'>,
+  prefix: Uint8Array = STATE_RANGE.gte,
+): Promise<{ readonly tree: StateTree; readonly version: TreeVersion }> {
+  const tree = new StateTree();
+  let version = tree.empty;
+  let entries: StateChange[] = [];
+  const flush = () => {
+    const next = tree.update(version, entries);
+    tree.retire(version);
+    version = next;
+    entries = [];
+  };
+  for await (const [key, value] of store.entries(rangeOf(prefix))) {
+    entries.push({ key: ownText(key.subarray(prefix.length), 'a key of the state'), value });
+    if (entries.length === REBUILD_BATCH) flush();
+  }
+  flush();
+  return { tree, version };
+}
+
+/** Whose data a store holds, for one who only reads it. @throws CodedError `store-empty`, `store-corrupt`, `layout-newer`, `layout-older` */
+export async function readIdentity(store: Pick<Store, 'entries' | 'get'>): Promise<LogIdentity> {
+  await checkLayout(store);
+  return writtenIdentity(store);
+}
+
+async function checkLayout(store: Pick<Store, 'entries' | 'get'>): Promise<void> {
   const layout = readLayout(store);
   if (!layout.ok) throw new CodedError(layout.refusal);
   if (layout.value === null) {
@@ -344,8 +359,12 @@ function restoreUnfinished(): CodedError {
   return codedError('restore-unfinished', 'a snapshot is half restored in this directory; restore it to the end');
 }
 
+function writtenIdentity(store: Pick<Store, 'get'>): LogIdentity {
+  return decoded(identityCodec.decode(present(store.get(IDENTITY_KEY), 'the identity')), 'the identity');
+}
+
 function checkIdentity(store: Store, own: ExpectedIdentity): void {
-  const written = decoded(identityCodec.decode(present(store.get(IDENTITY_KEY), 'the identity')), 'the identity');
+  const written = writtenIdentity(store);
   if (written.chainId !== own.chainId) {
     throw codedError('chain-mismatch', 'the data directory belongs to another chain', {
       chainId: written.chainId,

@@ -69,6 +69,7 @@ export const RAFT_APPLIED_KEY = concatBytes(TAG.raft, utf8('applied'));
 export const RAFT_HISTORY_KEY = concatBytes(TAG.raft, utf8('history'));
 
 export const RAFT_ENTRY_RANGE = rangeOf(TAG.raftEntry);
+export const BLOCK_RANGE = rangeOf(TAG.block);
 export const STATE_RANGE = rangeOf(TAG.state);
 export const LEGACY_RANGE = rangeOf(TAG.legacy);
 /** All that a ledger is made of, besides what is under `M`. */
@@ -83,6 +84,7 @@ export const LEDGER_RANGES = [
 ].map(rangeOf);
 export const RESTORED_CHUNK_RANGE = rangeOf(RESTORED_CHUNKS);
 export const UNCOMMITTED_RANGE = rangeOf(TAG.uncommitted);
+export const CHANGES_RANGE = rangeOf(TAG.changes);
 export const EVIDENCE_RANGE = rangeOf(TAG.evidence);
 
 export function blockKey(height: number): Uint8Array {

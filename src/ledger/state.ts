@@ -38,9 +38,11 @@ export function legacyKey(key: string): string {
   return LEGACY_KEY_PREFIX + key;
 }
 
+export const PROPOSAL_KEY_PREFIX = 'proposal/';
+
 /** @param proposal event id of the `proposed` event */
 export function proposalKey(proposal: Hash): string {
-  return `proposal/${proposal}`;
+  return PROPOSAL_KEY_PREFIX + proposal;
 }
 
 /** The proposals of one validator that were open when last looked at. */

@@ -14,6 +14,11 @@ import { decodeRow } from './rows.ts';
 export const CAPABILITIES = ['isTwitterScraper', 'isDiscordScraper', 'isTelegramScraper', 'isWebScraper'] as const;
 export type Capability = (typeof CAPABILITIES)[number];
 
+/** In the order of the list. */
+export function capabilitiesOf(declared: Readonly<Record<Capability, boolean>>): readonly Capability[] {
+  return CAPABILITIES.filter((capability) => declared[capability]);
+}
+
 /** Where a node is indexed. */
 interface NodeRow {
   readonly capabilities: readonly Capability[];
@@ -134,7 +139,7 @@ function rowFromEntry(value: Uint8Array | undefined): NodeRow | undefined {
 
 function rowFromRecord(record: NodeRecord): NodeRow {
   return {
-    capabilities: CAPABILITIES.filter((capability) => record[capability]),
+    capabilities: capabilitiesOf(record),
     version: record.version,
     isStaked: record.stake?.isStaked ?? false,
     isJoined: record.activity === 'joined',

@@ -2,14 +2,15 @@
 import { assert } from '../base/assert.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import { checkRecordInvariants } from './invariants.ts';
-import { MAX_RECORD_BYTES, nodeEntryCodec, type NodeEntry } from './record.ts';
+import { decodeOwnEntry, encodeEntry } from './known-entries.ts';
+import { MAX_RECORD_BYTES, type NodeEntry } from './record.ts';
 import { nodeKey, type Overlay, type StateReader } from './state.ts';
 
 /** @returns undefined when the state never heard of the node */
 export function readEntry(state: StateReader, peerId: string): NodeEntry | undefined {
   const bytes = state.get(nodeKey(peerId));
   if (bytes === undefined) return undefined;
-  const entry = nodeEntryCodec.decodeOwn(bytes);
+  const entry = decodeOwnEntry(bytes);
   assert(entry.peerId === peerId, "the state's entry is that of its key", { peerId, found: entry.peerId });
   return entry;
 }
@@ -21,7 +22,7 @@ export function readEntry(state: StateReader, peerId: string): NodeEntry | undef
  */
 export function writeEntry(overlay: Overlay, entry: NodeEntry): Result<void> {
   if (entry.kind === 'record') checkRecordInvariants(entry);
-  const bytes = nodeEntryCodec.encode(entry);
+  const bytes = encodeEntry(entry);
   if (bytes.length > MAX_RECORD_BYTES) {
     return refuse('record-too-large', 'the record would be larger than 4 KiB', {
       bytes: bytes.length,

@@ -4,7 +4,7 @@ import { ok, refuse, type Result } from '../base/result.ts';
 import { checkRecordInvariants } from './invariants.ts';
 import { decodeOwnEntry, encodeEntry } from './known-entries.ts';
 import { MAX_RECORD_BYTES, type NodeEntry } from './record.ts';
-import { nodeKey, type Overlay, type StateReader } from './state.ts';
+import { nodeKey, type Overlay, type StateChange, type StateReader } from './state.ts';
 
 /** @returns undefined when the state never heard of the node */
 export function readEntry(state: StateReader, peerId: string): NodeEntry | undefined {
@@ -20,7 +20,7 @@ export function readEntry(state: StateReader, peerId: string): NodeEntry | undef
  *
  * @throws AssertionError when the record breaks an invariant
  */
-export function writeEntry(overlay: Overlay, entry: NodeEntry): Result<void> {
+export function entryChange(entry: NodeEntry): Result<StateChange> {
   if (entry.kind === 'record') checkRecordInvariants(entry);
   const bytes = encodeEntry(entry);
   if (bytes.length > MAX_RECORD_BYTES) {
@@ -29,6 +29,13 @@ export function writeEntry(overlay: Overlay, entry: NodeEntry): Result<void> {
       maxBytes: MAX_RECORD_BYTES,
     });
   }
-  overlay.set(nodeKey(entry.peerId), bytes);
+  return ok({ key: nodeKey(entry.peerId), value: bytes });
+}
+
+/** The same, written. */
+export function writeEntry(overlay: Overlay, entry: NodeEntry): Result<void> {
+  const change = entryChange(entry);
+  if (!change.ok) return change;
+  overlay.set(change.value.key, change.value.value);
   return ok(undefined);
 }

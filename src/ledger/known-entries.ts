@@ -13,8 +13,8 @@ interface KnownEntry {
   readonly entry: NodeEntry;
 }
 
-/** About 3 MB when all are in use. */
-const SLOTS = 1 << 12;
+/** About 6 MB when all are in use. */
+const SLOTS = 1 << 13;
 
 const known = new Array<KnownEntry | undefined>(SLOTS).fill(undefined);
 

@@ -23,6 +23,8 @@ import {
   HEAD_KEY,
   heightKey,
   IDENTITY_KEY,
+  rangeOf,
+  RESTORING_KEY,
   SAFETY_KEY,
   STATE_RANGE,
   stateKey,
@@ -54,6 +56,9 @@ export interface LogIdentity {
   /** SHA-256 of the BLS public key that votes from this directory; null for a peer that does not vote. */
   readonly validatorKey: Hash | null;
 }
+
+/** The key is left out by one who neither votes nor writes. */
+export type ExpectedIdentity = Pick<LogIdentity, 'chainId'> & Partial<LogIdentity>;
 
 const identityCodec = codec(struct<LogIdentity>({ chainId: text(64), validatorKey: nullable(hash) }), 256);
 
@@ -93,11 +98,19 @@ export function headBlockOps(sealed: SealedBlock, changes: readonly StateChange[
   const { block } = sealed;
   const { height } = block.header;
   return [
-    put(blockKey(height), encodeSealedBlock(sealed)),
-    put(heightKey(block.id), indexEntry(sealed)),
+    ...firstBlockOps(sealed),
     { kind: 'delete', key: uncommittedKey(block.id) },
-    put(HEAD_KEY, withCheck(headCodec.encode(headOf(block)))),
     put(changesKey(height), withCheck(changesCodec.encode(changes))),
+  ];
+}
+
+/** The head of a log that begins with it: the state is written by itself, and nobody is told what it changed. */
+export function firstBlockOps(sealed: SealedBlock): StoreOperation[] {
+  const { block } = sealed;
+  return [
+    put(blockKey(block.header.height), encodeSealedBlock(sealed)),
+    put(heightKey(block.id), indexEntry(sealed)),
+    put(HEAD_KEY, withCheck(headCodec.encode(headOf(block)))),
   ];
 }
 
@@ -142,18 +155,18 @@ export function floorOps(height: number): StoreOperation[] {
 /**
  * Checks that the store is of this layout, chain and validator.
  *
- * @throws CodedError `store-empty`, `store-corrupt`, `chain-mismatch`, `key-mismatch`, and those of `judgeLayout`
+ * @throws CodedError `store-empty`, `restore-unfinished`, `store-corrupt`, `chain-mismatch`, `key-mismatch`, and those of `judgeLayout`
  */
-export async function checkStore(store: Store, identity: LogIdentity): Promise<void> {
+export async function checkStore(store: Store, identity: ExpectedIdentity): Promise<void> {
   await checkLayout(store);
   checkIdentity(store, identity);
 }
 
 export class BlockLog {
   readonly identity: LogIdentity;
-  readonly #store: Store;
+  readonly #store: Pick<Store, 'entries' | 'get'>;
 
-  private constructor(store: Store, identity: LogIdentity) {
+  private constructor(store: Pick<Store, 'entries' | 'get'>, identity: LogIdentity) {
     this.#store = store;
     this.identity = identity;
   }
@@ -175,14 +188,14 @@ export class BlockLog {
   }
 
   /** Over a store that the caller has just written, or opened, whole: nothing is looked at. */
-  static over(store: Store, identity: LogIdentity): BlockLog {
+  static over(store: Pick<Store, 'entries' | 'get'>, identity: LogIdentity): BlockLog {
     return new BlockLog(store, identity);
   }
 
   /**
    * Checks that the store is of this layout, chain and validator, and that its head and its floor are there.
    *
-   * @throws CodedError `store-empty`, `store-corrupt`, `chain-mismatch`, `key-mismatch`, and those of `judgeLayout`
+   * @throws CodedError `store-empty`, `restore-unfinished`, `store-corrupt`, `chain-mismatch`, `key-mismatch`, and those of `judgeLayout`
    */
   static async open(store: Store, identity: LogIdentity): Promise<BlockLog> {
     await checkStore(store, identity);
@@ -288,8 +301,7 @@ export class BlockLog {
    */
   async loadMachine(): Promise<LedgerMachine> {
     const head = this.head();
-    const tree = new StateTree();
-    const version = await this.#loadTree(tree);
+    const { tree, version } = await loadStateTree(this.#store);
     if (version.root !== head.stateRoot) {
       throw codedError('state-root-mismatch', 'the state in the store is not that of its head; replay rebuilds it', {
         height: head.height,
@@ -299,29 +311,45 @@ export class BlockLog {
     }
     return new LedgerMachine({ chainId: this.chainId, head, backing: this.state, tree, version });
   }
-
-  async #loadTree(tree: StateTree): Promise<TreeVersion> {
-    let version = tree.empty;
-    let entries: StateChange[] = [];
-    const flush = () => {
-      const next = tree.update(version, entries);
-      tree.retire(version);
-      version = next;
-      entries = [];
-    };
-    for await (const [key, value] of this.#store.entries(STATE_RANGE)) {
-      entries.push({ key: ownText(key.subarray(1), 'a key of the state'), value });
-      if (entries.length === REBUILD_BATCH) flush();
-    }
-    flush();
-    return version;
-  }
 }
 
-async function checkLayout(store: Store): Promise<void> {
+/**
+ * The tree over a state on disk, about 20 us a key. Whether it is the one that was meant, its root says.
+ *
+ * @param prefix what the keys of the state are under; left out: the committed state
+ */
+export async function loadStateTree(
+  store: Pick<Store, 'entries'>,
+  prefix: Uint8Array = STATE_RANGE.gte,
+): Promise<{ readonly tree: StateTree; readonly version: TreeVersion }> {
+  const tree = new StateTree();
+  let version = tree.empty;
+  let entries: StateChange[] = [];
+  const flush = () => {
+    const next = tree.update(version, entries);
+    tree.retire(version);
+    version = next;
+    entries = [];
+  };
+  for await (const [key, value] of store.entries(rangeOf(prefix))) {
+    entries.push({ key: ownText(key.subarray(prefix.length), 'a key of the state'), value });
+    if (entries.length === REBUILD_BATCH) flush();
+  }
+  flush();
+  return { tree, version };
+}
+
+/** Whose data a store holds, for one who only reads it. @throws CodedError `store-empty`, `store-corrupt`, `layout-newer`, `layout-older` */
+export async function readIdentity(store: Pick<Store, 'entries' | 'get'>): Promise<LogIdentity> {
+  await checkLayout(store);
+  return writtenIdentity(store);
+}
+
+async function checkLayout(store: Pick<Store, 'entries' | 'get'>): Promise<void> {
   const layout = readLayout(store);
   if (!layout.ok) throw new CodedError(layout.refusal);
   if (layout.value === null) {
+    if (store.get(RESTORING_KEY) !== undefined) throw restoreUnfinished();
     if (await isEmpty(store)) throw codedError('store-empty', 'the store holds no ledger yet');
     throw corrupt('the store is half written: it holds data but no layout version');
   }
@@ -329,15 +357,23 @@ async function checkLayout(store: Store): Promise<void> {
   if (!judged.ok) throw new CodedError(judged.refusal);
 }
 
-function checkIdentity(store: Store, own: LogIdentity): void {
-  const written = checkedRecord(identityCodec, store.get(IDENTITY_KEY), 'the identity');
+function restoreUnfinished(): CodedError {
+  return codedError('restore-unfinished', 'a snapshot is half restored in this directory; restore it to the end');
+}
+
+function writtenIdentity(store: Pick<Store, 'get'>): LogIdentity {
+  return checkedRecord(identityCodec, store.get(IDENTITY_KEY), 'the identity');
+}
+
+function checkIdentity(store: Store, own: ExpectedIdentity): void {
+  const written = writtenIdentity(store);
   if (written.chainId !== own.chainId) {
     throw codedError('chain-mismatch', 'the data directory belongs to another chain', {
       chainId: written.chainId,
       expected: own.chainId,
     });
   }
-  if (written.validatorKey !== own.validatorKey) {
+  if (own.validatorKey !== undefined && written.validatorKey !== own.validatorKey) {
     throw codedError('key-mismatch', 'the data directory belongs to another validator key', {
       validatorKey: written.validatorKey,
       expected: own.validatorKey,
@@ -345,7 +381,8 @@ function checkIdentity(store: Store, own: LogIdentity): void {
   }
 }
 
-async function isEmpty(store: Store): Promise<boolean> {
+/** Whether nothing was ever written to the store, or all of it is gone. */
+export async function isEmpty(store: Pick<Store, 'entries'>): Promise<boolean> {
   for await (const _entry of store.entries({ limit: 1 })) return false;
   return true;
 }

@@ -53,6 +53,10 @@ export const HEAD_KEY = concatBytes(TAG.meta, utf8('head'));
 /** The height of the first block that is in the log. */
 export const FLOOR_KEY = concatBytes(TAG.meta, utf8('floor'));
 export const SAFETY_KEY = concatBytes(TAG.meta, utf8('safety'));
+/** A snapshot is being put into an empty store: until it is whole, this is no ledger yet (`node/snapshot/`). */
+export const RESTORING_KEY = concatBytes(TAG.meta, utf8('restoring'));
+/** Of a restoration under way, one a chunk whose entries are all in the store. */
+const RESTORED_CHUNKS = concatBytes(TAG.meta, utf8('restored\0'));
 export const RAFT_LEDGER_KEY = concatBytes(TAG.meta, utf8('raft-ledger'));
 
 export const RAFT_HARD_STATE_KEY = concatBytes(TAG.raft, utf8('hard-state'));
@@ -64,6 +68,7 @@ export const RAFT_APPLIED_KEY = concatBytes(TAG.raft, utf8('applied'));
 export const RAFT_HISTORY_KEY = concatBytes(TAG.raft, utf8('history'));
 
 export const RAFT_ENTRY_RANGE = rangeOf(TAG.raftEntry);
+export const BLOCK_RANGE = rangeOf(TAG.block);
 export const STATE_RANGE = rangeOf(TAG.state);
 export const LEGACY_RANGE = rangeOf(TAG.legacy);
 /** All that a ledger is made of, besides what is under `M`. */
@@ -76,11 +81,17 @@ export const LEDGER_RANGES = [
   TAG.projection,
   TAG.legacy,
 ].map(rangeOf);
+export const RESTORED_CHUNK_RANGE = rangeOf(RESTORED_CHUNKS);
 export const UNCOMMITTED_RANGE = rangeOf(TAG.uncommitted);
+export const CHANGES_RANGE = rangeOf(TAG.changes);
 export const EVIDENCE_RANGE = rangeOf(TAG.evidence);
 
 export function blockKey(height: number): Uint8Array {
   return storeKey(TAG.block, bigEndian(height));
+}
+
+export function restoredChunkKey(index: number): Uint8Array {
+  return concatBytes(RESTORED_CHUNKS, bigEndian(index));
 }
 
 export function changesKey(height: number): Uint8Array {

@@ -6,21 +6,20 @@ import { fromHex, toHex, utf8 } from '../../src/base/bytes.ts';
 import { contentOf } from '../../src/ledger/checked-record.ts';
 import { LAYOUT_VERSION } from '../../src/ledger/layout.ts';
 import { migrate, migrationStatus } from '../../src/node/migrate/migrate.ts';
-import { replayLedger } from '../../src/node/replay.ts';
 import { contentsOf, copyOf, filesOf, FIXTURES, type Copied } from './migrate/directories.ts';
+import { replayOf } from './replaying.ts';
 
 const fixtures = readdirSync(FIXTURES).filter((name) => name.startsWith('layout-'));
 const layoutOf = (fixture: string): number => Number(/^layout-(\d+)/.exec(fixture)?.[1]);
 const older = fixtures.filter((fixture) => layoutOf(fixture) < LAYOUT_VERSION);
 
-const replayed = ({ config }: Copied) =>
-  replayLedger(config, { verifySeals: true, verifySignatures: true, threads: 1, onProgress: () => undefined });
+const replayed = ({ config }: Copied) => replayOf(config);
 
 async function opens(copied: Copied): Promise<void> {
   const report = await replayed(copied);
   expect(report.events).toBeGreaterThan(40);
   expect(report.height).toBeGreaterThan(10);
-  expect(report.state).toMatchObject({ equal: true, firstDifference: null });
+  expect(report.compared?.state).toMatchObject({ equal: true, firstDifference: null });
 }
 
 const move = ({ data }: Copied, direction: 'up' | 'down', to: number) =>

@@ -29,8 +29,8 @@ export function propose(replica: Replica): boolean {
     replica.mempool.remove(event.id);
     replica.turn.reject(event.id, refusal);
   }
-  // A chain that does not go on has no time, and what is too late waits for ever.
-  if (selection.events.length === 0 && !mustGoOn(replica) && !selection.waitsForTime) {
+  // A chain that does not go on has no time and no next height, and what waits for them waits for ever.
+  if (selection.events.length === 0 && !mustGoOn(replica) && !selection.waitsForChain) {
     replica.machine.discard(selection.execution);
     return false;
   }

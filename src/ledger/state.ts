@@ -28,6 +28,9 @@ export const LEGACY_KEY_PREFIX = 'legacy/';
 /** `ParameterSchedule`: the chain's parameters now and, after a change, from the next height. */
 export const PARAMETERS_KEY = 'parameters';
 
+/** `SchemaActivation`: the last change of the event schema that was decided; absent before the first. */
+export const SCHEMA_KEY = 'schema';
+
 /** @param peerId canonical base58 */
 export function nodeKey(peerId: string): string {
   return NODE_KEY_PREFIX + peerId;

@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 import { CodedError, type Refusal } from '../../src/base/result.ts';
 import type { Hash } from '../../src/base/hash.ts';
 import { simulatedKeys } from '../../src/cli/devnet/simulated-keys.ts';
-import type { LedgerEvent } from '../../src/ledger/event.ts';
+import type { WrittenEvent } from '../../src/ledger/event.ts';
 import type { Host } from '../../src/net/host.ts';
 import { SubmissionClient } from '../../src/net/submission-client.ts';
 import type { SubmissionAnswer } from '../../src/net/submission-wire.ts';
@@ -77,11 +77,11 @@ export class Author {
   }
 
   /** @param over fields in place of the honest ones */
-  sign(body: EventBody, over: Partial<LedgerEvent> = {}): OwnSignedEvent {
+  sign(body: EventBody, over: Partial<WrittenEvent> = {}): OwnSignedEvent {
     const nowMs = Date.now();
     this.#lastSeq = Math.max(this.#lastSeq + 1, nowMs);
     const base = { peerId: this.key.peerId, seq: this.#lastSeq, time: Math.floor(nowMs / 1000) };
-    return signEvent(this.key, this.#chainId, { ...body, ...base, ...over } as LedgerEvent);
+    return signEvent(this.key, this.#chainId, { ...body, ...base, ...over } as WrittenEvent);
   }
 }
 

@@ -155,8 +155,7 @@ async function send(
       try {
         const answer = await submitJson(host, target, signed.submission, { deadlineMs });
         if (answer.ok) return target.peerId;
-        if (answer.refusal.code === 'not-leader' && targets.length > 0) {
-          // Another one leads the Raft cluster.
+        if (ASK_ANOTHER.has(answer.refusal.code) && targets.length > 0) {
           failure = new CodedError(answer.refusal);
           continue;
         }
@@ -171,6 +170,9 @@ async function send(
     await host.stop();
   }
 }
+
+/** Another one leads the Raft cluster, or runs a newer program. */
+const ASK_ANOTHER = new Set(['not-leader', 'schema-not-known']);
 
 const RETRIABLE = new Set([
   ...['busy', 'no-quorum', 'not-committed-yet', 'stopping', 'rate-limited'],

@@ -7,10 +7,11 @@ import { AssertionError } from '../base/assert.ts';
 import { textFromUtf8, utf8 } from '../base/bytes.ts';
 import { bytes, codec, hash, list, mapped, nullable, struct, text, uint } from '../base/codec.ts';
 import { hashFromBytes, type Hash } from '../base/hash.ts';
-import { codedError, type CodedError, type Result } from '../base/result.ts';
+import { codedError, CodedError, type Result } from '../base/result.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
 import { decodeOwnSealedBlock, encodeSealedBlock, type SealedBlock } from './block.ts';
 import { contentOf, withCheck } from './checked-record.ts';
+import { checkSchemaKnown } from './event-schema-at.ts';
 import { headOf, type GenesisState } from './genesis-state.ts';
 import {
   bigEndian,
@@ -168,18 +169,26 @@ export class BlockLog {
   /**
    * Checks that the store is of this layout, chain and validator, and that its head is there.
    *
-   * @throws CodedError `store-empty`, `store-corrupt`, `layout-newer`, `layout-older`, `chain-mismatch`, `key-mismatch`
+   * @throws CodedError `store-empty`, `store-corrupt`, `layout-newer`, `layout-older`, `chain-mismatch`, `key-mismatch`,
+   *   `schema-not-known`
    */
   static async open(store: Store, identity: LogIdentity): Promise<BlockLog> {
     await checkStore(store, identity);
     const log = new BlockLog(store, identity);
     const head = log.head();
+    log.#checkSchema(head.height);
     const block = log.sealedBlockAt(head.height)?.block;
     const { stateRoot, timestamp } = block?.header ?? {};
     if (block?.id !== head.blockId || stateRoot !== head.stateRoot || timestamp !== head.timestamp) {
       throw corrupt('the head names a block that is not in the log', { height: head.height, blockId: head.blockId });
     }
     return log;
+  }
+
+  /** A newer program has come so far: this one could not read what it wrote. */
+  #checkSchema(height: number): void {
+    const known = ownBytes(() => checkSchemaKnown(this.state, height), 'the event schema');
+    if (!known.ok) throw new CodedError(known.refusal);
   }
 
   get chainId(): string {

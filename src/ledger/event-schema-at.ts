@@ -45,15 +45,16 @@ export function eventSchemaAt(state: StateReader, height: number): number {
  * Whether this program can execute the block of this height. Refusal: `schema-not-known`.
  *
  * @param state of the block's parent
+ * @param newest that the program knows
  */
-export function checkSchemaKnown(state: StateReader, height: number): Result<void> {
+export function checkSchemaKnown(state: StateReader, height: number, newest = NEWEST_EVENT_SCHEMA): Result<void> {
   const schema = eventSchemaAt(state, height);
-  return schema <= NEWEST_EVENT_SCHEMA
+  return schema <= newest
     ? ok(undefined)
-    : refuse('schema-not-known', 'this program does not know the event schema of that height: upgrade it', {
+    : refuse('schema-not-known', `this program does not know event schema ${schema}: upgrade it`, {
         schema,
         height,
-        newest: NEWEST_EVENT_SCHEMA,
+        newest,
       });
 }
 

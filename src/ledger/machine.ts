@@ -14,6 +14,7 @@ import { EVENT_OVERHEAD_BYTES } from './block.ts';
 import { checkSuccession } from './block-rules.ts';
 import { CommittedState, type ProvenValue } from './committed-state.ts';
 import { checkSchemaKnown, scheduledFrom } from './event-schema-at.ts';
+import { NEWEST_EVENT_SCHEMA } from './known-schema.ts';
 import type { StateTree, TreeVersion } from './state-tree.ts';
 import { Overlay, type CommittedChange, type StateChange, type StateReader } from './state.ts';
 import { applyEvent, type BlockContext, checkApplies, REFUSALS_OF_TIME, TRANSIENT_REFUSALS } from './transition.ts';
@@ -76,19 +77,23 @@ export interface LedgerMachineOptions {
   readonly version: TreeVersion;
   /** What of the state at `head` the backing does not hold until `settled`: all of it, for a block that is about to be written. */
   readonly unsettled?: readonly StateChange[];
+  /** The newest event schema that the program knows; left out: that of this program. */
+  readonly newestSchema?: number;
 }
 
 export class LedgerMachine {
   readonly chainId: string;
   readonly #tree: StateTree;
   readonly #committed: CommittedState;
+  readonly #newestSchema: number;
   #head: Layer;
 
-  constructor({ chainId, head, backing, tree, version, unsettled }: LedgerMachineOptions) {
+  constructor({ chainId, head, backing, tree, version, unsettled, newestSchema }: LedgerMachineOptions) {
     const { height, stateRoot, timestamp } = head;
     assert(version.root === stateRoot, 'the tree is the state of the head', { root: version.root, stateRoot });
     this.chainId = chainId;
     this.#tree = tree;
+    this.#newestSchema = newestSchema ?? NEWEST_EVENT_SCHEMA;
     this.#committed = new CommittedState(backing, tree, version, height, unsettled);
     this.#head = new Layer({ height, timestamp, version, parent: null, state: this.#committed, changes: [] });
   }
@@ -272,7 +277,7 @@ export class LedgerMachine {
 
   /** Whether this program can execute a block of this height on that parent. Refusal: `schema-not-known`. */
   understands(parent: StateReader, height: number): Result<void> {
-    return checkSchemaKnown(parent, height);
+    return checkSchemaKnown(parent, height, this.#newestSchema);
   }
 
   #apply(overlay: Overlay, event: VerifiedEvent, context: BlockContext): Result<void> {

@@ -21,6 +21,7 @@ import { startObserver } from './observer.ts';
 import { OwnReads } from './own-reads.ts';
 import { readServiceOf, startReadServer } from './read-server.ts';
 import type { ReadService } from './read-service.ts';
+import { schemaReport, SchemaWatch } from './schema-report.ts';
 import type { CommitNotice, ReadOptions, RunningNode } from './status.ts';
 import { startSubmissionServer } from './submission-service.ts';
 import { streamLinks } from './validator-links.ts';
@@ -99,6 +100,7 @@ class Node implements RunningNode {
   readonly #projections: Projector;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
   readonly #startedAtMs: number;
+  readonly #schema: SchemaWatch;
   readonly #fail: (error: unknown) => void;
   /** Of the servers, in the order in which they started. */
   readonly #closers: (() => Promise<void>)[] = [];
@@ -111,6 +113,7 @@ class Node implements RunningNode {
   constructor(core: NetworkedCore, projections: Projector) {
     this.#core = core;
     this.#startedAtMs = core.nowMs();
+    this.#schema = new SchemaWatch(core.log);
     const { promise, reject } = Promise.withResolvers<never>();
     this.failed = promise;
     this.#fail = reject;
@@ -137,6 +140,7 @@ class Node implements RunningNode {
     const { context, host, ledger, seat } = core;
     const outlets = { committed: this.#committed, fatal: this.#fatal };
     this.#projections.offer([]);
+    this.#observeSchema();
     const blocks = blockSyncServer({ host, source: blockSource(ledger.log, context.validators.epoch) });
     await blocks.start();
     this.#closers.push(() => blocks.stop());
@@ -197,6 +201,7 @@ class Node implements RunningNode {
 
   readonly #committed = (blocks: readonly CommittedBlock[]): void => {
     this.#commits += blocks.length;
+    this.#observeSchema();
     this.#reads.committed(blocks);
     this.#projections.offer(
       blocks.map(({ block, changes }) => ({ header: block.header, events: block.events, changes })),
@@ -208,6 +213,11 @@ class Node implements RunningNode {
       if (this.#listeners.size > 0) this.#notify(noticeOf(committed));
     }
   };
+
+  #observeSchema(): void {
+    const { head } = this.#core.ledger.machine;
+    this.#schema.observe(schemaReport(head, head.height), head.height);
+  }
 
   readonly #fatal = (error: unknown): void => {
     this.#core.log.fatal({ err: error }, 'the node stops rather than guess');

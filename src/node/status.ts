@@ -2,8 +2,10 @@
 import type { Hash } from '../base/hash.ts';
 import type { Result } from '../base/result.ts';
 import type { EngineStatus } from '../consensus/engine.ts';
+import type { OpenProposal } from './open-proposals.ts';
 import type { RaftOperations } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
+import type { SchemaReport } from './schema-report.ts';
 
 export interface NodeStatus extends EngineStatus {
   readonly chainId: string;
@@ -11,6 +13,8 @@ export interface NodeStatus extends EngineStatus {
   readonly peerId: string;
   /** Position in the validator set; null for an observer. */
   readonly index: number | null;
+  /** In the set. */
+  readonly validators: number;
   /** Version of the program. */
   readonly version: string;
   /** Seconds since the process started the node. */
@@ -25,6 +29,8 @@ export interface NodeStatus extends EngineStatus {
   readonly rssBytes: number;
   /** User and system time of the process since it started, all threads, milliseconds. */
   readonly cpuMs: number;
+  readonly schema: SchemaReport;
+  readonly proposals: readonly OpenProposal[];
   readonly projections: readonly ProjectionCursor[];
   readonly components: readonly ComponentHealth[];
 }
@@ -36,7 +42,8 @@ export interface ProjectionCursor {
 }
 
 export interface ComponentHealth {
-  readonly name: 'store' | 'consensus' | 'network' | 'gossip' | 'dht' | 'sync' | 'submission' | 'projections';
+  readonly name:
+    'store' | 'consensus' | 'network' | 'gossip' | 'dht' | 'sync' | 'submission' | 'schema' | 'projections';
   readonly healthy: boolean;
   /** One sentence: what is wrong and what to do, or what is right. */
   readonly detail: string;

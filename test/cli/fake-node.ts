@@ -26,6 +26,7 @@ export const STATUS: NodeStatus = {
   role: 'validator',
   peerId: '12D3KooWRgM45AGb4oFi8xiCM1xKEi1V7dyEwNes4yd8oRBe4h8L',
   index: 2,
+  validators: 4,
   version: '0.1.0',
   upSeconds: 3,
   peers: 4,
@@ -34,6 +35,8 @@ export const STATUS: NodeStatus = {
   eventsCommitted: 9,
   rssBytes: 140_000_000,
   cpuMs: 61_000,
+  schema: { active: 1, known: 2, scheduled: null, replaces: ZERO_HASH },
+  proposals: [],
   projections: [{ name: 'node-data', height: 7 }],
   components: [{ name: 'store', healthy: true, detail: 'open' }],
 };

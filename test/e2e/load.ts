@@ -23,6 +23,8 @@ const ANSWER_DEADLINE_MS = 3_000;
 const RETRY_MS = 100;
 const NOT_SETTLED = new Set([
   ...['busy', 'no-quorum', 'not-committed-yet', 'stopping'],
+  // A validator of an older program; another one takes it.
+  'schema-not-known',
   // Of a Raft cluster.
   ...['not-leader', 'leadership-lost', 'transferring', 'before-base'],
 ]);

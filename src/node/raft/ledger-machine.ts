@@ -123,7 +123,8 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
   }
 
   /**
-   * @throws CodedError `chain-mismatch`, `control-record-unknown`: this member cannot go on as it is, and must stop
+   * @throws CodedError `chain-mismatch`, `control-record-unknown`, `schema-not-known`: this member cannot go on as it is, and
+   *   must stop, before the entry
    */
   apply(entries: readonly Entry[]): Application<LedgerOutcome> {
     if (entries.length === 0) return { operations: [], outcomes: [] };
@@ -221,7 +222,9 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
     const phase = this.#phase;
     assert(phase.kind !== 'restoring', 'entries are applied to a whole state', { index });
     if (type === ENTRY_TYPES.command) {
-      return phase.kind === 'map' ? valueOutcome(phase, data) : blockOutcome(phase, { index, term }, data, operations);
+      if (phase.kind === 'map') return valueOutcome(phase, data);
+      checkUnderstood(phase);
+      return blockOutcome(phase, { index, term }, data, operations);
     }
     if (type !== ENTRY_TYPES.noop || data === null || data.length === 0) return { kind: 'nothing' };
     const control = decodeControlRecord(data);
@@ -291,6 +294,12 @@ function enterWaiting(phase: MapPhase): readonly StoreOperation[] {
   const commands = phase.waiting;
   phase.waiting = [];
   return legacyValueOps(phase.legacy.apply(commands));
+}
+
+/** What another program makes of the entry is not guessed: the log keeps it for the program that knows. */
+function checkUnderstood({ machine }: ChainPhase): void {
+  const known = machine.understands(machine.head, machine.head.height + 1);
+  if (!known.ok) throw new CodedError(known.refusal);
 }
 
 function blockOutcome(

@@ -18,6 +18,7 @@ import { EventVerifier } from '../event-verifier.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { loadIdentityKey, type IdentityKey } from '../keys.ts';
 import { SignatureThread } from '../signature-thread.ts';
+import { schemaReport, SchemaWatch } from '../schema-report.ts';
 import type { CommitNotice, NodeStatus, ReadOptions, RunningNode } from '../status.ts';
 import { startSubmissionServer } from '../submission-service.ts';
 import type { SubmissionPolicy } from '../submissions.ts';
@@ -81,6 +82,7 @@ class RaftNode implements RunningNode {
   readonly #identity: IdentityKey;
   readonly #log: Logger;
   readonly #fail: (error: unknown) => void;
+  readonly #schema: SchemaWatch;
   readonly #signatures = new SignatureThread();
   readonly #events: EventVerifier;
   readonly #addresses: AddressBook;
@@ -100,6 +102,7 @@ class RaftNode implements RunningNode {
     this.#genesis = genesis;
     this.#identity = identity;
     this.#log = log;
+    this.#schema = new SchemaWatch(log);
     const { promise, reject } = Promise.withResolvers<never>();
     this.failed = promise;
     this.#fail = reject;
@@ -179,6 +182,7 @@ class RaftNode implements RunningNode {
     const { host, member, server } = this.#running();
     return memberStatus({
       chainId: member.ledger.chainId,
+      genesisSchema: this.#genesis.parameters.eventSchema,
       peerId: this.#identity.peerId,
       validators: member.validators,
       host,
@@ -321,6 +325,7 @@ class RaftNode implements RunningNode {
   #committed(blocks: readonly CommittedBlock[]): void {
     const ledger = this.#services?.member.ledger.ledger ?? null;
     this.#commits += blocks.length;
+    if (ledger !== null) this.#observeSchema(ledger);
     this.#services?.submissions.committed(blocks);
     this.#services?.reads.committed(ledger, blocks);
     this.#projections.committed(ledger, blocks);
@@ -329,6 +334,10 @@ class RaftNode implements RunningNode {
       this.#eventsCommitted += committed.block.events.length;
       for (const listener of this.#listeners) listener(noticeOf(committed));
     }
+  }
+
+  #observeSchema({ machine }: ChainLedger): void {
+    this.#schema.observe(schemaReport(machine.head, machine.head.height), machine.head.height);
   }
 
   readonly #fatal = (error: unknown): void => {

@@ -31,7 +31,7 @@ import {
   UNCOMMITTED_RANGE,
   uncommittedKey,
 } from './layout.ts';
-import { LedgerMachine, type Head } from './machine.ts';
+import { LedgerMachine, type Head, type LedgerMachineOptions } from './machine.ts';
 import { StateTree, type TreeVersion } from './state-tree.ts';
 import type { StateChange, StateReader } from './state.ts';
 
@@ -269,7 +269,7 @@ export class BlockLog {
    *
    * @throws CodedError `state-root-mismatch`
    */
-  async loadMachine(): Promise<LedgerMachine> {
+  async loadMachine(options: Pick<LedgerMachineOptions, 'newestSchema'> = {}): Promise<LedgerMachine> {
     const head = this.head();
     const tree = new StateTree();
     const version = await this.#loadTree(tree);
@@ -280,7 +280,7 @@ export class BlockLog {
         computed: version.root,
       });
     }
-    return new LedgerMachine({ chainId: this.chainId, head, backing: this.state, tree, version });
+    return new LedgerMachine({ chainId: this.chainId, head, backing: this.state, tree, version, ...options });
   }
 
   async #loadTree(tree: StateTree): Promise<TreeVersion> {

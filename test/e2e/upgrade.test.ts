@@ -1,4 +1,4 @@
-/** Old and new programs side by side, one process upgraded at a time, under load, through a new event schema. */
+/** Old and new programs side by side, under load, through a new event schema. `test/long/upgrade.test.ts` is the long form. */
 import { expect, test } from 'vitest';
 import { eventually } from '../eventually.ts';
 import { chainOf, historyFaults, lightReader } from './history.ts';
@@ -12,12 +12,11 @@ const LLM = {
 };
 
 test('a network goes over to a new event schema, and a validator that is not upgraded stops before it', async () => {
-  const upgrading = await UpgradingNetwork.start();
+  const upgrading = await UpgradingNetwork.start(['validator-1', 'validator-2', 'validator-3']);
   const { network } = upgrading;
   const load = new Load(network, 4);
   const validators = network.names('validator');
   const [first, second, third, last] = validators as [string, string, string, string];
-  for (const name of [first, second, third]) await upgrading.upgrade(name);
 
   // Not before: neither an older program nor a newer one takes the new form.
   const author = new Author(network.chainId, identityKeyFromSecret('ed25519', new Uint8Array(32).fill(9)));
@@ -30,7 +29,7 @@ test('a network goes over to a new event schema, and a validator that is not upg
   expect([await refusalBy(first), await refusalBy(last)]).toEqual(['schema-not-active', 'schema-not-known']);
 
   // An operator whose validator does not know the schema is told, and approves nothing.
-  const fromHeight = await upgrading.activate(first, [second, third], 150);
+  const fromHeight = await upgrading.activate(load, first, [second, third], 120);
   const warned = (await network.status(last)).components.find(({ name }) => name === 'schema');
   expect(warned).toMatchObject({ healthy: false });
   expect(warned?.detail).toContain(`event schema 2 begins at height ${fromHeight}`);

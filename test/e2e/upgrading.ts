@@ -1,13 +1,8 @@
 /** A network of an older and a newer program that is upgraded one process at a time, and decides on a new event schema. */
 import { expect } from 'vitest';
 import { LAUNCHER, TestNetwork, type NetworkOptions } from './harness.ts';
+import type { Load } from './load.ts';
 import { olderProgram } from './older-program.ts';
-
-/** What `hotledger validators propose schema` and `approve` print. */
-interface Proposed {
-  readonly proposal: string;
-  readonly action: { readonly fromHeight: number };
-}
 
 export class UpgradingNetwork {
   readonly network: TestNetwork;
@@ -18,10 +13,10 @@ export class UpgradingNetwork {
     this.#launchers = launchers;
   }
 
-  /** Every node runs the older program. */
-  static async start(options: NetworkOptions = {}): Promise<UpgradingNetwork> {
+  /** @param newer those that run this program from the start; the others run the older one */
+  static async start(newer: readonly string[], options: NetworkOptions = {}): Promise<UpgradingNetwork> {
     const older = olderProgram();
-    const launchers = new Map<string, string>();
+    const launchers = new Map(newer.map((name) => [name, LAUNCHER]));
     const launcher = (name: string): string => launchers.get(name) ?? older;
     return new UpgradingNetwork(await TestNetwork.start({ ...options, launcher }), launchers);
   }
@@ -33,26 +28,34 @@ export class UpgradingNetwork {
     await this.network.startNodes(names);
   }
 
-  /** By the operators' commands. @returns the height from which schema 2 is in force */
-  async activate(proposer: string, approvers: readonly string[], notice: number): Promise<number> {
-    const { network } = this;
-    const configOf = (name: string) => ['--config', network.node(name).configFile, '--json'];
-    const proposed = await network.run(
-      'validators',
-      'propose',
-      'schema',
-      '2',
-      '--in',
-      `${notice}`,
-      ...configOf(proposer),
-    );
-    expect(proposed).toMatchObject({ exit: 0, err: '' });
-    const { proposal, action } = proposed.json() as Proposed;
+  /**
+   * By the operators' commands, while nobody submits: the chain goes on with what they do, however slow this machine is.
+   *
+   * @returns the height from which schema 2 is in force
+   */
+  async activate(load: Load, proposer: string, approvers: readonly string[], notice: number): Promise<number> {
+    load.pause();
+    const { action, proposal } = (await this.#validators(proposer, 'propose', 'schema', '2', '--in', `${notice}`)) as {
+      readonly proposal: string;
+      readonly action: { readonly fromHeight: number };
+    };
     for (const name of approvers) {
-      await network.caughtUp(name);
-      const approved = await network.run('validators', 'approve', proposal, ...configOf(name));
-      expect(approved).toMatchObject({ exit: 0, err: '' });
+      await this.network.caughtUp(name);
+      await this.#validators(name, 'approve', proposal);
     }
+    load.resume();
     return action.fromHeight;
+  }
+
+  async #validators(name: string, ...argv: readonly string[]): Promise<unknown> {
+    const { network } = this;
+    const result = await network.run('validators', ...argv, '--config', network.node(name).configFile, '--json');
+    expect([name, ...argv, result.exit, result.exit === 0 ? '' : result.out + result.err]).toEqual([
+      name,
+      ...argv,
+      0,
+      '',
+    ]);
+    return result.json();
   }
 }

@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/result.ts';
 import type { ValidatorIndex } from '../../src/consensus/engine.ts';
+import { Follower } from '../../src/consensus/follower.ts';
 import { replacedDigest } from '../../src/ledger/actions.ts';
 import { decodeSealedBlock } from '../../src/ledger/block.ts';
 import { eventSchemaAt, MIN_ACTIVATION_NOTICE } from '../../src/ledger/event-schema-at.ts';
@@ -12,7 +13,10 @@ import { nodeEntryCodec } from '../../src/ledger/record.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
 import { joinedFields } from '../ledger/nodes.ts';
 import { eventOf, joinOf, peerOf } from './chain.ts';
-import { Driver } from './driver.ts';
+import { admitSealed } from './admitting.ts';
+import { Driver, TEST_PACING } from './driver.ts';
+import { engineOn } from './start-engine.ts';
+import { TestDisk } from './test-disk.ts';
 
 /** Validators `older` run a program of schema 1. */
 function network(n: number, older: readonly ValidatorIndex[], depth: 2 | 3 = 2): Driver {
@@ -157,5 +161,32 @@ describe('a stopped validator', () => {
     driver.start(2);
     const height = heightOf(driver, 0);
     goOn(driver, 'they vote again', () => heightOf(driver, 0) > height + 2);
+  });
+});
+
+describe('an observer of an older program', () => {
+  it('stops following before a schema that it does not know, with all that it had', () => {
+    const driver = network(4, []);
+    const fromHeight = decide(driver);
+    goOn(driver, 'blocks of the new schema are final', () => heightOf(driver, 0) >= fromHeight + 3);
+    const { chain } = driver;
+    const sealed = driver
+      .node(0)
+      .disk.sealed.slice(1)
+      .map((bytes) => admitSealed(chain, bytes));
+    const disk = new TestDisk(chain);
+    const { machine } = engineOn(chain, disk, { self: 0, pacing: TEST_PACING, silence: null, newestSchema: 1 });
+    const { block } = chain.genesis;
+    const pace = { pollMs: 5000, retryMs: 500, fetchTimeoutMs: 1000 };
+    const follower = new Follower({ machine, validators: chain.validators, head: block, ...pace });
+    follower.step({ kind: 'started' }, 0);
+    const [commit] = follower.step({ kind: 'sealed', blocks: sealed }, 1);
+    expect(commit?.kind === 'commit' ? commit.blocks.length : 0).toBe(fromHeight - 1);
+    expect(follower.status()).toMatchObject({
+      height: fromHeight - 1,
+      silentBecause: 'this program does not know event schema 2: upgrade it',
+    });
+    expect(follower.step({ kind: 'announced' }, 60_000)).toEqual([]);
+    expect(follower.wakeAtMs()).toBeUndefined();
   });
 });

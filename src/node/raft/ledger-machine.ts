@@ -41,6 +41,8 @@ export interface RaftLedgerOptions {
   /** A memory of events that were decoded to be checked, as a leader has one; left out: each is decoded. */
   readonly decodeEvent?: EventDecoder;
   readonly outlets: LedgerOutlets;
+  /** The newest event schema that the program knows; left out: that of this program. */
+  readonly newestSchema?: number;
 }
 
 /** What the ledger tells the rest of the node. */
@@ -186,9 +188,14 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
       const log = await BlockLog.open(store, this.#identity);
       const sealed = log.sealedBlockAt(log.head().height);
       assert(sealed !== undefined, 'the head of a log that was opened is in it');
-      this.#phase = this.#chainPhase(await log.loadMachine(), sealed, standing);
+      this.#phase = this.#chainPhase(await log.loadMachine(this.#program), sealed, standing);
     }
     this.#lastIndex = standing.lastIndex;
+  }
+
+  get #program(): Pick<LedgerMachineOptions, 'newestSchema'> {
+    const { newestSchema } = this.#options;
+    return newestSchema === undefined ? {} : { newestSchema };
   }
 
   #machineAt(
@@ -197,7 +204,7 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
   ): LedgerMachine {
     const { store } = this.#options;
     const backing: StateReader = { get: (key) => store.get(stateKey(key)) };
-    return new LedgerMachine({ chainId: this.chainId, head: headOf(block), backing, ...state });
+    return new LedgerMachine({ chainId: this.chainId, head: headOf(block), backing, ...state, ...this.#program });
   }
 
   #chainPhase(

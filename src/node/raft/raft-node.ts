@@ -257,6 +257,7 @@ class RaftNode implements RunningNode {
       parameters: this.#genesis.parameters,
       scheme,
       nowMs: () => Date.now(),
+      server: () => this.#running().server,
     });
   }
 

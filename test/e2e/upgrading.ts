@@ -1,8 +1,26 @@
 /** A network of an older and a newer program that is upgraded one process at a time, and decides on a new event schema. */
 import { expect } from 'vitest';
 import { LAUNCHER, TestNetwork, type NetworkOptions } from './harness.ts';
-import type { Load } from './load.ts';
+import { CodedError } from '../../src/base/result.ts';
+import type { SubmissionAnswer } from '../../src/net/submission-wire.ts';
+import type { OwnSignedEvent } from '../../src/node/sign-event.ts';
+import { eventually } from '../eventually.ts';
+import { identityKeyFromSecret } from '../../src/node/keys.ts';
+import { Author, type Load, type Submitters } from './load.ts';
 import { olderProgram } from './older-program.ts';
+
+const NOT_SETTLED = new Set(['busy', 'no-quorum', 'not-committed-yet', 'not-leader', 'leadership-lost']);
+
+/** What a node says that only schema 2 can say. */
+export function joinsAsLlm(author: Author): OwnSignedEvent {
+  const others = { isTwitterScraper: false, isDiscordScraper: false, isTelegramScraper: false, isWebScraper: false };
+  return author.sign({ type: 'joined', schema: 2, multiaddrs: [], version: 'v2', ...others, isLlmServer: true });
+}
+
+/** Who is in no load. */
+export function llmAuthor(chainId: string): Author {
+  return new Author(chainId, identityKeyFromSecret('ed25519', new Uint8Array(32).fill(9)));
+}
 
 export class UpgradingNetwork {
   readonly network: TestNetwork;
@@ -45,6 +63,19 @@ export class UpgradingNetwork {
     }
     load.resume();
     return action.fromHeight;
+  }
+
+  /** What a node answers to an event in the end, however long this machine takes. */
+  async answer(submitters: Submitters, to: string, event: OwnSignedEvent): Promise<SubmissionAnswer> {
+    return eventually(`${to} answers`, async () => {
+      try {
+        const answer = await submitters.submit(to, event);
+        return answer.kind === 'refused' && NOT_SETTLED.has(answer.refusal.code) ? undefined : answer;
+      } catch (error) {
+        if (error instanceof CodedError) return undefined;
+        throw error;
+      }
+    });
   }
 
   async #validators(name: string, ...argv: readonly string[]): Promise<unknown> {

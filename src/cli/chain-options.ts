@@ -1,7 +1,7 @@
 /** What a new chain starts with, for the commands that make a genesis. */
 import type { Command } from 'commander';
 import type { Genesis } from '../ledger/genesis.ts';
-import { NEWEST_EVENT_SCHEMA } from '../ledger/known-schema.ts';
+import { NEWEST_EVENT_SCHEMA } from '../ledger/newest-schema.ts';
 import { MAX_LIVENESS_WINDOW_SECONDS, MIN_LIVENESS_WINDOW_SECONDS } from '../ledger/parameters.ts';
 import { readOlderRecords, withOlderRecordOptions, type OlderRecordOptions } from './older-records.ts';
 import { wholeNumber } from './options.ts';

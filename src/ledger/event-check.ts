@@ -20,7 +20,8 @@ import {
 import { formOf, isEventType } from './event-forms.ts';
 import type { LedgerEvent } from './event-schema.ts';
 import { parsePeerId, type Identity } from './identity.ts';
-import { NEWEST_EVENT_SCHEMA, upcast } from './known-schema.ts';
+import { NEWEST_EVENT_SCHEMA } from './newest-schema.ts';
+import { upcast } from './upcast.ts';
 
 export interface CheckedEvent {
   /** In its newest form. */

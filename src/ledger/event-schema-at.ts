@@ -11,7 +11,7 @@
 import { codec, struct, uint } from '../base/codec.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import type { SchemaActivated } from './event-schema.ts';
-import { NEWEST_EVENT_SCHEMA } from './known-schema.ts';
+import { NEWEST_EVENT_SCHEMA } from './newest-schema.ts';
 import { parametersAt } from './parameters.ts';
 import { SCHEMA_KEY, type StateReader } from './state.ts';
 

@@ -3,7 +3,7 @@ import { ok, refuse, type Refusal, type Result } from '../base/result.ts';
 import { parsePeerId } from './identity.ts';
 import { importRecord, type Fields, type Imported, type ImportRules } from './import-record.ts';
 import { checkRecordInvariants } from './invariants.ts';
-import { NEWEST_EVENT_SCHEMA } from './known-schema.ts';
+import { NEWEST_EVENT_SCHEMA } from './newest-schema.ts';
 import type { NodeRecord } from './record.ts';
 
 /** Exports of several months are found in one file; a year ahead, which froze a record in the older system, is not. */

@@ -14,7 +14,7 @@ import { EVENT_OVERHEAD_BYTES } from './block.ts';
 import { checkSuccession } from './block-rules.ts';
 import { CommittedState, type ProvenValue } from './committed-state.ts';
 import { checkSchemaKnown, scheduledFrom } from './event-schema-at.ts';
-import { NEWEST_EVENT_SCHEMA } from './known-schema.ts';
+import { NEWEST_EVENT_SCHEMA } from './newest-schema.ts';
 import type { StateTree, TreeVersion } from './state-tree.ts';
 import { Overlay, type CommittedChange, type StateChange, type StateReader } from './state.ts';
 import { applyEvent, type BlockContext, checkApplies, REFUSALS_OF_TIME, TRANSIENT_REFUSALS } from './transition.ts';
@@ -87,6 +87,8 @@ export class LedgerMachine {
   readonly #committed: CommittedState;
   readonly #newestSchema: number;
   #head: Layer;
+  /** Of the block after the head. */
+  #nextKnown: { readonly height: number; readonly known: Result<void> } | null = null;
 
   constructor({ chainId, head, backing, tree, version, unsettled, newestSchema }: LedgerMachineOptions) {
     const { height, stateRoot, timestamp } = head;
@@ -277,7 +279,14 @@ export class LedgerMachine {
 
   /** Whether this program can execute a block of this height on that parent. Refusal: `schema-not-known`. */
   understands(parent: StateReader, height: number): Result<void> {
-    return checkSchemaKnown(parent, height, this.#newestSchema);
+    if (parent !== this.#head || height !== this.#head.height + 1) {
+      return checkSchemaKnown(parent, height, this.#newestSchema);
+    }
+    // Asked in every step of an engine, and the same until the next commit.
+    if (this.#nextKnown?.height !== height) {
+      this.#nextKnown = { height, known: checkSchemaKnown(parent, height, this.#newestSchema) };
+    }
+    return this.#nextKnown.known;
   }
 
   #apply(overlay: Overlay, event: VerifiedEvent, context: BlockContext): Result<void> {

@@ -6,7 +6,7 @@ import { equalBytes } from '../base/bytes.ts';
 import { codec, nullable, struct, uint } from '../base/codec.ts';
 import { refuse, ok, type Result } from '../base/result.ts';
 import { assert } from '../base/assert.ts';
-import { NEWEST_EVENT_SCHEMA } from './known-schema.ts';
+import { NEWEST_EVENT_SCHEMA } from './newest-schema.ts';
 import { PARAMETERS_KEY, type StateReader } from './state.ts';
 
 export interface ChainParameters {

@@ -1,23 +1,11 @@
 /** What a node tells its operator of event schemas: which is in force, which one comes, and which its program knows. */
-import type { Hash } from '../base/hash.ts';
 import { unwrap } from '../base/result.ts';
 import { replacedDigest } from '../ledger/actions.ts';
-import { eventSchemaAt, schemaActivation, type SchemaActivation } from '../ledger/event-schema-at.ts';
-import { NEWEST_EVENT_SCHEMA } from '../ledger/known-schema.ts';
+import { eventSchemaAt, schemaActivation } from '../ledger/event-schema-at.ts';
+import { NEWEST_EVENT_SCHEMA } from '../ledger/newest-schema.ts';
 import type { StateReader } from '../ledger/state.ts';
 import type { Logger } from '../observability/log.ts';
-import type { ComponentHealth } from './status.ts';
-
-export interface SchemaReport {
-  /** In force in the next block. */
-  readonly active: number;
-  /** The newest that this program knows. */
-  readonly known: number;
-  /** Decided by a quorum of validators, and not in force in the next block. */
-  readonly scheduled: SchemaActivation | null;
-  /** What a proposal to change it names as `replaces`. */
-  readonly replaces: Hash;
-}
+import type { ComponentHealth, SchemaReport } from './status.ts';
 
 /** @param state the committed one, of this height */
 export function schemaReport(state: StateReader, height: number, known = NEWEST_EVENT_SCHEMA): SchemaReport {

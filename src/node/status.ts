@@ -2,10 +2,10 @@
 import type { Hash } from '../base/hash.ts';
 import type { Result } from '../base/result.ts';
 import type { EngineStatus } from '../consensus/engine.ts';
+import type { SchemaActivation } from '../ledger/event-schema-at.ts';
 import type { OpenProposal } from './open-proposals.ts';
 import type { RaftOperations } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
-import type { SchemaReport } from './schema-report.ts';
 
 export interface NodeStatus extends EngineStatus {
   readonly chainId: string;
@@ -33,6 +33,17 @@ export interface NodeStatus extends EngineStatus {
   readonly proposals: readonly OpenProposal[];
   readonly projections: readonly ProjectionCursor[];
   readonly components: readonly ComponentHealth[];
+}
+
+export interface SchemaReport {
+  /** In force in the next block. */
+  readonly active: number;
+  /** The newest that this program knows. */
+  readonly known: number;
+  /** Decided by a quorum of validators, and not in force in the next block. */
+  readonly scheduled: SchemaActivation | null;
+  /** What a proposal to change it names as `replaces`. */
+  readonly replaces: Hash;
 }
 
 export interface ProjectionCursor {

@@ -13,12 +13,12 @@ const ROOT = join(import.meta.dirname, '..', '..');
 
 const WITHOUT_SCHEMA_2: readonly Replacement[] = [
   {
-    file: 'src/ledger/known-schema.ts',
+    file: 'src/ledger/newest-schema.ts',
     find: 'export const NEWEST_EVENT_SCHEMA = 2;',
     replace: 'export const NEWEST_EVENT_SCHEMA = 1;',
   },
-  { file: 'src/ledger/known-schema.ts', find: "import { upcastTo2 } from './upcast-to-2.ts';", replace: '' },
-  { file: 'src/ledger/known-schema.ts', find: '  if (schema < 2) form = upcastTo2(form);', replace: '' },
+  { file: 'src/ledger/upcast.ts', find: "import { upcastTo2 } from './upcast-to-2.ts';", replace: '' },
+  { file: 'src/ledger/upcast.ts', find: '  if (schema < 2) form = upcastTo2(form);', replace: '' },
   { file: 'src/ledger/event-forms.ts', find: '[FORMS_1, FORMS_2]', replace: '[FORMS_1]' },
 ];
 

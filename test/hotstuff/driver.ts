@@ -11,7 +11,7 @@ import type { HotstuffEngine } from '../../src/hotstuff/engine.ts';
 import type { AdmittedMessage, HotstuffMessage } from '../../src/hotstuff/messages.ts';
 import type { Pacing } from '../../src/hotstuff/replica.ts';
 import { decodeMessage, encodeMessage, withSignature } from '../../src/hotstuff/wire.ts';
-import { NEWEST_EVENT_SCHEMA } from '../../src/ledger/known-schema.ts';
+import { NEWEST_EVENT_SCHEMA } from '../../src/ledger/newest-schema.ts';
 import type { LedgerMachine } from '../../src/ledger/machine.ts';
 import type { VerifiedEvent } from '../../src/ledger/verified-event.ts';
 import { runCollectJob, type CollectJob, type CollectOutcome } from '../../src/qc/collect.ts';

@@ -7,7 +7,7 @@ import type { Pacing } from '../../src/hotstuff/replica.ts';
 import { decodeSafetyRecord, type SafetyRecord } from '../../src/hotstuff/safety-record.ts';
 import { decodeStoredBlock } from '../../src/hotstuff/stored-block.ts';
 import { decodeSealedBlock } from '../../src/ledger/block.ts';
-import { NEWEST_EVENT_SCHEMA } from '../../src/ledger/known-schema.ts';
+import { NEWEST_EVENT_SCHEMA } from '../../src/ledger/newest-schema.ts';
 import { LedgerMachine } from '../../src/ledger/machine.ts';
 import { StateTree } from '../../src/ledger/state-tree.ts';
 import { verifiedEvent } from '../../src/ledger/verified-event.ts';

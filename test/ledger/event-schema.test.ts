@@ -11,7 +11,8 @@ import {
   MIN_ACTIVATION_NOTICE,
   schemaActivationCodec,
 } from '../../src/ledger/event-schema-at.ts';
-import { NEWEST_EVENT_SCHEMA, upcast } from '../../src/ledger/known-schema.ts';
+import { NEWEST_EVENT_SCHEMA } from '../../src/ledger/newest-schema.ts';
+import { upcast } from '../../src/ledger/upcast.ts';
 import { MAX_UNCOMMITTED_BLOCKS, type Execution } from '../../src/ledger/machine.ts';
 import { nodeEntryCodec, type NodeRecord } from '../../src/ledger/record.ts';
 import { Replay } from '../../src/ledger/replay.ts';

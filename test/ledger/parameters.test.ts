@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AssertionError } from '../../src/base/assert.ts';
-import { NEWEST_EVENT_SCHEMA } from '../../src/ledger/known-schema.ts';
+import { NEWEST_EVENT_SCHEMA } from '../../src/ledger/newest-schema.ts';
 import { checkParameters, DEFAULT_PARAMETERS, encodeParameters, parametersAt } from '../../src/ledger/parameters.ts';
 import { codeOf } from './nodes.ts';
 

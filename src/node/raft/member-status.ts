@@ -2,7 +2,7 @@
 import type { Hash } from '../../base/hash.ts';
 import { ZERO_HASH } from '../../base/hash.ts';
 import type { EngineStatus } from '../../consensus/engine.ts';
-import { NEWEST_EVENT_SCHEMA } from '../../ledger/known-schema.ts';
+import { NEWEST_EVENT_SCHEMA } from '../../ledger/newest-schema.ts';
 import type { Host } from '../../net/host.ts';
 import type { ProjectionStatus } from '../../projections/projector.ts';
 import type { ValidatorSet } from '../../qc/validator-set.ts';

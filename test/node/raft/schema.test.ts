@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { ZERO_HASH } from '../../../src/base/hash.ts';
 import { MIN_ACTIVATION_NOTICE } from '../../../src/ledger/event-schema-at.ts';
-import { NEWEST_EVENT_SCHEMA } from '../../../src/ledger/known-schema.ts';
+import { NEWEST_EVENT_SCHEMA } from '../../../src/ledger/newest-schema.ts';
 import { nodeEntryCodec } from '../../../src/ledger/record.ts';
 import { nodeKey } from '../../../src/ledger/state.ts';
 import { ENTRY_TYPES, type Entry } from '../../../src/raft/messages.ts';

@@ -17,6 +17,7 @@ export const groups: readonly Group[] = [
   { name: 'base', folders: ['base'], pure: true },
   { name: 'store', folders: ['store'] },
   { name: 'ledger', folders: ['ledger'], pure: true },
+  { name: 'migrations', folders: ['migrations'] },
   { name: 'qc', folders: ['qc'], pure: true },
   { name: 'hotstuff', folders: ['consensus', 'hotstuff', 'traps'], pure: true },
   { name: 'raft', folders: ['raft'], pure: true },

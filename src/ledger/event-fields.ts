@@ -146,10 +146,9 @@ export function asAddresses(object: Fields, identity: Identity): readonly string
   return texts ? value(normaliseAddresses(identity.peerId, found)) : wrong('multiaddrs', 'a list of texts');
 }
 
-export function asEthAddress(object: Fields, identity: Identity): { ethAddress?: string } {
-  if (!Object.hasOwn(object, 'ethAddress')) return {};
+export function asEthAddress(object: Fields, identity: Identity): string {
   const ethAddress = asText(object, 'ethAddress', 64);
-  if (ethAddress === ethAddressOf(identity)) return { ethAddress };
+  if (ethAddress === ethAddressOf(identity)) return ethAddress;
   return stop('eth-address-not-yours', 'the Ethereum address is not that of the peer id', { ethAddress });
 }
 

@@ -3,7 +3,8 @@ import type { Consensus } from './consensus.ts';
 import type { NetworkedCore } from './core.ts';
 import { openProposalsOf } from './open-proposals.ts';
 import { PROGRAM_VERSION } from './program-version.ts';
-import type { ProjectionStatus } from '../projections/projector.ts';
+import type { ProjectionsStatus } from './projections/node-projections.ts';
+import { projectionFacts, projectionHealth } from './projections/projection-health.ts';
 import { schemaHealth, schemaReport } from './schema-report.ts';
 import type { ComponentHealth, NodeStatus } from './status.ts';
 
@@ -11,12 +12,9 @@ export interface StatusFacts {
   readonly startedAtMs: number;
   readonly commits: number;
   readonly eventsCommitted: number;
-  readonly projections: readonly ProjectionStatus[];
+  readonly projections: ProjectionsStatus;
   readonly gossipSubscribers: number;
 }
-
-/** A projection this far behind the head is not healthy. */
-const MAX_PROJECTION_LAG = 1_000;
 
 export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: StatusFacts): NodeStatus {
   const engine = consensus.status();
@@ -39,7 +37,7 @@ export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: Sta
     cpuMs: cpuMs(),
     schema,
     proposals: openProposalsOf(head, core.context.validators, head.timestamp),
-    projections: facts.projections.map(({ name, height }) => ({ name, height })),
+    ...projectionFacts(facts.projections),
     components: [...components(core, consensus, engine, facts), schemaHealth(schema, head.height)],
   };
 }
@@ -64,7 +62,7 @@ function components(
       healthy: facts.gossipSubscribers > 0,
       detail: `${facts.gossipSubscribers} peers follow the ledger's topic`,
     },
-    projectionHealth(engine.height, facts),
+    projectionHealth(engine.height, facts.projections),
   ];
 }
 
@@ -93,18 +91,4 @@ function networkHealth({ host }: NetworkedCore): ComponentHealth {
   return connections > 0
     ? { name: 'network', healthy: true, detail: `${connections} connections` }
     : { name: 'network', healthy: false, detail: 'no connection; check "bootstrap" and the firewall' };
-}
-
-function projectionHealth(height: number, { projections }: StatusFacts): ComponentHealth {
-  const halted = projections.find(({ state }) => state !== 'following');
-  if (halted !== undefined) {
-    const detail = `${halted.name} is ${halted.state}; "hotledger replay" rebuilds it`;
-    return { name: 'projections', healthy: false, detail };
-  }
-  const lag = Math.max(0, ...projections.map((projection) => height - projection.height));
-  return {
-    name: 'projections',
-    healthy: lag <= MAX_PROJECTION_LAG,
-    detail: lag === 0 ? 'at the head' : `${lag} blocks behind the head`,
-  };
 }

@@ -3,7 +3,10 @@ import type { Hash } from '../base/hash.ts';
 import type { Result } from '../base/result.ts';
 import type { EngineStatus } from '../consensus/engine.ts';
 import type { SchemaActivation } from '../ledger/event-schema-at.ts';
+import type { ProjectionStatus } from '../projections/projector.ts';
 import type { OpenProposal } from './open-proposals.ts';
+import type { LedgerOperations } from './projections/ledger-reads.ts';
+import type { RebuildStatus } from './projections/live-rebuild.ts';
 import type { RaftOperations } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
 
@@ -31,7 +34,9 @@ export interface NodeStatus extends EngineStatus {
   readonly cpuMs: number;
   readonly schema: SchemaReport;
   readonly proposals: readonly OpenProposal[];
-  readonly projections: readonly ProjectionCursor[];
+  readonly projections: readonly ProjectionStatus[];
+  /** Of projections beside those that serve; null where none is under way. */
+  readonly rebuild: RebuildStatus | null;
   readonly components: readonly ComponentHealth[];
 }
 
@@ -44,12 +49,6 @@ export interface SchemaReport {
   readonly scheduled: SchemaActivation | null;
   /** What a proposal to change it names as `replaces`. */
   readonly replaces: Hash;
-}
-
-export interface ProjectionCursor {
-  readonly name: string;
-  /** The last block height that the projection holds. */
-  readonly height: number;
 }
 
 export interface ComponentHealth {
@@ -89,6 +88,8 @@ export interface RunningNode {
   read(peerId: string, options: ReadOptions): Promise<Result<ReadReport>>;
   /** @returns a function that ends the subscription */
   onCommit(listener: (notice: CommitNotice) => void): () => void;
+  /** Its own ledger, as its operator asks about it. */
+  readonly ledger: LedgerOperations;
   /** Null on a node that runs no Raft. */
   readonly raft: RaftOperations | null;
   /** Settles once everything acknowledged is durable and the store is closed. */

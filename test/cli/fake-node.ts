@@ -5,7 +5,9 @@ import { ZERO_HASH } from '../../src/base/hash.ts';
 import { refuse } from '../../src/base/result.ts';
 import { startControl } from '../../src/node/control.ts';
 import type { CommitNotice, NodeStatus, RunningNode } from '../../src/node/status.ts';
+import type { LedgerOperations } from '../../src/node/projections/ledger-reads.ts';
 import { temporaryDirectory } from '../node/directory.ts';
+import { NO_LEDGER } from './no-ledger.ts';
 
 export const STATUS: NodeStatus = {
   engine: 'hotstuff',
@@ -37,7 +39,8 @@ export const STATUS: NodeStatus = {
   cpuMs: 61_000,
   schema: { active: 1, known: 2, scheduled: null, replaces: ZERO_HASH },
   proposals: [],
-  projections: [{ name: 'node-data', height: 7 }],
+  projections: [{ name: 'node-data', height: 7, state: 'following' }],
+  rebuild: null,
   components: [{ name: 'store', healthy: true, detail: 'open' }],
 };
 
@@ -51,10 +54,14 @@ export interface FakeNode {
   readonly end: () => Promise<void>;
 }
 
-export async function startFakeNode(status: Partial<NodeStatus> = {}): Promise<FakeNode> {
+export async function startFakeNode(
+  status: Partial<NodeStatus> = {},
+  ledger: Partial<LedgerOperations> = {},
+): Promise<FakeNode> {
   const directory = await temporaryDirectory();
   const listeners = new Set<(notice: CommitNotice) => void>();
   const node: RunningNode = {
+    ledger: { ...NO_LEDGER, ...ledger },
     raft: null,
     listenAddrs: [],
     status: () => ({ ...STATUS, ...status }),

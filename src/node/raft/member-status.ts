@@ -4,10 +4,11 @@ import { ZERO_HASH } from '../../base/hash.ts';
 import type { EngineStatus } from '../../consensus/engine.ts';
 import { NEWEST_EVENT_SCHEMA } from '../../ledger/newest-schema.ts';
 import type { Host } from '../../net/host.ts';
-import type { ProjectionStatus } from '../../projections/projector.ts';
 import type { ValidatorSet } from '../../qc/validator-set.ts';
 import { openProposalsOf } from '../open-proposals.ts';
 import { PROGRAM_VERSION } from '../program-version.ts';
+import type { ProjectionsStatus } from '../projections/node-projections.ts';
+import { projectionFacts, projectionHealth } from '../projections/projection-health.ts';
 import { schemaHealth, schemaReport } from '../schema-report.ts';
 import type { ComponentHealth, NodeStatus } from '../status.ts';
 import type { RaftLedger } from './ledger-machine.ts';
@@ -26,10 +27,8 @@ export interface MemberFacts {
   readonly nowMs: number;
   readonly commits: number;
   readonly eventsCommitted: number;
-  readonly projections: readonly ProjectionStatus[];
+  readonly projections: ProjectionsStatus;
 }
-
-const MAX_PROJECTION_LAG = 1_000;
 
 export function memberStatus(facts: MemberFacts): NodeStatus {
   const { chainId, commits, eventsCommitted, host, nowMs, peerId, projections, startedAtMs, validators } = facts;
@@ -57,7 +56,7 @@ export function memberStatus(facts: MemberFacts): NodeStatus {
     cpuMs: (user + system) / 1000,
     schema,
     proposals: head === undefined ? [] : openProposalsOf(head, validators, head.timestamp),
-    projections: projections.map(({ height, name }) => ({ name, height })),
+    ...projectionFacts(projections),
     components: [
       { name: 'store', healthy: true, detail: `open, head at height ${engine.height}` },
       consensusHealth(facts.raft),
@@ -100,15 +99,4 @@ function consensusHealth({ configuration, foreign, leader, role, self, term }: R
     return { name, healthy: false, detail: `term ${term}, no leader; a majority of the voters must be up` };
   }
   return { name, healthy: true, detail: `term ${term}, ${own.suffrage}, ${role}, led by ${leader.id}` };
-}
-
-function projectionHealth(height: number, projections: readonly ProjectionStatus[]): ComponentHealth {
-  const halted = projections.find(({ state }) => state !== 'following');
-  if (halted !== undefined) {
-    const detail = `${halted.name} is ${halted.state}; "hotledger replay" rebuilds it`;
-    return { name: 'projections', healthy: false, detail };
-  }
-  const lag = Math.max(0, ...projections.map((projection) => height - projection.height));
-  const detail = lag === 0 ? 'at the head' : `${lag} blocks behind the head`;
-  return { name: 'projections', healthy: lag <= MAX_PROJECTION_LAG, detail };
 }

@@ -19,6 +19,7 @@ import { statusCommand } from './status.ts';
 import { submitCommand } from './submit.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 import { testnetCommand } from './testnet.ts';
+import { validatorsCommand } from './validators.ts';
 import { watchCommand } from './watch.ts';
 
 const EXIT_CODES = `
@@ -66,6 +67,7 @@ export function programFor(terminal: Terminal): Command {
     importCommand,
     replayCommand,
     migrateCommand,
+    validatorsCommand,
     snapshotCommand,
     rebuildCommand,
     raftCommand,

@@ -39,6 +39,14 @@ async function status(options: Options, terminal: Terminal): Promise<void> {
   throw new CommandFailure(EXIT.error, { code: 'unhealthy', message, details: {} }, true);
 }
 
+function schemaText({ height, schema: { active, known, scheduled } }: NodeStatus): string {
+  const coming =
+    scheduled === null
+      ? ''
+      : `; ${scheduled.schema} from height ${scheduled.fromHeight} on, in ${scheduled.fromHeight - height} blocks`;
+  return `${active} in force, this program knows ${known}${coming}`;
+}
+
 function tell(now: NodeStatus, terminal: Terminal): void {
   printFacts(terminal, [
     ['chain', now.chainId],
@@ -51,6 +59,7 @@ function tell(now: NodeStatus, terminal: Terminal): void {
     ['height', now.height],
     ['head', now.headId],
     ['state root', now.stateRoot],
+    ['event schema', schemaText(now)],
     ['waiting', `${now.mempoolEvents} events, ${now.uncommittedBlocks} uncommitted blocks`],
     ['committed', `${now.commits} blocks, ${now.eventsCommitted} events since the start`],
     ['peers', now.peers],

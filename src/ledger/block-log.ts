@@ -11,6 +11,7 @@ import { CodedError, codedError, type Result } from '../base/result.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
 import { decodeOwnSealedBlock, encodeSealedBlock, MAX_SEAL_BYTES, sealShape, type SealedBlock } from './block.ts';
 import { contentOf, withCheck } from './checked-record.ts';
+import { checkSchemaKnown } from './event-schema-at.ts';
 import { headOf, type GenesisState } from './genesis-state.ts';
 import {
   bigEndian,
@@ -32,7 +33,7 @@ import {
   uncommittedKey,
 } from './layout.ts';
 import { judgeLayout, newLayoutOps, readLayout } from './layout-history.ts';
-import { LedgerMachine, type Head } from './machine.ts';
+import { LedgerMachine, type Head, type LedgerMachineOptions } from './machine.ts';
 import { StateTree, type TreeVersion } from './state-tree.ts';
 import type { StateChange, StateReader } from './state.ts';
 
@@ -195,12 +196,14 @@ export class BlockLog {
   /**
    * Checks that the store is of this layout, chain and validator, and that its head and its floor are there.
    *
-   * @throws CodedError `store-empty`, `restore-unfinished`, `store-corrupt`, `chain-mismatch`, `key-mismatch`, and those of `judgeLayout`
+   * @throws CodedError `store-empty`, `restore-unfinished`, `store-corrupt`, `chain-mismatch`, `key-mismatch`, and those of `judgeLayout`,
+   *   `schema-not-known`
    */
   static async open(store: Store, identity: LogIdentity): Promise<BlockLog> {
     await checkStore(store, identity);
     const log = new BlockLog(store, identity);
     const head = log.head();
+    log.#checkSchema(head.height);
     const block = log.sealedBlockAt(head.height)?.block;
     const { stateRoot, timestamp } = block?.header ?? {};
     if (block?.id !== head.blockId || stateRoot !== head.stateRoot || timestamp !== head.timestamp) {
@@ -211,6 +214,12 @@ export class BlockLog {
       throw corrupt('the first block of the log is not in it', { floor, head: head.height });
     }
     return log;
+  }
+
+  /** A newer program has come so far: this one could not read what it wrote. */
+  #checkSchema(height: number): void {
+    const known = ownBytes(() => checkSchemaKnown(this.state, height), 'the event schema');
+    if (!known.ok) throw new CodedError(known.refusal);
   }
 
   get chainId(): string {
@@ -299,7 +308,7 @@ export class BlockLog {
    *
    * @throws CodedError `state-root-mismatch`
    */
-  async loadMachine(): Promise<LedgerMachine> {
+  async loadMachine(options: Pick<LedgerMachineOptions, 'newestSchema'> = {}): Promise<LedgerMachine> {
     const head = this.head();
     const { tree, version } = await loadStateTree(this.#store);
     if (version.root !== head.stateRoot) {
@@ -309,7 +318,7 @@ export class BlockLog {
         computed: version.root,
       });
     }
-    return new LedgerMachine({ chainId: this.chainId, head, backing: this.state, tree, version });
+    return new LedgerMachine({ chainId: this.chainId, head, backing: this.state, tree, version, ...options });
   }
 }
 

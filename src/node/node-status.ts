@@ -1,9 +1,11 @@
 /** What a running node says of itself. */
 import type { Consensus } from './consensus.ts';
 import type { NetworkedCore } from './core.ts';
+import { openProposalsOf } from './open-proposals.ts';
 import { PROGRAM_VERSION } from './program-version.ts';
 import type { ProjectionsStatus } from './projections/node-projections.ts';
 import { projectionFacts, projectionHealth } from './projections/projection-health.ts';
+import { schemaHealth, schemaReport } from './schema-report.ts';
 import type { ComponentHealth, NodeStatus } from './status.ts';
 
 export interface StatusFacts {
@@ -16,12 +18,15 @@ export interface StatusFacts {
 
 export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: StatusFacts): NodeStatus {
   const engine = consensus.status();
+  const { head } = core.ledger.machine;
+  const schema = schemaReport(head, head.height);
   return {
     ...engine,
     chainId: core.context.chainId,
     role: core.seat === null ? 'observer' : 'validator',
     peerId: core.identity.peerId,
     index: core.seat?.index ?? null,
+    validators: core.context.validators.n,
     version: PROGRAM_VERSION,
     upSeconds: Math.floor((core.nowMs() - facts.startedAtMs) / 1000),
     peers: new Set(core.host.connections().map(({ peerId }) => peerId)).size,
@@ -30,8 +35,10 @@ export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: Sta
     eventsCommitted: facts.eventsCommitted,
     rssBytes: process.memoryUsage.rss(),
     cpuMs: cpuMs(),
+    schema,
+    proposals: openProposalsOf(head, core.context.validators, head.timestamp),
     ...projectionFacts(facts.projections),
-    components: components(core, consensus, engine, facts),
+    components: [...components(core, consensus, engine, facts), schemaHealth(schema, head.height)],
   };
 }
 

@@ -25,6 +25,7 @@ import { PastThread, type PastTask } from './projections/past-thread.ts';
 import { rebuildInThread } from './projections/rebuild-thread.ts';
 import { readServiceOf, startReadServer } from './read-server.ts';
 import type { ReadService } from './read-service.ts';
+import { schemaReport, SchemaWatch } from './schema-report.ts';
 import type { CommitNotice, ReadOptions, RunningNode } from './status.ts';
 import { startSubmissionServer } from './submission-service.ts';
 import { streamLinks } from './validator-links.ts';
@@ -106,6 +107,7 @@ class Node implements RunningNode {
   readonly #past: PastThread;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
   readonly #startedAtMs: number;
+  readonly #schema: SchemaWatch;
   readonly #fail: (error: unknown) => void;
   /** Of the servers, in the order in which they started. */
   readonly #closers: (() => Promise<void>)[] = [];
@@ -118,6 +120,7 @@ class Node implements RunningNode {
   constructor(core: NetworkedCore, projections: NodeProjections) {
     this.#core = core;
     this.#startedAtMs = core.nowMs();
+    this.#schema = new SchemaWatch(core.log);
     const { promise, reject } = Promise.withResolvers<never>();
     this.failed = promise;
     this.#fail = reject;
@@ -151,6 +154,7 @@ class Node implements RunningNode {
     const { context, host, ledger, seat } = core;
     const outlets = { committed: this.#committed, fatal: this.#fatal };
     this.#projections.begin();
+    this.#observeSchema();
     const blocks = blockSyncServer({ host, source: blockSource(ledger.log, context.validators.epoch) });
     await blocks.start();
     this.#closers.push(() => blocks.stop());
@@ -212,6 +216,7 @@ class Node implements RunningNode {
 
   readonly #committed = (blocks: readonly CommittedBlock[]): void => {
     this.#commits += blocks.length;
+    this.#observeSchema();
     this.#reads.committed(blocks);
     this.#projections.offer(
       blocks.map(({ block, changes }) => ({ header: block.header, events: block.events, changes })),
@@ -223,6 +228,11 @@ class Node implements RunningNode {
       if (this.#listeners.size > 0) this.#notify(noticeOf(committed));
     }
   };
+
+  #observeSchema(): void {
+    const { head } = this.#core.ledger.machine;
+    this.#schema.observe(schemaReport(head, head.height), head.height);
+  }
 
   readonly #fatal = (error: unknown): void => {
     this.#core.log.fatal({ err: error }, 'the node stops rather than guess');

@@ -26,8 +26,12 @@ Examples:
 export function exportCommand(terminal: Terminal): Command {
   const height = wholeNumber(0, Number.MAX_SAFE_INTEGER);
   return withNodeChoice(new Command('export').summary('write the records, or the events, of a node on this machine'))
-    .addOption(new Option('--format <format>', 'one JSON object a line, or RFC 4180').choices(EXPORT_FORMATS).default('jsonl'))
-    .addOption(new Option('--what <what>', 'the current records, or the events').choices(['state', 'events']).default('state'))
+    .addOption(
+      new Option('--format <format>', 'one JSON object a line, or RFC 4180').choices(EXPORT_FORMATS).default('jsonl'),
+    )
+    .addOption(
+      new Option('--what <what>', 'the current records, or the events').choices(['state', 'events']).default('state'),
+    )
     .option('--from <height>', 'with --what events: the first height', height)
     .option('--to <height>', 'with --what events: the last height', height)
     .addHelpText('after', EXAMPLES)

@@ -1,7 +1,12 @@
 /** `hotledger history`: what happened to a node. */
 import { Command } from 'commander';
 import { MAX_HISTORY_PAGE } from '../projections/node-history.ts';
-import { DEFAULT_HISTORY_LIMIT, historyQuery, type HistoryReport, type ReportedEntry } from '../node/projections/history-report.ts';
+import {
+  DEFAULT_HISTORY_LIMIT,
+  historyQuery,
+  type HistoryReport,
+  type ReportedEntry,
+} from '../node/projections/history-report.ts';
 import { wholeNumber, withNodeChoice, type NodeChoice } from './options.ts';
 import { withOwnLedger } from './own-ledger.ts';
 import { printJson } from './print.ts';

@@ -40,7 +40,12 @@ async function inDirectory<T>(
   const config = await configOf(file, {}, terminal);
   const stopped = await StoppedLedger.open(config).catch((error: unknown) => {
     if (!(error instanceof CodedError) || error.code !== 'store-locked') throw error;
-    throw codedError('node-not-running', 'a process has the data directory open, and does not answer', {}, { cause: error });
+    throw codedError(
+      'node-not-running',
+      'a process has the data directory open, and does not answer',
+      {},
+      { cause: error },
+    );
   });
   try {
     return await use({

@@ -86,7 +86,11 @@ export function addLedgerRoutes(server: FastifyInstance, ledger: LedgerOperation
     const { raw } = reply;
     raw.once('close', () => void close());
     raw.setTimeout(EXPORT_STALL_MS, () => raw.destroy());
-    return reply.code(200).type('text/plain').header('hotledger-height', at).send(Readable.from(lines, { highWaterMark: 2 }));
+    return reply
+      .code(200)
+      .type('text/plain')
+      .header('hotledger-height', at)
+      .send(Readable.from(lines, { highWaterMark: 2 }));
   });
 }
 

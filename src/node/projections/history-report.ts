@@ -62,7 +62,8 @@ export function positionText({ height, index }: HistoryPosition): string {
 /** Of `positionText`, or a height alone: everything of that height is after it. Refusal: `request-invalid`. */
 export function parsePosition(text: string): Result<HistoryPosition> {
   const match = /^(\d{1,15})(?:\.(\d{1,9}))?$/.exec(text);
-  if (match === null) return refuse('request-invalid', 'a position is HEIGHT or HEIGHT.INDEX', { position: text.slice(0, 64) });
+  if (match === null)
+    return refuse('request-invalid', 'a position is HEIGHT or HEIGHT.INDEX', { position: text.slice(0, 64) });
   return ok({ height: Number(match[1]), index: Number(match[2] ?? 0) });
 }
 

@@ -101,7 +101,6 @@ export class LedgerReads implements LedgerOperations {
     const requested = projections.request(names);
     return requested.ok ? ok({ projections: requested.value }) : requested;
   }
-
 }
 
 function beforeBase(): Result<never> {

@@ -66,16 +66,20 @@ export class PastStates {
       const genesis = await first();
       const from = genesis.block.header.height;
       if (height < from) {
-        throw codedError('height-not-served', 'the log cannot be executed from before its first state', { height, from });
+        throw codedError('height-not-served', 'the log cannot be executed from before its first state', {
+          height,
+          from,
+        });
       }
       this.#replay = new Replay({ genesis, validatorsOf });
     }
     const replay = this.#replay;
     try {
-      for (let events = 0; replay.head.height < height; ) {
+      for (let events = 0; replay.head.height < height;) {
         const next = replay.head.height + 1;
         const sealed = log.sealedBlockAt(next);
-        if (sealed === undefined) throw codedError('store-corrupt', 'a block is missing from the log', { height: next });
+        if (sealed === undefined)
+          throw codedError('store-corrupt', 'a block is missing from the log', { height: next });
         events += 1 + unwrap(replay.step(sealed)).block.events.length;
         if (events < EVENTS_PER_SLICE) continue;
         events = 0;
@@ -97,7 +101,8 @@ export interface ServedHeights {
 /** Of the blocks in the log. */
 export async function heightsOf(store: Pick<Store, 'entries'>, log: BlockLog): Promise<ServedHeights> {
   const to = log.head().height;
-  for await (const [key] of store.entries({ ...BLOCK_RANGE, limit: 1 })) return { from: fromBigEndian(key.subarray(1)), to };
+  for await (const [key] of store.entries({ ...BLOCK_RANGE, limit: 1 }))
+    return { from: fromBigEndian(key.subarray(1)), to };
   return { from: to, to };
 }
 

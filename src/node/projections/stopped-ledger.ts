@@ -78,9 +78,13 @@ export class StoppedLedger {
     const pointer = readPointer(this.#store, name);
     const version = CATALOG.find((projection) => projection.name === name)?.version;
     if (pointer === undefined || pointer.version !== version) {
-      throw codedError('projection-not-built', 'the directory has no rows of this projection that this program can read', {
-        name,
-      });
+      throw codedError(
+        'projection-not-built',
+        'the directory has no rows of this projection that this program can read',
+        {
+          name,
+        },
+      );
     }
     const rows = new Rows(this.#store, name, pointer.generation);
     return use(rows, rows.cursor());

@@ -39,7 +39,7 @@ port.on('message', (message: ToPast) => {
     return;
   }
   const { height, id, key } = message;
-  states
+  void states
     .answer(height, key)
     .catch((error: unknown) => ({ ok: false as const, refusal: refusalOf(error) }))
     .then((answer) => {

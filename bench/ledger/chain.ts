@@ -44,13 +44,22 @@ export function makeChain(
   return [...makeBlocks(genesis, first, blsKeys, batches)];
 }
 
-/** The same, of which no more than three blocks are in memory at a time. */
+/** The block that ends a chain: certified, and not committed. */
+export interface ChainEnd {
+  readonly block: Block;
+  /** Of its parent. */
+  readonly justify: QuorumCertificate;
+  /** Of the block itself. */
+  readonly certificate: QuorumCertificate;
+}
+
+/** The same, of which no more than three blocks are in memory at a time. @returns what validators hold at its end */
 export function* makeBlocks(
   genesis: Genesis,
   first: GenesisState,
   blsKeys: readonly Uint8Array[],
   batches: Iterable<readonly Uint8Array[]>,
-): Generator<MadeBlock, void> {
+): Generator<MadeBlock, ChainEnd> {
   const signers = new Signers(genesis, first.chainId, blsKeys);
   const state = new Map(first.changes.map(({ key, value }) => [key, value]));
   const machine = machineAtGenesis(first, { get: (key) => state.get(key) });
@@ -75,6 +84,8 @@ export function* makeBlocks(
   next([]);
   if (waiting.length === 3) yield sealedBy(waiting.shift()!, waiting[1]!.justify);
   if (waiting.length === 2) yield sealedBy(waiting.shift()!, certificate);
+  const { block, justify } = waiting[0]!;
+  return { block, justify, certificate };
 }
 
 type UnsealedBlock = Pick<MadeBlock, 'changes' | 'justify'> & { readonly block: Block };

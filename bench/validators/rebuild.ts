@@ -5,7 +5,9 @@
 import { cp, link, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256Hex } from '../../src/base/hash.ts';
-import { committedBlockOps, identityOps } from '../../src/ledger/block-log.ts';
+import { encodeSafetyRecord, firstSafetyRecord } from '../../src/hotstuff/safety-record.ts';
+import { encodeStoredBlock } from '../../src/hotstuff/stored-block.ts';
+import { committedBlockOps, identityOps, safetyRecordOps, uncommittedBlockOps } from '../../src/ledger/block-log.ts';
 import { genesisState } from '../../src/ledger/genesis-state.ts';
 import { loadBlsKey } from '../../src/node/bls-key.ts';
 import { loadConfig } from '../../src/node/config.ts';
@@ -14,9 +16,11 @@ import { ledgerDirectory, openLedger } from '../../src/node/open-ledger.ts';
 import type { Testnet } from '../../src/node/testnet.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
 import { Projector } from '../../src/projections/projector.ts';
+import { certificateVerifiedBefore } from '../../src/qc/certificate.ts';
 import { nativeScheme } from '../../src/qc/scheme-native.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
-import { makeBlocks } from '../ledger/chain.ts';
+import type { StoreOperation } from '../../src/store/store.ts';
+import { makeBlocks, type ChainEnd } from '../ledger/chain.ts';
 import { summarize, type Summary } from '../measure.ts';
 import { LoadGenerator } from './load.ts';
 import { ValidatorNetwork } from './network.ts';
@@ -109,12 +113,15 @@ async function writeLedgers(
       yield population.sign(Math.min(eventsPerBlock, events - signed), testnet.chainId);
     }
   }
-  let blocks = 0;
-  for (const { changes, sealed } of makeBlocks(genesis, genesisState(genesis), blsKeys, batches())) {
+  const blocks = makeBlocks(genesis, genesisState(genesis), blsKeys, batches());
+  let made = blocks.next();
+  for (; made.done !== true; made = blocks.next()) {
+    const { changes, sealed } = made.value;
     await store.batch(committedBlockOps(sealed, changes), { sync: false });
     projector.offer([{ header: sealed.block.header, events: sealed.block.events, changes }]);
-    if (++blocks % BLOCKS_PER_PROJECTED === 0) await projector.caughtUp();
+    if (sealed.block.header.height % BLOCKS_PER_PROJECTED === 0) await projector.caughtUp();
   }
+  await store.batch(voted(made.value), { sync: true });
   await projector.caughtUp();
   await projector.close();
   await store.close();
@@ -125,6 +132,17 @@ async function writeLedgers(
     await copy.batch(identityOps(identity), { sync: true });
     await copy.close();
   }
+}
+
+/** As every validator stands that has voted for the end of the chain and knows its certificate. */
+function voted({ block, certificate, justify }: ChainEnd): StoreOperation[] {
+  const record = {
+    ...firstSafetyRecord(certificateVerifiedBefore(certificate)),
+    lastVotedRound: block.header.round,
+    lockedRound: justify.vote.round,
+  };
+  const stored = { id: block.id, bytes: encodeStoredBlock({ block, justify }) };
+  return [...uncommittedBlockOps([stored]), ...safetyRecordOps(encodeSafetyRecord(record))];
 }
 
 /** Tables never change once they are written: the copies share them. */

@@ -2,7 +2,7 @@
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
-import { CodedError, refuse, unwrap, type Refusal } from '../../base/result.ts';
+import { CodedError, unwrap } from '../../base/result.ts';
 import { BlockLog } from '../../ledger/block-log.ts';
 import { loadDefaultScheme } from '../../qc/default-scheme.ts';
 import { makeValidatorSet } from '../../qc/validator-set.ts';
@@ -38,16 +38,15 @@ port.on('message', (message: ToPast) => {
     void store.close();
     return;
   }
-  const { height, id, key } = message;
-  void states
-    .answer(height, key)
-    .catch((error: unknown) => ({ ok: false as const, refusal: refusalOf(error) }))
-    .then((answer) => {
-      port.postMessage({ id, answer } satisfies FromPast);
-    });
+  void answer(message);
 });
 
-function refusalOf(error: unknown): Refusal {
-  if (error instanceof CodedError) return { code: error.code, message: error.message, details: error.details };
-  return refuse('read-failed', error instanceof Error ? (error.stack ?? error.message) : String(error)).refusal;
+/** What is thrown without a code is our own bug: it ends this thread, and whoever waits is told so. */
+async function answer({ height, id, key }: Extract<ToPast, { kind: 'ask' }>): Promise<void> {
+  const answered = await states.answer(height, key).catch((error: unknown) => {
+    if (!(error instanceof CodedError)) throw error;
+    const { code, details, message } = error;
+    return { ok: false as const, refusal: { code, message, details } };
+  });
+  port?.postMessage({ id, answer: answered } satisfies FromPast);
 }

@@ -28,7 +28,8 @@ correct; it is up to five seconds and a round trip where all is well. Exits with
 verified, or is older than --max-age.
 
 What a Raft cluster agreed on is signed by nobody. --trust crash-only takes it as the word of the peer that served it, asks
-only peers that were named with --from or that the configuration names, and says "crash-only" with the answer.
+only peers that were named with --from or that the configuration names, and says "crash-only" with the answer. With
+--max-age the answer is linearizable: it shows all that was committed before it was asked for, at any member.
 
 With --at it asks the node on this machine (or reads its directory, where that does not run) for the record as it was at a
 height, and checks the answer against the root in that height's block and what seals it, like any other answer. An old

@@ -12,6 +12,7 @@ import { initCommand } from './init.ts';
 import { raftCommand } from './raft.ts';
 import { rebuildCommand } from './rebuild.ts';
 import { replayCommand } from './replay.ts';
+import { snapshotCommand } from './snapshot.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
 import { submitCommand } from './submit.ts';
@@ -63,6 +64,7 @@ export function programFor(terminal: Terminal): Command {
     exportCommand,
     importCommand,
     replayCommand,
+    snapshotCommand,
     rebuildCommand,
     raftCommand,
   ];

@@ -7,8 +7,10 @@ import { BlockLog } from '../../ledger/block-log.ts';
 import { loadDefaultScheme } from '../../qc/default-scheme.ts';
 import { makeValidatorSet } from '../../qc/validator-set.ts';
 import { LevelStore } from '../../store/level-store.ts';
+import { ledgerDirectory } from '../open-store.ts';
 import { readGenesisFile } from '../genesis-file.ts';
-import { firstStateOf } from './first-state.ts';
+import { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
+import { stateBefore } from './first-state.ts';
 import { PastStates } from './past-states.ts';
 import type { FromPast, PastTask, ToPast } from './past-thread.ts';
 
@@ -19,8 +21,9 @@ const port = parentPort;
 assert(port !== null, 'old heights are answered for in a worker thread');
 if (process.platform === 'linux') setPriority(0, NICENESS);
 
-const { directory, genesisFile, identity } = workerData as PastTask;
-const store = await LevelStore.join(directory);
+const { dataDirectory, genesisFile, identity } = workerData as PastTask;
+const store = await LevelStore.join(ledgerDirectory(dataDirectory));
+const snapshots = SnapshotFolder.of(dataDirectory);
 const log = BlockLog.over(store, identity);
 const genesis = await readGenesisFile(genesisFile);
 const { scheme } = await loadDefaultScheme();
@@ -28,7 +31,7 @@ const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
 const states = new PastStates({
   store,
   log,
-  first: () => firstStateOf(store, log, genesis),
+  first: (height) => stateBefore({ store, log, genesis, snapshots }, height),
   validatorsOf: () => validators,
 });
 

@@ -12,7 +12,6 @@ import { NodeProjections } from '../../../src/node/projections/node-projections.
 import { packOperations, unpackOperations } from '../../../src/node/projections/packed-operations.ts';
 import { PastThread } from '../../../src/node/projections/past-thread.ts';
 import { rebuildInThread } from '../../../src/node/projections/rebuild-thread.ts';
-import { ledgerDirectory } from '../../../src/node/open-ledger.ts';
 import { CATALOG } from '../../../src/projections/catalog.ts';
 import { peerIds, recordCount } from '../../../src/projections/node-data.ts';
 import { nativeScheme } from '../../../src/qc/scheme-native.ts';
@@ -28,7 +27,7 @@ async function open({ directory, ledger }: FollowingLedger, chain: SealedChain):
   const genesisFile = join(directory, 'genesis.json');
   await writeFile(genesisFile, formatGenesis(chain.genesis));
   const { log, store } = ledger;
-  const task = { directory: ledgerDirectory(directory), genesisFile, identity: log.identity };
+  const task = { dataDirectory: directory, genesisFile, identity: log.identity };
   const projections = await NodeProjections.open({
     store,
     log,
@@ -128,8 +127,7 @@ test('a thread answers about heights that are no longer in memory, and ends when
   const genesisFile = join(following.directory, 'genesis.json');
   await writeFile(genesisFile, formatGenesis(chain.genesis));
   const { log } = following.ledger;
-  const directory = ledgerDirectory(following.directory);
-  const past = new PastThread({ directory, genesisFile, identity: log.identity });
+  const past = new PastThread({ dataDirectory: following.directory, genesisFile, identity: log.identity });
   onTestFinished(() => past.close());
   const trusted = unwrap(trustGenesis(chain.genesis, nativeScheme));
   for (const height of [2, 4, 1]) {

@@ -16,6 +16,7 @@ interface Options extends NetworkChoice {
   readonly maxAge?: number;
   readonly timeout: number;
   readonly at?: number;
+  readonly data?: string;
   readonly json?: true;
 }
 
@@ -57,6 +58,7 @@ export function getCommand(terminal: Terminal): Command {
       'as it was at this height, from the node on this machine',
       wholeNumber(0, Number.MAX_SAFE_INTEGER),
     )
+    .option('--data <dir>', "with --at: the node's data directory, in place of its configuration")
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
     .action((peerId: string, options: Options) => get(peerId, options, terminal));

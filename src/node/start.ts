@@ -17,7 +17,7 @@ import { readGenesisFile } from './genesis-file.ts';
 import { GossipService, gossipRules } from './gossip-service.ts';
 import { nodeStatus } from './node-status.ts';
 import { startObserver } from './observer.ts';
-import { ledgerDirectory } from './open-ledger.ts';
+
 import { OwnReads } from './own-reads.ts';
 import { LedgerReads } from './projections/ledger-reads.ts';
 import { NodeProjections } from './projections/node-projections.ts';
@@ -83,7 +83,7 @@ function projectionsOf(core: NodeCore): Promise<NodeProjections> {
 /** What a thread needs to read the ledger beside the node. */
 function taskOf({ config, ledger }: NodeCore): PastTask {
   const { identity } = ledger.log;
-  return { directory: ledgerDirectory(config.dataDirectory), genesisFile: config.genesis, identity };
+  return { dataDirectory: config.dataDirectory, genesisFile: config.genesis, identity };
 }
 
 /** What everything else stands on, so it goes last. */

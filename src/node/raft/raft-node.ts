@@ -17,7 +17,6 @@ import type { NodeConfig } from '../config.ts';
 import { EventVerifier } from '../event-verifier.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { loadIdentityKey, type IdentityKey } from '../keys.ts';
-import { ledgerDirectory } from '../open-ledger.ts';
 import { LedgerReads, type ReadableLedger } from '../projections/ledger-reads.ts';
 import { PastThread } from '../projections/past-thread.ts';
 import { rebuildInThread } from '../projections/rebuild-thread.ts';
@@ -123,7 +122,7 @@ class RaftNode implements RunningNode {
     const known = new Map(genesis.validators.map(({ multiaddrs, peerId }) => [peerId, multiaddrs]));
     this.#addresses = new AddressBook(known, config.bootstrap, config.addressFiles);
     const task = {
-      directory: ledgerDirectory(config.dataDirectory),
+      dataDirectory: config.dataDirectory,
       genesisFile: config.genesis,
       identity: { chainId: chainIdOf(genesis), validatorKey: null },
     };

@@ -66,6 +66,7 @@ function tell(now: NodeStatus, terminal: Terminal): void {
     ['memory', megabytes(now.rssBytes)],
     ['processor time', durationText(now.cpuMs)],
     ...now.listenAddrs.map((address) => ['listens on', address] as const),
+    ['oldest block', now.oldestBlock],
     ...now.projections.map(
       ({ height, name, state }) => [`projection ${name}`, state === 'following' ? `height ${height}` : state] as const,
     ),

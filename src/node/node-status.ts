@@ -31,6 +31,7 @@ export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: Sta
     upSeconds: Math.floor((core.nowMs() - facts.startedAtMs) / 1000),
     peers: new Set(core.host.connections().map(({ peerId }) => peerId)).size,
     listenAddrs: core.host.addresses(),
+    oldestBlock: core.ledger.log.floor(),
     commits: facts.commits,
     eventsCommitted: facts.eventsCommitted,
     rssBytes: process.memoryUsage.rss(),

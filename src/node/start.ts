@@ -26,6 +26,7 @@ import { rebuildInThread } from './projections/rebuild-thread.ts';
 import { readServiceOf, startReadServer } from './read-server.ts';
 import type { ReadService } from './read-service.ts';
 import { schemaReport, SchemaWatch } from './schema-report.ts';
+import { SnapshotService } from './snapshot/snapshot-service.ts';
 import type { CommitNotice, ReadOptions, RunningNode } from './status.ts';
 import { startSubmissionServer } from './submission-service.ts';
 import { streamLinks } from './validator-links.ts';
@@ -105,6 +106,7 @@ class Node implements RunningNode {
   readonly ledger: LedgerReads;
   readonly #projections: NodeProjections;
   readonly #past: PastThread;
+  readonly snapshots: SnapshotService;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
   readonly #startedAtMs: number;
   readonly #schema: SchemaWatch;
@@ -136,6 +138,7 @@ class Node implements RunningNode {
     this.#dht = new DhtService(core, core.host, this.#reads, core.seat !== null);
     this.#ownReads = new OwnReads(core, this.#dht);
     this.#projections = projections;
+    this.snapshots = new SnapshotService({ ...core, projectedHeight: () => projections.heldHeight() });
     this.#past = new PastThread(taskOf(core));
     this.ledger = new LedgerReads({
       ledger: () => core.ledger,
@@ -153,6 +156,7 @@ class Node implements RunningNode {
     const core = this.#core;
     const { context, host, ledger, seat } = core;
     const outlets = { committed: this.#committed, fatal: this.#fatal };
+    await this.snapshots.start();
     this.#projections.begin();
     this.#observeSchema();
     const blocks = blockSyncServer({ host, source: blockSource(ledger.log, context.validators.epoch) });
@@ -202,6 +206,7 @@ class Node implements RunningNode {
       await setImmediate(); // the answers that this made leave before their streams end
       for (const close of this.#closers.reverse()) await close();
       await this.#consensus?.stop();
+      await this.snapshots.close();
       await this.#projections.close();
       await this.#past.close();
     } finally {
@@ -223,6 +228,7 @@ class Node implements RunningNode {
     );
     this.#gossip.committed(blocks);
     this.#dht.committed(blocks);
+    this.snapshots.committed(blocks[0]?.block.header.height ?? 0, blocks.at(-1)?.block.header.height ?? 0);
     for (const committed of blocks) {
       this.#eventsCommitted += committed.block.events.length;
       if (this.#listeners.size > 0) this.#notify(noticeOf(committed));

@@ -9,6 +9,7 @@ import type { LedgerOperations } from './projections/ledger-reads.ts';
 import type { RebuildStatus } from './projections/live-rebuild.ts';
 import type { RaftOperations } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
+import type { WrittenSnapshot } from './snapshot/snapshot-writer.ts';
 
 export interface NodeStatus extends EngineStatus {
   readonly chainId: string;
@@ -34,6 +35,8 @@ export interface NodeStatus extends EngineStatus {
   readonly cpuMs: number;
   readonly schema: SchemaReport;
   readonly proposals: readonly OpenProposal[];
+  /** The lowest height whose block this node still has. */
+  readonly oldestBlock: number;
   readonly projections: readonly ProjectionStatus[];
   /** Of projections beside those that serve; null where none is under way. */
   readonly rebuild: RebuildStatus | null;
@@ -81,6 +84,15 @@ export interface ReadOptions {
   readonly from?: string;
 }
 
+export interface SnapshotOperations {
+  /**
+   * At the last durable block.
+   *
+   * @throws CodedError `snapshot-busy`, `snapshot-exists`, and those of making it
+   */
+  create(): Promise<WrittenSnapshot>;
+}
+
 export interface RunningNode {
   readonly listenAddrs: readonly string[];
   status(): NodeStatus;
@@ -90,6 +102,8 @@ export interface RunningNode {
   onCommit(listener: (notice: CommitNotice) => void): () => void;
   /** Its own ledger, as its operator asks about it. */
   readonly ledger: LedgerOperations;
+  /** Null on a node that runs Raft, which has snapshots of its own. */
+  readonly snapshots: SnapshotOperations | null;
   /** Null on a node that runs no Raft. */
   readonly raft: RaftOperations | null;
   /** Settles once everything acknowledged is durable and the store is closed. */

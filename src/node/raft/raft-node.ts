@@ -93,6 +93,7 @@ class RaftNode implements RunningNode {
   readonly #projections: LedgerProjections;
   readonly #past: PastThread;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
+  readonly snapshots = null;
   readonly #startedAtMs = Date.now();
   /** In the order in which they were opened. */
   readonly #closers: (() => Promise<void>)[] = [];

@@ -4,8 +4,8 @@
  * against the genesis; what a server says of itself only helps to choose whom to ask.
  */
 import { codec, hash, list, struct, uint, union, type Codec } from '../base/codec.ts';
-import type { Hash } from '../base/hash.ts';
 import { codedError, ok, type Result } from '../base/result.ts';
+import type { OfferedSnapshot, SnapshotName, SnapshotOffer } from '../ledger/snapshot-offer.ts';
 import { exchange, ExchangeServer, type ExchangeLimits } from './exchange.ts';
 import type { Host, OpenOptions, PeerTarget } from './host.ts';
 import type { RefusalListener } from './limits.ts';
@@ -20,28 +20,6 @@ export const MAX_MANIFEST_BYTES = 8 << 20;
 export const MAX_CHUNK_BYTES = 8 << 20;
 /** Chunks of a snapshot are 2 to this power at most. */
 export const MAX_CHUNK_DEPTH = 16;
-
-/** Which snapshot: of the same height, root and depth every server has the same chunks. */
-export interface SnapshotName {
-  readonly height: number;
-  readonly stateRoot: Hash;
-  /** There are 2^depth chunks. */
-  readonly depth: number;
-}
-
-export interface OfferedSnapshot extends SnapshotName {
-  /** Of all chunks together. */
-  readonly bytes: number;
-}
-
-/** What a server says of itself. */
-export interface SnapshotOffer {
-  /** The height that it stands at. */
-  readonly headHeight: number;
-  /** The lowest height whose block it serves by block sync, genesis apart; above the head where it has none. */
-  readonly oldestBlock: number;
-  readonly snapshots: readonly OfferedSnapshot[];
-}
 
 export type SnapshotRequest =
   | { readonly kind: 'offer' }

@@ -9,10 +9,9 @@ import {
   SNAPSHOT_PROTOCOL,
   SnapshotClient,
   snapshotServer,
-  type SnapshotName,
-  type SnapshotOffer,
   type SnapshotSource,
 } from '../../src/net/snapshot-sync.ts';
+import type { SnapshotName, SnapshotOffer } from '../../src/ledger/snapshot-offer.ts';
 import { codeOf, filled, rawStream, startHosts, targetOf, until } from './network.ts';
 
 const OPEN = { deadlineMs: 5_000 };

@@ -8,10 +8,10 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
+import { ClassicLevel, type Snapshot } from 'classic-level';
 import { codedError, type CodedError } from '../base/result.ts';
 import { damageInLog } from './level-log.ts';
-import type { KeyRange, Store, StoreOperation } from './store.ts';
+import type { KeyRange, PinnableStore, StoreOperation, StoreView } from './store.ts';
 
 export interface LevelStoreOptions {
   /** Make the directory when it is absent. Off by default: an emptied disk must not pass for a new node. */
@@ -32,7 +32,7 @@ const ENTRIES_PER_READ = 1000;
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
 
-export class LevelStore implements Store {
+export class LevelStore implements PinnableStore {
   readonly #level: Level;
   /** The first write that failed. */
   #failed: CodedError | null = null;
@@ -63,12 +63,7 @@ export class LevelStore implements Store {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    try {
-      const value = this.#level.getSync(key);
-      return value === undefined ? undefined : plain(value);
-    } catch (error) {
-      throw readingError(error);
-    }
+    return this.#get(key);
   }
 
   async batch(operations: readonly StoreOperation[], options: { readonly sync: boolean }): Promise<void> {
@@ -87,8 +82,38 @@ export class LevelStore implements Store {
     }
   }
 
-  async *entries(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {
-    const iterator = this.#level.iterator({ ...range, highWaterMarkBytes: 256 * 1024 });
+  entries(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {
+    return this.#entries(range);
+  }
+
+  /** Costs nothing by itself; what is written over meanwhile takes disk until the view is closed. */
+  pin(): StoreView {
+    const snapshot = this.#level.snapshot();
+    return {
+      get: (key) => this.#get(key, snapshot),
+      entries: (range) => this.#entries(range, snapshot),
+      close: () => snapshot.close(),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#level.close();
+  }
+
+  #get(key: Uint8Array, snapshot?: Snapshot): Uint8Array | undefined {
+    try {
+      const value = snapshot === undefined ? this.#level.getSync(key) : this.#level.getSync(key, { snapshot });
+      return value === undefined ? undefined : plain(value);
+    } catch (error) {
+      throw readingError(error);
+    }
+  }
+
+  async *#entries(
+    range: KeyRange,
+    snapshot?: Snapshot,
+  ): AsyncGenerator<readonly [key: Uint8Array, value: Uint8Array], void> {
+    const iterator = this.#level.iterator({ ...range, snapshot, highWaterMarkBytes: 256 * 1024 });
     try {
       for (;;) {
         const page = await iterator.nextv(ENTRIES_PER_READ).catch((error: unknown) => {
@@ -100,10 +125,6 @@ export class LevelStore implements Store {
     } finally {
       await iterator.close();
     }
-  }
-
-  async close(): Promise<void> {
-    await this.#level.close();
   }
 }
 

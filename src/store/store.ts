@@ -20,6 +20,17 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** What a store held at one moment, whatever is written since. Until it is closed the store keeps what it shows. */
+export interface StoreView extends Pick<Store, 'get' | 'entries'> {
+  close(): Promise<void>;
+}
+
+/** A store that can be looked at as it was at one moment, while it is written to. */
+export interface PinnableStore extends Store {
+  /** As it is now. */
+  pin(): StoreView;
+}
+
 export type StoreOperation =
   | { readonly kind: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly kind: 'delete'; readonly key: Uint8Array };

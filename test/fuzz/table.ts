@@ -5,12 +5,14 @@ import { fileDecoders } from './file-decoders.ts';
 import { ledgerDecoders } from './ledger-decoders.ts';
 import { raftDecoders } from './raft-decoders.ts';
 import { raftLedgerDecoders } from './raft-ledger-decoders.ts';
+import { snapshotDecoders } from './snapshot-decoders.ts';
 
 export const decoders: readonly Decoder[] = [
   ...consensusDecoders,
   ...ledgerDecoders,
   ...raftDecoders,
   ...raftLedgerDecoders,
+  ...snapshotDecoders,
   ...fileDecoders,
 ];
 

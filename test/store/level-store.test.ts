@@ -19,6 +19,28 @@ storeContract('LevelStore', async () => {
   };
 });
 
+test('a pinned LevelStore shows what it held, while it is written to', async () => {
+  const directory = await temporaryDirectory();
+  const store = await LevelStore.open(join(directory, 'store'), { create: true });
+  const put = (key: string, value: string) => ({ kind: 'put', key: utf8(key), value: utf8(value) }) as const;
+  await store.batch([put('a', '1'), put('b', '2')], { sync: false });
+  const view = store.pin();
+  await store.batch([put('a', 'other'), put('c', '3'), { kind: 'delete', key: utf8('b') }], { sync: false });
+  expect(view.get(utf8('a'))).toEqual(utf8('1'));
+  expect(view.get(utf8('c'))).toBeUndefined();
+  const shown: (readonly [Uint8Array, Uint8Array])[] = [];
+  for await (const entry of view.entries({})) shown.push(entry);
+  expect(shown).toEqual([
+    [utf8('a'), utf8('1')],
+    [utf8('b'), utf8('2')],
+  ]);
+  expect(store.get(utf8('a'))).toEqual(utf8('other'));
+  await view.close();
+  expect(() => view.get(utf8('a'))).toThrow(expect.objectContaining({ code: 'store-read-failed' }));
+  await store.close();
+  await rm(directory, { recursive: true });
+});
+
 describe('opening a LevelStore', () => {
   let parent: string;
   let directory: string;

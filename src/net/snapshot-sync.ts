@@ -5,6 +5,8 @@
  */
 import { codec, hash, list, struct, uint, union, type Codec } from '../base/codec.ts';
 import { codedError, ok, type Result } from '../base/result.ts';
+import { MAX_CHUNK_BYTES, MAX_SNAPSHOT_DEPTH } from '../ledger/snapshot-chunk.ts';
+import { MAX_MANIFEST_BYTES } from '../ledger/snapshot-manifest.ts';
 import type { OfferedSnapshot, SnapshotName, SnapshotOffer } from '../ledger/snapshot-offer.ts';
 import { exchange, ExchangeServer, type ExchangeLimits } from './exchange.ts';
 import type { Host, OpenOptions, PeerTarget } from './host.ts';
@@ -14,26 +16,19 @@ export const SNAPSHOT_PROTOCOL = '/masa/snapshot/1.0.0';
 
 /** Snapshots that a server names, the newest first. */
 export const MAX_OFFERED_SNAPSHOTS = 16;
-/** A sealed block, epoch proofs and what else a manifest holds. */
-export const MAX_MANIFEST_BYTES = 8 << 20;
-/** One chunk; a server holds as many of them in memory as it has streams open. */
-export const MAX_CHUNK_BYTES = 8 << 20;
-/** Chunks of a snapshot are 2 to this power at most. */
-export const MAX_CHUNK_DEPTH = 16;
-
 export type SnapshotRequest =
   | { readonly kind: 'offer' }
   | { readonly kind: 'manifest'; readonly of: SnapshotName }
   | { readonly kind: 'chunk'; readonly of: SnapshotName; readonly index: number };
 
-const nameFields = { height: uint(), stateRoot: hash, depth: uint(MAX_CHUNK_DEPTH) };
+const nameFields = { height: uint(), stateRoot: hash, depth: uint(MAX_SNAPSHOT_DEPTH) };
 const nameShape = struct<SnapshotName>(nameFields);
 
 export const snapshotRequestCodec: Codec<SnapshotRequest> = codec(
   union<SnapshotRequest>({
     offer: struct({}),
     manifest: struct({ of: nameShape }),
-    chunk: struct({ of: nameShape, index: uint(2 ** MAX_CHUNK_DEPTH - 1) }),
+    chunk: struct({ of: nameShape, index: uint(2 ** MAX_SNAPSHOT_DEPTH - 1) }),
   }),
   256,
 );

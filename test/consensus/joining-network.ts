@@ -88,6 +88,8 @@ export interface Joined {
 
 export interface JoinRun {
   readonly servers: Readonly<Record<string, FakeServer>>;
+  /** Left out: of texts. */
+  readonly checks?: SnapshotChecks;
   readonly started?: KeptSnapshot;
   readonly patienceMs?: number;
   /** Virtual. */
@@ -102,8 +104,9 @@ interface Due {
 }
 
 /** Runs until it ends, or until the time is over. */
-export function join({ servers, started, patienceMs = 0, limitMs = 300_000, until }: JoinRun): Joined {
-  const joining = new Joining({ checks: textChecks, started: started ?? null, patienceMs });
+export function join(run: JoinRun): Joined {
+  const { checks = textChecks, limitMs = 300_000, patienceMs = 0, servers, started, until } = run;
+  const joining = new Joining({ checks, started: started ?? null, patienceMs });
   const due: Due[] = [{ atMs: START_MS, input: { kind: 'known', servers: Object.keys(servers) } }];
   const kept = new Map<number, Uint8Array>();
   const begun: number[] = [];

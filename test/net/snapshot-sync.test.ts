@@ -4,13 +4,8 @@ import { ok, refuse } from '../../src/base/result.ts';
 import type { ExchangeLimits } from '../../src/net/exchange.ts';
 import { FrameStream } from '../../src/net/frames.ts';
 import type { Host } from '../../src/net/host.ts';
-import {
-  MAX_CHUNK_BYTES,
-  SNAPSHOT_PROTOCOL,
-  SnapshotClient,
-  snapshotServer,
-  type SnapshotSource,
-} from '../../src/net/snapshot-sync.ts';
+import { SNAPSHOT_PROTOCOL, SnapshotClient, snapshotServer, type SnapshotSource } from '../../src/net/snapshot-sync.ts';
+import { MAX_CHUNK_BYTES } from '../../src/ledger/snapshot-chunk.ts';
 import type { SnapshotName, SnapshotOffer } from '../../src/ledger/snapshot-offer.ts';
 import { codeOf, filled, rawStream, startHosts, targetOf, until } from './network.ts';
 

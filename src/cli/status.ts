@@ -1,6 +1,7 @@
 /** `hotledger status`: what a node on this machine says of itself. */
 import { Command } from 'commander';
 import { ControlClient } from '../node/control-client.ts';
+import type { JoinReport } from '../node/joining/joining-node.ts';
 import type { NodeStatus } from '../node/status.ts';
 import { CommandFailure, EXIT } from './exit.ts';
 import { controlSocketOf, withNodeChoice, type NodeChoice } from './options.ts';
@@ -40,6 +41,7 @@ async function status(options: Options, terminal: Terminal): Promise<void> {
 }
 
 function tell(now: NodeStatus, terminal: Terminal): void {
+  if (now.joining !== undefined) return tellJoining(now, now.joining, terminal);
   printFacts(terminal, [
     ['chain', now.chainId],
     ['peer id', now.peerId],
@@ -58,6 +60,29 @@ function tell(now: NodeStatus, terminal: Terminal): void {
     ['processor time', durationText(now.cpuMs)],
     ...now.listenAddrs.map((address) => ['listens on', address] as const),
     ...now.projections.map(({ name, height }) => [`projection ${name}`, `height ${height}`] as const),
+    ...now.components.map(({ name, healthy, detail }) => [name, `${healthy ? 'ok' : 'NOT OK'}, ${detail}`] as const),
+  ]);
+}
+
+function tellJoining(now: NodeStatus, join: JoinReport, terminal: Terminal): void {
+  printFacts(terminal, [
+    ['chain', now.chainId],
+    ['peer id', now.peerId],
+    ['role', `${now.role}, joining`],
+    ['version', now.version],
+    ['up', durationText(now.upSeconds * 1000)],
+    ['phase', join.phase],
+    ['snapshot', join.height === null ? 'none chosen yet' : `height ${join.height}`],
+    ['network head', join.headHeight],
+    ['chunks', `${join.chunksKept} of ${join.chunks}`],
+    ['fetched', `${megabytes(join.bytes)}, ${megabytes(join.bytesPerSecond)}/s`],
+    ...join.servers.map(
+      ({ bytes, chunks, droppedBecause, server }) =>
+        [
+          `server ${server}`,
+          droppedBecause === null ? `${chunks} chunks, ${megabytes(bytes)}` : `DROPPED: ${droppedBecause}`,
+        ] as const,
+    ),
     ...now.components.map(({ name, healthy, detail }) => [name, `${healthy ? 'ok' : 'NOT OK'}, ${detail}`] as const),
   ]);
 }

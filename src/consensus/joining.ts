@@ -35,6 +35,8 @@ export interface JoiningOptions {
 const OFFER_DEADLINE_MS = 3_000;
 const MANIFEST_DEADLINE_MS = 10_000;
 const CHUNK_DEADLINE_MS = 15_000;
+/** The patience of a node that has heard of a network with blocks: this is no network that begins. */
+const LEAST_PATIENCE_MS = 10_000;
 /** After the first offer, the others have this long. */
 const SETTLE_MS = 2_000;
 /** Without a new chunk for so long, everybody is asked anew what they have. */
@@ -70,6 +72,7 @@ export class Joining {
   /** Asked in vain for the manifest of the chosen one. */
   readonly #triedForManifest = new Set<string>();
   #vainRounds = 0;
+  #patienceMs: number;
   #firstOfferMs: number | null = null;
   /** Of this round of asking. */
   #askedSinceMs = 0;
@@ -79,6 +82,7 @@ export class Joining {
 
   constructor(options: JoiningOptions) {
     this.#options = options;
+    this.#patienceMs = options.patienceMs;
     this.#started = options.started?.of ?? null;
     if (options.started !== null) this.#chunks = new JoinChunks(2 ** options.started.of.depth, options.started.kept);
   }
@@ -152,6 +156,7 @@ export class Joining {
     server.isHeard = true;
     server.failuresInARow = 0;
     this.#firstOfferMs ??= this.#now;
+    if (offer.headHeight > 0) this.#patienceMs = Math.max(this.#patienceMs, LEAST_PATIENCE_MS);
   }
 
   #manifest(server: Server, of: SnapshotName, bytes: Uint8Array): void {
@@ -251,7 +256,7 @@ export class Joining {
 
   #decideAlone(allHeard: boolean): void {
     if (!allHeard) return;
-    if (this.#started === null && this.#now >= this.#askedSinceMs + this.#options.patienceMs) {
+    if (this.#started === null && this.#now >= this.#askedSinceMs + this.#patienceMs) {
       return this.#finish({ kind: 'genesis', because: 'nobody-answers' });
     }
     this.#stuck = refuse('join-unanswered', 'no server answers').refusal;

@@ -45,6 +45,13 @@ const limits = z.strictObject({
   readsPerSecondPerPeer: positive.default(500),
 });
 
+const joining = z.strictObject({
+  /** Where a node with an empty data directory begins: at a snapshot of others, where there is one, or at genesis. */
+  from: z.enum(['snapshot', 'genesis']).default('snapshot'),
+  /** How long it waits for somebody to answer before it begins at genesis; a validator whose key never signed does not. */
+  waitSeconds: z.int().min(0).max(3_600).default(10),
+});
+
 const log = z.strictObject({
   level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** Absent: standard output. */
@@ -73,6 +80,7 @@ export const configSchema = z.strictObject({
   submission: submission.prefault({}),
   pacemaker: pacemaker.prefault({}),
   limits: limits.prefault({}),
+  join: joining.prefault({}),
   log: log.prefault({}),
   /** Present on a member of a Raft cluster only. */
   raft: raftConfigSchema.optional(),
@@ -82,7 +90,7 @@ export const configSchema = z.strictObject({
 export type ConfigFile = z.input<typeof configSchema>;
 export type ParsedConfig = z.output<typeof configSchema>;
 
-type Section = 'submission' | 'pacemaker' | 'limits' | 'log';
+type Section = 'submission' | 'pacemaker' | 'limits' | 'join' | 'log';
 type Some<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
 /** Some of the settings, nested as in the file. */

@@ -16,6 +16,7 @@ import { openCore, withNetwork, type NetworkedCore, type NodeCore } from './core
 import { DhtService, dhtRules } from './dht-service.ts';
 import { readGenesisFile } from './genesis-file.ts';
 import { GossipService, gossipRules } from './gossip-service.ts';
+import { joinFirst, type JoinFirstOptions } from './joining/join-first.ts';
 import { nodeStatus } from './node-status.ts';
 import { startObserver } from './observer.ts';
 import { OwnReads } from './own-reads.ts';
@@ -29,10 +30,15 @@ import { startValidator } from './validator.ts';
 const DIAL_INTERVAL_MS = 5_000;
 const DIAL_DEADLINE_MS = 5_000;
 
-/** @throws CodedError of the configuration, the keys, the genesis, the data directory and the host */
-export async function startNode(config: NodeConfig, log: Logger): Promise<RunningNode> {
+/**
+ * A node whose data directory is empty joins before.
+ *
+ * @throws CodedError of the configuration, the keys, the genesis, the data directory and the host, and of `joinFirst`
+ */
+export async function startNode(config: NodeConfig, log: Logger, options: JoinFirstOptions = {}): Promise<RunningNode> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const genesis = await readGenesisFile(config.genesis);
+  await joinFirst(config, genesis, log, options);
   const core = await openCore(config, genesis, log);
   let host: Host | undefined;
   let node: Node | undefined;

@@ -2,6 +2,7 @@
 import type { Hash } from '../base/hash.ts';
 import type { Result } from '../base/result.ts';
 import type { EngineStatus } from '../consensus/engine.ts';
+import type { JoinReport } from './joining/joining-node.ts';
 import type { RaftOperations } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
 
@@ -27,6 +28,8 @@ export interface NodeStatus extends EngineStatus {
   readonly cpuMs: number;
   readonly projections: readonly ProjectionCursor[];
   readonly components: readonly ComponentHealth[];
+  /** While a node with an empty directory gets a state to begin from; absent once it runs. */
+  readonly joining?: JoinReport;
 }
 
 export interface ProjectionCursor {

@@ -61,7 +61,7 @@ function serving(snapshot: MadeSnapshot, of = snapshot.of): FakeServer {
 /** The liar, alone at first: an honest server is there a little later, so that nobody helps the liar out. */
 function joinedDespite(liar: FakeServer) {
   const late: FakeServer = (what, nowMs) => (nowMs < 50 ? 'never' : serving(newer)(what, nowMs));
-  return join({ servers: { liar, honest: late }, checks, patienceMs: 30_000 });
+  return join({ servers: { liar, honest: late }, checks });
 }
 
 test('a snapshot that a quorum sealed is taken, chunk by chunk', () => {
@@ -135,7 +135,7 @@ test.each(Object.entries(forgeries))(
 
 test('a liar alone leads to nothing', () => {
   const liar = but(serving(newer), 'chunk', (what, nowMs) => serving({ ...newer, chunks: older.chunks })(what, nowMs));
-  const joined = join({ servers: { liar }, checks, limitMs: 20_000, patienceMs: 30_000 });
+  const joined = join({ servers: { liar }, checks, limitMs: 9_000 });
   expect(joined.dropped).toEqual([['liar', 'chunk-mismatch']]);
   expect(joined.outcome).toBeNull();
   expect(joined.kept.size).toBe(0);

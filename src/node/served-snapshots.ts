@@ -16,7 +16,7 @@ export interface ServedSnapshotsOptions {
   readonly folder: Pick<SnapshotFolder, 'chunk' | 'heights' | 'manifest'>;
   readonly headHeight: () => number;
   /** The lowest height whose block this node serves. */
-  readonly oldestBlock: () => number;
+  readonly oldestBlock: () => Promise<number>;
 }
 
 export class ServedSnapshots implements SnapshotSource {
@@ -34,7 +34,7 @@ export class ServedSnapshots implements SnapshotSource {
     const offered = await Promise.all(heights.map((height) => this.#at(height)));
     return {
       headHeight: headHeight(),
-      oldestBlock: oldestBlock(),
+      oldestBlock: await oldestBlock(),
       snapshots: offered.filter((snapshot) => snapshot !== null),
     };
   }

@@ -4,11 +4,12 @@ import { setImmediate } from 'node:timers/promises';
 import type { CommittedBlock } from '../consensus/engine.ts';
 import { blockSyncServer } from '../net/block-sync.ts';
 import { createHost, type Host } from '../net/host.ts';
+import { snapshotServer } from '../net/snapshot-sync.ts';
 import type { Logger } from '../observability/log.ts';
 import { CATALOG } from '../projections/catalog.ts';
 import { Projector } from '../projections/projector.ts';
 import { writeAddressFile } from './address-book.ts';
-import { blockSource } from './block-source.ts';
+import { blockSource, oldestBlock } from './block-source.ts';
 import { noticeOf } from './commit-notice.ts';
 import type { NodeConfig } from './config.ts';
 import type { Consensus } from './consensus.ts';
@@ -22,6 +23,8 @@ import { startObserver } from './observer.ts';
 import { OwnReads } from './own-reads.ts';
 import { readServiceOf, startReadServer } from './read-server.ts';
 import type { ReadService } from './read-service.ts';
+import { ServedSnapshots } from './served-snapshots.ts';
+import { SnapshotFolder } from './snapshot/snapshot-folder.ts';
 import type { CommitNotice, ReadOptions, RunningNode } from './status.ts';
 import { startSubmissionServer } from './submission-service.ts';
 import { streamLinks } from './validator-links.ts';
@@ -103,6 +106,7 @@ class Node implements RunningNode {
   readonly #gossip: GossipService;
   readonly #dht: DhtService;
   readonly #projections: Projector;
+  readonly #snapshots: ServedSnapshots;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
   readonly #startedAtMs: number;
   readonly #fail: (error: unknown) => void;
@@ -132,6 +136,12 @@ class Node implements RunningNode {
     this.#dht = new DhtService(core, core.host, this.#reads, core.seat !== null);
     this.#ownReads = new OwnReads(core, this.#dht);
     this.#projections = projections;
+    this.#snapshots = new ServedSnapshots({
+      chainId: core.context.chainId,
+      folder: SnapshotFolder.of(core.config.dataDirectory),
+      headHeight: () => core.ledger.log.head().height,
+      oldestBlock: () => oldestBlock(core.ledger),
+    });
   }
 
   get listenAddrs(): readonly string[] {
@@ -146,6 +156,9 @@ class Node implements RunningNode {
     const blocks = blockSyncServer({ host, source: blockSource(ledger.log, context.validators.epoch) });
     await blocks.start();
     this.#closers.push(() => blocks.stop());
+    const snapshots = snapshotServer({ host, source: this.#snapshots });
+    await snapshots.start();
+    this.#closers.push(() => snapshots.stop());
     this.#closers.push(await startReadServer(core, this.#reads));
     this.#consensus =
       seat === null ? startObserver(core, outlets) : await startValidator(core, seat, streamLinks(core), outlets);

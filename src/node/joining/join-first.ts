@@ -9,8 +9,10 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { unwrap } from '../../base/result.ts';
+import { sha256Hex } from '../../base/hash.ts';
+import { codedError, unwrap } from '../../base/result.ts';
 import type { JoinOutcome, JoinStatus } from '../../consensus/join-contract.ts';
+import type { LogIdentity } from '../../ledger/block-log.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
 import { checkChunk, checkManifest } from '../../ledger/snapshot-checks.ts';
 import { verifyManifest } from '../../ledger/snapshot-manifest.ts';
@@ -21,6 +23,7 @@ import type { Logger } from '../../observability/log.ts';
 import { loadDefaultScheme } from '../../qc/default-scheme.ts';
 import type { SignatureScheme } from '../../qc/scheme.ts';
 import { addressBookOf, type AddressBook } from '../address-book.ts';
+import { loadBlsKey } from '../bls-key.ts';
 import type { NodeConfig } from '../config.ts';
 import { markFile } from '../first-signature.ts';
 import { loadIdentityKey, type IdentityKey } from '../keys.ts';
@@ -28,8 +31,11 @@ import { ledgerDirectory } from '../open-ledger.ts';
 import type { RunningNode } from '../status.ts';
 import { JoinDriver } from './join-driver.ts';
 import { JoinStaging } from './join-staging.ts';
-import { joiningNode } from './joining-node.ts';
-import { restoreJoined } from './restore-joined.ts';
+import { joiningNode, type JoinReport } from './joining-node.ts';
+import { discardHalfRestored, restoreJoined } from './restore-joined.ts';
+
+/** Of restoring what was fetched. */
+const MAX_ATTEMPTS = 5;
 
 export interface JoinFirstOptions {
   /** Aborted, the join ends with `join-stopped`. */
@@ -66,12 +72,28 @@ export async function joinFirst(
   if (!isBegun && patienceMs === 0 && others().length === 0) return null;
   const { scheme } = await loadDefaultScheme();
   const trusted = unwrap(trustGenesis(genesis, scheme));
-  const join = new Join({ config, log, staging, identity, addresses, others, patienceMs, scheme, trusted });
+  const blsSecretKey = config.blsKeyFile === null ? null : await loadBlsKey(config.blsKeyFile);
+  const validatorKey = blsSecretKey === null ? null : sha256Hex(scheme.publicKeyOf(blsSecretKey));
+  const join = new Join({
+    config,
+    genesis,
+    validatorKey,
+    log,
+    staging,
+    identity,
+    addresses,
+    others,
+    patienceMs,
+    scheme,
+    trusted,
+  });
   return join.run(options);
 }
 
 interface JoinParts {
   readonly config: NodeConfig;
+  readonly genesis: Genesis;
+  readonly validatorKey: LogIdentity['validatorKey'];
   readonly log: Logger;
   readonly staging: JoinStaging;
   readonly identity: IdentityKey;
@@ -86,6 +108,7 @@ class Join {
   readonly #parts: JoinParts;
   readonly #stopped = new AbortController();
   readonly #startedAtMs = Date.now();
+  #driver: JoinDriver | null = null;
   #isRestoring = false;
 
   constructor(parts: JoinParts) {
@@ -94,10 +117,12 @@ class Join {
 
   async run({ onJoining, signal }: JoinFirstOptions): Promise<Joined> {
     const { config, identity, trusted } = this.#parts;
+    signal?.addEventListener('abort', () => this.#stopped.abort());
+    if (signal?.aborted === true) this.#stopped.abort();
     // For questions only: the host that listens comes with the ledger.
     const host = await createHost({ identity: identity.protobuf, listen: [], chainId: trusted.chainId });
     try {
-      const driver = await this.#driver(host, signal);
+      await this.#begin(host);
       const close = await onJoining?.(
         joiningNode({
           config,
@@ -106,12 +131,12 @@ class Join {
           startedAtMs: this.#startedAtMs,
           nowMs: () => Date.now(),
           peers: () => host.connections().length,
-          join: () => ({ ...driver.status(), ...(this.#isRestoring && { phase: 'restoring' }) }),
+          join: () => this.#report(),
           stop: () => this.#stopped.abort(),
         }),
       );
       try {
-        return await this.#joined(driver);
+        return await this.#joined(host);
       } finally {
         await close?.();
       }
@@ -120,9 +145,14 @@ class Join {
     }
   }
 
-  async #driver(host: Host, signal: AbortSignal | undefined): Promise<JoinDriver> {
+  #report(): JoinReport {
+    const status = (this.#driver as JoinDriver).status();
+    return this.#isRestoring ? { ...status, phase: 'restoring' } : status;
+  }
+
+  async #begin(host: Host): Promise<JoinDriver> {
     const { addresses, log, others, patienceMs, scheme, staging, trusted } = this.#parts;
-    return new JoinDriver({
+    this.#driver = new JoinDriver({
       client: SnapshotClient.over(host),
       checks: {
         manifest: (of, bytes) => checkManifest(of, bytes, trusted, scheme),
@@ -135,25 +165,40 @@ class Join {
       patienceMs,
       nowMs: () => Date.now(),
       log,
-      signal: AbortSignal.any([this.#stopped.signal, ...(signal === undefined ? [] : [signal])]),
+      signal: this.#stopped.signal,
     });
+    return this.#driver;
   }
 
-  async #joined(driver: JoinDriver): Promise<Joined> {
-    const { config, log, scheme, staging, trusted } = this.#parts;
-    const outcome = await driver.run();
-    const status = driver.status();
-    if (outcome.kind === 'genesis') {
-      log.info({ because: outcome.because }, 'no snapshot to begin from: begins at genesis, and takes every block');
-      await staging.discard();
-      return { outcome, status };
+  /** Again, for chunks that the disk did not keep; not for ever, as that disk may keep none. */
+  async #joined(host: Host): Promise<Joined> {
+    const { config, genesis, log, staging, validatorKey } = this.#parts;
+    const { dataDirectory } = config;
+    for (let attempt = 1; ; attempt++) {
+      const driver = this.#driver as JoinDriver;
+      const outcome = await driver.run();
+      const joined = { outcome, status: driver.status() };
+      if (outcome.kind === 'genesis') {
+        log.info({ because: outcome.because }, 'no snapshot to begin from: begins at genesis, and takes every block');
+        await discardHalfRestored(dataDirectory);
+        await staging.discard();
+        return joined;
+      }
+      const { height } = outcome.of;
+      log.info({ height, bytes: joined.status.bytes }, 'has the snapshot, and puts it into the ledger');
+      this.#isRestoring = true;
+      const damaged = await restoreJoined({ dataDirectory, genesis, validatorKey, staging, of: outcome.of });
+      this.#isRestoring = false;
+      if (damaged === null) {
+        log.info({ height, tookMs: Date.now() - this.#startedAtMs }, 'begins at the height of the snapshot');
+        return joined;
+      }
+      log.warn({ height, chunk: damaged }, 'the disk did not keep a chunk: it is fetched again');
+      if (attempt === MAX_ATTEMPTS) {
+        throw codedError('join-write-failed', 'the disk does not keep what is written to it', { chunk: damaged });
+      }
+      await this.#begin(host);
     }
-    const { height } = outcome.of;
-    this.#isRestoring = true;
-    log.info({ height, bytes: status.bytes, chunks: status.chunks }, 'has the snapshot, and puts it into the ledger');
-    await restoreJoined({ config, log, scheme, staging, trusted, of: outcome.of });
-    log.info({ height, tookMs: Date.now() - this.#startedAtMs }, 'begins at the height of the snapshot');
-    return { outcome, status };
   }
 }
 

@@ -12,17 +12,20 @@ import type { KeptSnapshot } from '../../consensus/join-contract.ts';
 import { snapshotNameOf } from '../../ledger/snapshot-checks.ts';
 import type { VerifiedManifest } from '../../ledger/snapshot-manifest.ts';
 import type { SnapshotName } from '../../ledger/snapshot-offer.ts';
-import { chunkFile, MANIFEST_FILE, syncFolder } from '../snapshot/snapshot-folder.ts';
+import { chunkFile, MANIFEST_FILE, SnapshotFolder, syncFolder } from '../snapshot/snapshot-folder.ts';
 
 const CHUNK_NAME = /^chunk-(\d{5})$/;
 /** Being written. */
 const DRAFT = '.draft';
 
 export class JoinStaging {
+  /** As others read it, once every chunk is kept. */
+  readonly folder: SnapshotFolder;
   readonly #directory: string;
 
   constructor(dataDirectory: string) {
     this.#directory = join(dataDirectory, 'joining');
+    this.folder = new SnapshotFolder(this.#directory);
   }
 
   /** Whether a join was begun here and not ended. */
@@ -68,9 +71,13 @@ export class JoinStaging {
     return written(() => this.#write(of, chunkFile(index), bytes));
   }
 
-  /** Where a whole snapshot lies once every chunk is kept. */
+  /** The disk did not keep it. */
+  async forget(of: SnapshotName, index: number): Promise<void> {
+    await rm(join(this.folderOf(of), chunkFile(index)), { force: true });
+  }
+
   folderOf({ height }: Pick<SnapshotName, 'height'>): string {
-    return join(this.#directory, String(height));
+    return this.folder.pathOf(height);
   }
 
   discard(): Promise<void> {

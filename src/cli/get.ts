@@ -26,7 +26,8 @@ correct; it is up to five seconds and a round trip where all is well. Exits with
 verified, or is older than --max-age.
 
 What a Raft cluster agreed on is signed by nobody. --trust crash-only takes it as the word of the peer that served it, asks
-only peers that were named with --from or that the configuration names, and says "crash-only" with the answer.
+only peers that were named with --from or that the configuration names, and says "crash-only" with the answer. With
+--max-age the answer is linearizable: it shows all that was committed before it was asked for, at any member.
 
 Examples:
   hotledger get 16Uiu2HAm... --config .devnet/observer/config.json

@@ -1,6 +1,6 @@
 /** How far a joining node is, on a terminal. */
 import { Presets, SingleBar } from 'cli-progress';
-import type { JoinReport } from '../node/joining/joining-node.ts';
+import type { JoinReport } from '../node/joining/join-report.ts';
 
 const FORMAT = '{phase} {bar} {value} of {total} chunks | {rate} MB/s | {servers} servers, {dropped} dropped';
 

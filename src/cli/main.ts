@@ -9,6 +9,7 @@ import { importCommand } from './import.ts';
 import { initCommand } from './init.ts';
 import { raftCommand } from './raft.ts';
 import { replayCommand } from './replay.ts';
+import { snapshotCommand } from './snapshot.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
 import { submitCommand } from './submit.ts';
@@ -58,6 +59,7 @@ export function programFor(terminal: Terminal): Command {
     watchCommand,
     importCommand,
     replayCommand,
+    snapshotCommand,
     raftCommand,
   ];
   for (const command of commands) program.addCommand(command(terminal));

@@ -1,7 +1,7 @@
 /** `hotledger status`: what a node on this machine says of itself. */
 import { Command } from 'commander';
 import { ControlClient } from '../node/control-client.ts';
-import type { JoinReport } from '../node/joining/joining-node.ts';
+import type { JoinReport } from '../node/joining/join-report.ts';
 import type { NodeStatus } from '../node/status.ts';
 import { CommandFailure, EXIT } from './exit.ts';
 import { controlSocketOf, withNodeChoice, type NodeChoice } from './options.ts';

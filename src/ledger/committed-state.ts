@@ -150,6 +150,21 @@ export class CommittedState implements StateReader {
     return ok({ value: value.value, proof: this.#tree.prove(version, key), stateRoot: version.root });
   }
 
+  /**
+   * What the state held at a height, of every key that later blocks changed. Refusal: `height-not-held`.
+   *
+   * Of a view of the backing that was taken later this makes the state at the height, whatever else is in the view.
+   */
+  changedSince(height: number): Result<ReadonlyMap<string, Uint8Array | undefined>> {
+    const place = this.#placeOf(height);
+    if (!place.ok) return place;
+    const changed = new Map<string, Uint8Array | undefined>();
+    for (const { before } of this.#held.slice(place.value + 1)) {
+      for (const [key, value] of before) if (!changed.has(key)) changed.set(key, value);
+    }
+    return ok(changed);
+  }
+
   get #head(): HeldHeight {
     return this.#held.at(-1) as HeldHeight;
   }

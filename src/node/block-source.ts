@@ -3,9 +3,7 @@ import type { Hash } from '../base/hash.ts';
 import { parentOfStored } from '../hotstuff/stored-block.ts';
 import { MAX_BLOCKS_ANSWER_BYTES, MAX_BLOCKS_PER_ANSWER } from '../hotstuff/wire.ts';
 import type { BlockLog } from '../ledger/block-log.ts';
-import { blockKey, fromBigEndian } from '../ledger/layout.ts';
 import type { BlockSource } from '../net/block-sync.ts';
-import type { OpenLedger } from './open-ledger.ts';
 
 export function blockSource(log: BlockLog, epoch: number): BlockSource {
   return {
@@ -13,17 +11,11 @@ export function blockSource(log: BlockLog, epoch: number): BlockSource {
       const { blockId, height } = log.head();
       return { epoch, height, blockId };
     },
+    oldest: () => log.floor(),
     // Genesis is not served: whoever asks has it, and its seal proves nothing.
     sealedAt: (height) => (height === 0 ? undefined : log.sealedBytesAt(height)),
     blocks: (ids) => branches(log, ids),
   };
-}
-
-/** The lowest height, genesis apart, whose block this node has; the one above its head where it has none. */
-export async function oldestBlock({ log, store }: Pick<OpenLedger, 'log' | 'store'>): Promise<number> {
-  const range = { gte: blockKey(1), lt: blockKey(Number.MAX_SAFE_INTEGER), limit: 1 };
-  for await (const [key] of store.entries(range)) return fromBigEndian(key.subarray(1));
-  return log.head().height + 1;
 }
 
 /** Whoever lacks an uncommitted block lacks its ancestors too as a rule: giving them with it saves round trips. */

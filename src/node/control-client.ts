@@ -6,6 +6,7 @@ import type { KnownServer } from '../raft/sender.ts';
 import type { SignedClusterList } from './raft/cluster-list.ts';
 import type { RaftChange, RaftReport } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
+import type { WrittenSnapshot } from './snapshot/snapshot-writer.ts';
 import { socketPath } from './socket-path.ts';
 import type { CommitNotice, ComponentHealth, NodeStatus, ReadOptions } from './status.ts';
 
@@ -72,6 +73,11 @@ export class ControlClient {
 
   async raftReplaceList(list: unknown): Promise<SignedClusterList> {
     return (await this.#call('POST', '/raft/list', list)) as SignedClusterList;
+  }
+
+  /** At the last block. Settles when it is written. */
+  async snapshotCreate(): Promise<WrittenSnapshot> {
+    return (await this.#call('POST', '/snapshot', {}, SNAPSHOT_DEADLINE_MS)) as WrittenSnapshot;
   }
 
   /** Asks the node to stop; its process ends some moments later. */

@@ -2,6 +2,7 @@
 import type { Consensus } from './consensus.ts';
 import type { NetworkedCore } from './core.ts';
 import { PROGRAM_VERSION } from './program-version.ts';
+import { PRUNED_ADVICE } from './pruned-watch.ts';
 import type { ProjectionStatus } from '../projections/projector.ts';
 import type { ComponentHealth, NodeStatus } from './status.ts';
 
@@ -58,6 +59,7 @@ function components(
       detail: `${facts.gossipSubscribers} peers follow the ledger's topic`,
     },
     projectionHealth(engine.height, facts),
+    ...syncHealth(consensus.prunedBelow()),
   ];
 }
 
@@ -86,6 +88,12 @@ function networkHealth({ host }: NetworkedCore): ComponentHealth {
   return connections > 0
     ? { name: 'network', healthy: true, detail: `${connections} connections` }
     : { name: 'network', healthy: false, detail: 'no connection; check "bootstrap" and the firewall' };
+}
+
+/** Said only where something is wrong. */
+function syncHealth(prunedBelow: number | null): readonly ComponentHealth[] {
+  if (prunedBelow === null) return [];
+  return [{ name: 'sync', healthy: false, detail: `blocks-pruned below height ${prunedBelow}: ${PRUNED_ADVICE}` }];
 }
 
 function projectionHealth(height: number, { projections }: StatusFacts): ComponentHealth {

@@ -2,7 +2,6 @@
  * Opening the data directory: the store, the block log and the machine at its head. An empty directory becomes a new
  * ledger; whether a new ledger may also begin to vote is another question, see `first-signature.ts`.
  */
-import { join } from 'node:path';
 import { CodedError, codedError } from '../base/result.ts';
 import { BlockLog, type LogIdentity } from '../ledger/block-log.ts';
 import type { Block } from '../ledger/block.ts';
@@ -10,8 +9,10 @@ import { genesisState, type GenesisState } from '../ledger/genesis-state.ts';
 import type { Genesis } from '../ledger/genesis.ts';
 import { RAFT_LEDGER_KEY } from '../ledger/layout.ts';
 import type { LedgerMachine } from '../ledger/machine.ts';
-import { LevelStore } from '../store/level-store.ts';
 import type { Store } from '../store/store.ts';
+import { openStore } from './open-store.ts';
+
+export { ledgerDirectory } from './open-store.ts';
 
 export interface OpenLedger {
   readonly store: Store;
@@ -21,18 +22,13 @@ export interface OpenLedger {
   readonly genesisBlock: Block;
 }
 
-/** @param dataDirectory the store lies in `ledger` below it */
-export function ledgerDirectory(dataDirectory: string): string {
-  return join(dataDirectory, 'ledger');
-}
-
-/** @throws CodedError of `LevelStore.open`, `BlockLog.create`, `BlockLog.open` and `BlockLog.loadMachine` */
+/** @throws CodedError of `openStore`, `BlockLog.create`, `BlockLog.open` and `BlockLog.loadMachine` */
 export async function openLedger(
   dataDirectory: string,
   genesis: Genesis,
   validatorKey: LogIdentity['validatorKey'],
 ): Promise<OpenLedger> {
-  const store = await LevelStore.open(ledgerDirectory(dataDirectory), { create: true });
+  const store = await openStore(dataDirectory, { create: true, threads: true });
   try {
     return await openLedgerOn(store, genesis, validatorKey);
   } catch (error) {

@@ -19,11 +19,11 @@ import { genesisCertificate, type EpochContext } from '../qc/certificate.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
 import type { SignatureScheme } from '../qc/scheme.ts';
 import { makeValidatorSet } from '../qc/validator-set.ts';
-import { LevelStore } from '../store/level-store.ts';
+import type { LevelStore } from '../store/level-store.ts';
 import { loadBlsKey } from './bls-key.ts';
 import type { NodeConfig } from './config.ts';
 import { readGenesisFile } from './genesis-file.ts';
-import { ledgerDirectory } from './open-ledger.ts';
+import { openStore } from './open-store.ts';
 import { stateAtBase } from './raft/ledger-replay.ts';
 import { SignatureThread } from './signature-thread.ts';
 import { runVerificationJob } from './verification-jobs.ts';
@@ -79,7 +79,7 @@ export async function replayLedger(config: NodeConfig, options: LedgerReplayOpti
   const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
   const validatorKey =
     config.blsKeyFile === null ? null : sha256Hex(scheme.publicKeyOf(await loadBlsKey(config.blsKeyFile)));
-  const store = await LevelStore.open(ledgerDirectory(config.dataDirectory));
+  const store = await openStore(config.dataDirectory, { create: false });
   try {
     const isRaft = store.get(RAFT_LEDGER_KEY) !== undefined;
     if (isRaft && store.get(HEAD_KEY) === undefined) throw codedError('before-base', 'this cluster has no blocks yet');

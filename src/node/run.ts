@@ -4,7 +4,7 @@ import { CodedError } from '../base/result.ts';
 import { createLog, flushLog, type Logger } from '../observability/log.ts';
 import { startControl } from './control.ts';
 import type { NodeConfig } from './config.ts';
-import type { JoinReport } from './joining/joining-node.ts';
+import type { JoinReport } from './joining/join-report.ts';
 import { startRaftNode } from './raft/raft-node.ts';
 import { startNode } from './start.ts';
 import type { RunningNode } from './status.ts';

@@ -16,7 +16,7 @@ export interface ServedSnapshotsOptions {
   readonly folder: Pick<SnapshotFolder, 'chunk' | 'heights' | 'manifest'>;
   readonly headHeight: () => number;
   /** The lowest height whose block this node serves. */
-  readonly oldestBlock: () => Promise<number>;
+  readonly oldestBlock: () => number;
 }
 
 export class ServedSnapshots implements SnapshotSource {
@@ -34,7 +34,7 @@ export class ServedSnapshots implements SnapshotSource {
     const offered = await Promise.all(heights.map((height) => this.#at(height)));
     return {
       headHeight: headHeight(),
-      oldestBlock: await oldestBlock(),
+      oldestBlock: oldestBlock(),
       snapshots: offered.filter((snapshot) => snapshot !== null),
     };
   }

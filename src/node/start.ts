@@ -9,7 +9,7 @@ import type { Logger } from '../observability/log.ts';
 import { CATALOG } from '../projections/catalog.ts';
 import { Projector } from '../projections/projector.ts';
 import { writeAddressFile } from './address-book.ts';
-import { blockSource, oldestBlock } from './block-source.ts';
+import { blockSource } from './block-source.ts';
 import { noticeOf } from './commit-notice.ts';
 import type { NodeConfig } from './config.ts';
 import type { Consensus } from './consensus.ts';
@@ -140,7 +140,7 @@ class Node implements RunningNode {
       chainId: core.context.chainId,
       folder: SnapshotFolder.of(core.config.dataDirectory),
       headHeight: () => core.ledger.log.head().height,
-      oldestBlock: () => oldestBlock(core.ledger),
+      oldestBlock: () => core.ledger.log.floor(),
     });
   }
 

@@ -2,7 +2,7 @@
 import type { Hash } from '../base/hash.ts';
 import type { Result } from '../base/result.ts';
 import type { EngineStatus } from '../consensus/engine.ts';
-import type { JoinReport } from './joining/joining-node.ts';
+import type { JoinReport } from './joining/join-report.ts';
 import type { RaftOperations } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
 

@@ -30,7 +30,7 @@ async function serving(...snapshots: readonly HeldSnapshot[]) {
     }
   }
   const { chainId } = chain;
-  const served = new ServedSnapshots({ chainId, folder, headHeight: () => 9, oldestBlock: () => Promise.resolve(3) });
+  const served = new ServedSnapshots({ chainId, folder, headHeight: () => 9, oldestBlock: () => 3 });
   return { folder, served };
 }
 

@@ -31,7 +31,8 @@ import { ledgerDirectory } from '../open-ledger.ts';
 import type { RunningNode } from '../status.ts';
 import { JoinDriver } from './join-driver.ts';
 import { JoinStaging } from './join-staging.ts';
-import { joiningNode, type JoinReport } from './joining-node.ts';
+import type { JoinReport } from './join-report.ts';
+import { joiningNode } from './joining-node.ts';
 import { discardHalfRestored, restoreJoined } from './restore-joined.ts';
 
 /** Of restoring what was fetched. */

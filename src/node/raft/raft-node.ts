@@ -253,6 +253,7 @@ class RaftNode implements RunningNode {
       parameters: this.#genesis.parameters,
       scheme,
       nowMs: () => Date.now(),
+      server: () => this.#running().server,
     });
   }
 

@@ -83,7 +83,7 @@ export function answerSyncRequest(source: BlockSource, bytes: Uint8Array): Resul
   const oldest = source.oldest?.() ?? 0;
   if (request.value.kind === 'sealed' && request.value.fromHeight < oldest) {
     const { fromHeight } = request.value;
-    return refuse('blocks-pruned', 'blocks of that height are not held any more', { fromHeight, oldest });
+    return refuse('blocks-pruned', `the blocks below height ${oldest} are not held any more`, { fromHeight, oldest });
   }
   return ok(answer(source, request.value));
 }

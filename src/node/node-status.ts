@@ -59,7 +59,7 @@ function components(
       detail: `${facts.gossipSubscribers} peers follow the ledger's topic`,
     },
     projectionHealth(engine.height, facts),
-    ...syncHealth(consensus.prunedBelow()),
+    ...syncHealth(consensus.isPrunedAway()),
   ];
 }
 
@@ -91,9 +91,8 @@ function networkHealth({ host }: NetworkedCore): ComponentHealth {
 }
 
 /** Said only where something is wrong. */
-function syncHealth(prunedBelow: number | null): readonly ComponentHealth[] {
-  if (prunedBelow === null) return [];
-  return [{ name: 'sync', healthy: false, detail: `blocks-pruned below height ${prunedBelow}: ${PRUNED_ADVICE}` }];
+function syncHealth(isPrunedAway: boolean): readonly ComponentHealth[] {
+  return isPrunedAway ? [{ name: 'sync', healthy: false, detail: `blocks-pruned: ${PRUNED_ADVICE}` }] : [];
 }
 
 function projectionHealth(height: number, { projections }: StatusFacts): ComponentHealth {

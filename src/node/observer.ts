@@ -94,7 +94,7 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
       offer({ kind: 'sealed', blocks });
     },
     announced: () => offer({ kind: 'announced' }),
-    prunedBelow: () => pruned.oldest,
+    isPrunedAway: () => pruned.isPruned,
     connectedValidators: () => context.validators.members.filter(({ peerId }) => core.host.isConnected(peerId)).length,
     stop() {
       stopped = true;

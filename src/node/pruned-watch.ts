@@ -10,17 +10,15 @@ import type { ValidatorSet } from '../qc/validator-set.ts';
 export interface PrunedWatchOptions {
   /** Servers whose word is enough. */
   readonly enough: number;
-  /** Told once, until there is progress. @param oldest the lowest height that one of them still has */
-  readonly onPruned: (oldest: number) => void;
+  /** Told once, until there is progress. */
+  readonly onPruned: () => void;
 }
 
 /** One of a node that follows these validators. */
 export function prunedWatch({ f }: Pick<ValidatorSet, 'f'>, log: Pick<Logger, 'error'>): PrunedWatch {
   return new PrunedWatch({
     enough: f + 1,
-    onPruned(oldest) {
-      log.error({ refusal: { code: 'blocks-pruned', details: { oldest } } }, PRUNED_ADVICE);
-    },
+    onPruned: () => log.error({ code: 'blocks-pruned' }, PRUNED_ADVICE),
   });
 }
 
@@ -30,28 +28,25 @@ export const PRUNED_ADVICE =
 
 export class PrunedWatch {
   readonly #options: PrunedWatchOptions;
-  readonly #oldestOf = new Map<ValidatorIndex, number>();
+  readonly #saidBy = new Set<ValidatorIndex>();
 
   constructor(options: PrunedWatchOptions) {
     this.#options = options;
   }
 
   /** A fetch from this server was refused. */
-  refused(server: ValidatorIndex, { code, details }: Refusal): void {
-    if (code !== 'blocks-pruned' || this.#oldestOf.has(server)) return;
-    const { oldest } = details;
-    this.#oldestOf.set(server, typeof oldest === 'number' ? oldest : 0);
-    if (this.#oldestOf.size === this.#options.enough) this.#options.onPruned(this.oldest ?? 0);
+  refused(server: ValidatorIndex, { code }: Refusal): void {
+    if (code !== 'blocks-pruned' || this.#saidBy.has(server)) return;
+    this.#saidBy.add(server);
+    if (this.#saidBy.size === this.#options.enough) this.#options.onPruned();
   }
 
   /** A block came all the same. */
   progressed(): void {
-    this.#oldestOf.clear();
+    this.#saidBy.clear();
   }
 
-  /** The lowest height that is still to be had, as far as is known; null while nobody need worry. */
-  get oldest(): number | null {
-    if (this.#oldestOf.size < this.#options.enough) return null;
-    return Math.min(...this.#oldestOf.values());
+  get isPruned(): boolean {
+    return this.#saidBy.size >= this.#options.enough;
   }
 }

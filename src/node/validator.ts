@@ -122,8 +122,8 @@ class Validator implements Consensus {
     this.#offer({ kind: 'announced' });
   }
 
-  prunedBelow(): number | null {
-    return this.#pruned.oldest;
+  isPrunedAway(): boolean {
+    return this.#pruned.isPruned;
   }
 
   connectedValidators(): number {

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { CommittedBlock } from '../consensus/engine.ts';
 import { blockSyncServer } from '../net/block-sync.ts';
 import { createHost, type Host } from '../net/host.ts';
+import { snapshotServer } from '../net/snapshot-sync.ts';
 import type { Logger } from '../observability/log.ts';
 import { CATALOG } from '../projections/catalog.ts';
 import { writeAddressFile } from './address-book.ts';
@@ -15,6 +16,7 @@ import { openCore, withNetwork, type NetworkedCore, type NodeCore } from './core
 import { DhtService, dhtRules } from './dht-service.ts';
 import { readGenesisFile } from './genesis-file.ts';
 import { GossipService, gossipRules } from './gossip-service.ts';
+import { joinFirst, type JoinFirstOptions } from './joining/join-first.ts';
 import { nodeStatus } from './node-status.ts';
 import { startObserver } from './observer.ts';
 
@@ -26,6 +28,8 @@ import { rebuildInThread } from './projections/rebuild-thread.ts';
 import { readServiceOf, startReadServer } from './read-server.ts';
 import type { ReadService } from './read-service.ts';
 import { schemaReport, SchemaWatch } from './schema-report.ts';
+import { ServedSnapshots } from './served-snapshots.ts';
+import { SnapshotFolder } from './snapshot/snapshot-folder.ts';
 import { SnapshotService } from './snapshot/snapshot-service.ts';
 import type { CommitNotice, ReadOptions, RunningNode } from './status.ts';
 import { startSubmissionServer } from './submission-service.ts';
@@ -35,10 +39,15 @@ import { startValidator } from './validator.ts';
 const DIAL_INTERVAL_MS = 5_000;
 const DIAL_DEADLINE_MS = 5_000;
 
-/** @throws CodedError of the configuration, the keys, the genesis, the data directory and the host */
-export async function startNode(config: NodeConfig, log: Logger): Promise<RunningNode> {
+/**
+ * A node whose data directory is empty joins before.
+ *
+ * @throws CodedError of the configuration, the keys, the genesis, the data directory and the host, and of `joinFirst`
+ */
+export async function startNode(config: NodeConfig, log: Logger, options: JoinFirstOptions = {}): Promise<RunningNode> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const genesis = await readGenesisFile(config.genesis);
+  await joinFirst(config, genesis, log, options);
   const core = await openCore(config, genesis, log);
   let host: Host | undefined;
   let node: Node | undefined;
@@ -107,6 +116,7 @@ class Node implements RunningNode {
   readonly #projections: NodeProjections;
   readonly #past: PastThread;
   readonly snapshots: SnapshotService;
+  readonly #served: ServedSnapshots;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
   readonly #startedAtMs: number;
   readonly #schema: SchemaWatch;
@@ -146,6 +156,12 @@ class Node implements RunningNode {
       past: this.#past,
       nowMs: core.nowMs,
     });
+    this.#served = new ServedSnapshots({
+      chainId: core.context.chainId,
+      folder: SnapshotFolder.of(core.config.dataDirectory),
+      headHeight: () => core.ledger.log.head().height,
+      oldestBlock: () => core.ledger.log.floor(),
+    });
   }
 
   get listenAddrs(): readonly string[] {
@@ -162,6 +178,9 @@ class Node implements RunningNode {
     const blocks = blockSyncServer({ host, source: blockSource(ledger.log, context.validators.epoch) });
     await blocks.start();
     this.#closers.push(() => blocks.stop());
+    const snapshots = snapshotServer({ host, source: this.#served });
+    await snapshots.start();
+    this.#closers.push(() => snapshots.stop());
     this.#closers.push(await startReadServer(core, this.#reads));
     this.#consensus =
       seat === null ? startObserver(core, outlets) : await startValidator(core, seat, streamLinks(core), outlets);

@@ -7,6 +7,7 @@ import type { ProjectionStatus } from '../projections/projector.ts';
 import type { OpenProposal } from './open-proposals.ts';
 import type { LedgerOperations } from './projections/ledger-reads.ts';
 import type { RebuildStatus } from './projections/live-rebuild.ts';
+import type { JoinReport } from './joining/join-report.ts';
 import type { RaftOperations } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
 import type { WrittenSnapshot } from './snapshot/snapshot-writer.ts';
@@ -41,6 +42,8 @@ export interface NodeStatus extends EngineStatus {
   /** Of projections beside those that serve; null where none is under way. */
   readonly rebuild: RebuildStatus | null;
   readonly components: readonly ComponentHealth[];
+  /** While a node with an empty directory gets a state to begin from; absent once it runs. */
+  readonly joining?: JoinReport;
 }
 
 export interface SchemaReport {

@@ -4,7 +4,7 @@ import { trustGenesis } from '../ledger/trusted-chain.ts';
 import { verifyRead, type ReaderTrust } from '../ledger/verified-read.ts';
 import { readReport, type ReadReport } from '../node/read-report.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
-import { unverified } from './get.ts';
+import { unverified } from './exit.ts';
 import { networkOf, type NetworkChoice } from './network-choice.ts';
 import type { NodeChoice } from './options.ts';
 import { withOwnLedger } from './own-ledger.ts';

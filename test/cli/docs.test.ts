@@ -16,8 +16,8 @@ test('docs/configuration.md has a row for every setting, with its default', () =
   const rows = new Map(
     [...read('configuration.md').matchAll(/^\| `([a-zA-Z.]+)` \| (.*?) \|/gm)].map(([, key, value]) => [key, value]),
   );
-  const { log, limits, pacemaker, pruning, raft, snapshots, submission, ...top } = parseConfig(LEAST);
-  const sections = Object.entries({ log, limits, pacemaker, pruning, raft, snapshots, submission }).flatMap(
+  const { join, log, limits, pacemaker, pruning, raft, snapshots, submission, ...top } = parseConfig(LEAST);
+  const sections = Object.entries({ join, log, limits, pacemaker, pruning, raft, snapshots, submission }).flatMap(
     ([section, settings]) =>
       Object.entries(settings ?? {}).map(([key, value]) => [`${section}.${key}`, value] as const),
   );
@@ -41,10 +41,12 @@ test('every setting is read by the node', () => {
   );
   expect(sources.length).toBeGreaterThan(30);
   const text = sources.map((file) => readFileSync(new URL(file, root), 'utf8')).join('\n');
-  const { log, limits, pacemaker, pruning, raft, snapshots, submission, ...top } = parseConfig(LEAST);
-  for (const key of [log, limits, pacemaker, pruning, raft ?? {}, snapshots, submission, top].flatMap(Object.keys)) {
+  const { join, log, limits, pacemaker, pruning, raft, snapshots, submission, ...top } = parseConfig(LEAST);
+  for (const key of [join, log, limits, pacemaker, pruning, raft ?? {}, snapshots, submission, top].flatMap(
+    Object.keys,
+  )) {
     expect(text, key).toMatch(
-      new RegExp(`(config|submission|limits|pacemaker|snapshots|raft|options|source)\\.${key}\\b|[{,] ${key}\\b`),
+      new RegExp(`(config|join|submission|limits|pacemaker|snapshots|raft|options|source)\\.${key}\\b|[{,] ${key}\\b`),
     );
   }
 });

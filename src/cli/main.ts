@@ -9,6 +9,7 @@ import { getCommand } from './get.ts';
 import { historyCommand } from './history.ts';
 import { importCommand } from './import.ts';
 import { initCommand } from './init.ts';
+import { migrateCommand } from './migrate.ts';
 import { raftCommand } from './raft.ts';
 import { rebuildCommand } from './rebuild.ts';
 import { replayCommand } from './replay.ts';
@@ -65,6 +66,7 @@ export function programFor(terminal: Terminal): Command {
     exportCommand,
     importCommand,
     replayCommand,
+    migrateCommand,
     validatorsCommand,
     snapshotCommand,
     rebuildCommand,

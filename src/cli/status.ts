@@ -1,6 +1,7 @@
 /** `hotledger status`: what a node on this machine says of itself. */
 import { Command } from 'commander';
 import { ControlClient } from '../node/control-client.ts';
+import type { JoinReport } from '../node/joining/join-report.ts';
 import type { NodeStatus } from '../node/status.ts';
 import { CommandFailure, EXIT } from './exit.ts';
 import { controlSocketOf, withNodeChoice, type NodeChoice } from './options.ts';
@@ -48,6 +49,7 @@ function schemaText({ height, schema: { active, known, scheduled } }: NodeStatus
 }
 
 function tell(now: NodeStatus, terminal: Terminal): void {
+  if (now.joining !== undefined) return tellJoining(now, now.joining, terminal);
   printFacts(terminal, [
     ['chain', now.chainId],
     ['peer id', now.peerId],
@@ -66,6 +68,7 @@ function tell(now: NodeStatus, terminal: Terminal): void {
     ['memory', megabytes(now.rssBytes)],
     ['processor time', durationText(now.cpuMs)],
     ...now.listenAddrs.map((address) => ['listens on', address] as const),
+    ['oldest block', now.oldestBlock],
     ...now.projections.map(
       ({ height, name, state }) => [`projection ${name}`, state === 'following' ? `height ${height}` : state] as const,
     ),
@@ -80,4 +83,27 @@ function rebuildFacts({ rebuild }: NodeStatus): Fact[] {
   const left = secondsLeft === null ? 'time left unknown' : `${durationText(secondsLeft * 1000)} left`;
   const progress = height < 0 ? 'beginning' : `height ${height} of ${headHeight}, ${eventsPerSecond} events/s, ${left}`;
   return [[`rebuilding ${projections.join(', ')}`, progress]];
+}
+
+function tellJoining(now: NodeStatus, join: JoinReport, terminal: Terminal): void {
+  printFacts(terminal, [
+    ['chain', now.chainId],
+    ['peer id', now.peerId],
+    ['role', `${now.role}, joining`],
+    ['version', now.version],
+    ['up', durationText(now.upSeconds * 1000)],
+    ['phase', join.phase],
+    ['snapshot', join.height === null ? 'none chosen yet' : `height ${join.height}`],
+    ['network head', join.headHeight],
+    ['chunks', `${join.chunksKept} of ${join.chunks}`],
+    ['fetched', `${megabytes(join.bytes)}, ${megabytes(join.bytesPerSecond)}/s`],
+    ...join.servers.map(
+      ({ bytes, chunks, droppedBecause, server }) =>
+        [
+          `server ${server}`,
+          droppedBecause === null ? `${chunks} chunks, ${megabytes(bytes)}` : `DROPPED: ${droppedBecause}`,
+        ] as const,
+    ),
+    ...now.components.map(({ name, healthy, detail }) => [name, `${healthy ? 'ok' : 'NOT OK'}, ${detail}`] as const),
+  ]);
 }

@@ -4,12 +4,12 @@
  * record are never apart.
  */
 import { AssertionError } from '../base/assert.ts';
-import { textFromUtf8 } from '../base/bytes.ts';
+import { concatBytes, equalBytes, textFromUtf8 } from '../base/bytes.ts';
 import { bytes, codec, hash, list, mapped, nullable, struct, text, uint, type Codec } from '../base/codec.ts';
-import { hashFromBytes, type Hash } from '../base/hash.ts';
+import { hashFromBytes, hashToBytes, sha256, type Hash } from '../base/hash.ts';
 import { CodedError, codedError, type Result } from '../base/result.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
-import { decodeOwnSealedBlock, encodeSealedBlock, type SealedBlock } from './block.ts';
+import { decodeOwnSealedBlock, encodeSealedBlock, MAX_SEAL_BYTES, sealShape, type SealedBlock } from './block.ts';
 import { contentOf, withCheck } from './checked-record.ts';
 import { checkSchemaKnown } from './event-schema-at.ts';
 import { headOf, type GenesisState } from './genesis-state.ts';
@@ -83,6 +83,9 @@ const changesCodec = codec<readonly StateChange[]>(
   Number.MAX_SAFE_INTEGER,
 );
 
+const sealCodec = codec(sealShape, MAX_SEAL_BYTES + 64);
+const INDEX_ENTRY_BYTES = 8 + 32;
+
 /** Entries of the state that become one batch of the tree while it is rebuilt. */
 const REBUILD_BATCH = 32_768;
 
@@ -96,21 +99,19 @@ export function headBlockOps(sealed: SealedBlock, changes: readonly StateChange[
   const { block } = sealed;
   const { height } = block.header;
   return [
-    put(blockKey(height), encodeSealedBlock(sealed)),
-    put(heightKey(block.id), bigEndian(height)),
+    ...firstBlockOps(sealed),
     { kind: 'delete', key: uncommittedKey(block.id) },
-    put(HEAD_KEY, headCodec.encode(headOf(block))),
     put(changesKey(height), withCheck(changesCodec.encode(changes))),
   ];
 }
 
 /** The head of a log that begins with it: the state is written by itself, and nobody is told what it changed. */
-export function firstBlockOps({ block, seal }: SealedBlock): StoreOperation[] {
-  const { height } = block.header;
+export function firstBlockOps(sealed: SealedBlock): StoreOperation[] {
+  const { block } = sealed;
   return [
-    put(blockKey(height), encodeSealedBlock({ block, seal })),
-    put(heightKey(block.id), bigEndian(height)),
-    put(HEAD_KEY, headCodec.encode(headOf(block))),
+    put(blockKey(block.header.height), encodeSealedBlock(sealed)),
+    put(heightKey(block.id), indexEntry(sealed)),
+    put(HEAD_KEY, withCheck(headCodec.encode(headOf(block)))),
   ];
 }
 
@@ -144,7 +145,7 @@ export function projectedOps(height: number): StoreOperation[] {
 
 /** Marks a store as one of this layout and owner. */
 export function identityOps(identity: LogIdentity): StoreOperation[] {
-  return [...newLayoutOps(), put(IDENTITY_KEY, identityCodec.encode(identity))];
+  return [...newLayoutOps(), put(IDENTITY_KEY, withCheck(identityCodec.encode(identity)))];
 }
 
 /** Where the log begins: in the batch that writes its first block, and in each one that takes blocks away below. */
@@ -229,14 +230,12 @@ export class BlockLog {
   readonly state: StateReader = { get: (key) => this.#store.get(stateKey(key)) };
 
   head(): Head {
-    return decoded(headCodec.decode(present(this.#store.get(HEAD_KEY), 'the head')), 'the head');
+    return checkedRecord(headCodec, this.#store.get(HEAD_KEY), 'the head');
   }
 
   /** The height of the first block that is in the log: 0, unless it began with a snapshot or was pruned. */
   floor(): number {
-    const content = contentOf(present(this.#store.get(FLOOR_KEY), 'the floor of the log'));
-    if (content === null) throw corrupt('the floor of the log has changed since it was written');
-    return decoded(floorCodec.decode(content), 'the floor of the log').height;
+    return checkedRecord(floorCodec, this.#store.get(FLOOR_KEY), 'the floor of the log').height;
   }
 
   sealedBytesAt(height: number): Uint8Array | undefined {
@@ -253,8 +252,11 @@ export class BlockLog {
       what,
     );
     const { id } = sealed.block;
-    // A block with a flipped bit is another block, of an id that was never committed.
+    // A block with a flipped bit is another block, of an id that was never committed; of its seal the id says nothing.
     if (this.heightOf(id) !== height) throw corrupt(`${what} is not the one that was committed`, { height, id });
+    if (!equalBytes(indexEntry(sealed), this.#store.get(heightKey(id)) as Uint8Array)) {
+      throw corrupt(`the seal of ${what} has changed since it was written`, { height, id });
+    }
     return sealed;
   }
 
@@ -262,7 +264,7 @@ export class BlockLog {
   heightOf(id: Hash): number | undefined {
     const height = this.#store.get(heightKey(id));
     if (height === undefined) return undefined;
-    if (height.length !== 8) throw corrupt('the height of a block is no number', { id });
+    if (height.length !== INDEX_ENTRY_BYTES) throw corrupt('the height of a block is no number', { id });
     return fromBigEndian(height);
   }
 
@@ -369,7 +371,7 @@ function restoreUnfinished(): CodedError {
 }
 
 function writtenIdentity(store: Pick<Store, 'get'>): LogIdentity {
-  return decoded(identityCodec.decode(present(store.get(IDENTITY_KEY), 'the identity')), 'the identity');
+  return checkedRecord(identityCodec, store.get(IDENTITY_KEY), 'the identity');
 }
 
 function checkIdentity(store: Store, own: ExpectedIdentity): void {
@@ -400,6 +402,18 @@ function put(key: Uint8Array, value: Uint8Array): StoreOperation {
 
 function stateOp({ key, value }: StateChange): StoreOperation {
   return value === undefined ? { kind: 'delete', key: stateKey(key) } : put(stateKey(key), value);
+}
+
+/** Height, and a check that covers the seal: nothing else does, as the id is that of the header. */
+function indexEntry({ block: { header, id }, seal }: SealedBlock): Uint8Array {
+  const height = bigEndian(header.height);
+  return concatBytes(height, sha256(concatBytes(hashToBytes(id), height, sealCodec.encode(seal))));
+}
+
+function checkedRecord<T>(own: Codec<T>, written: Uint8Array | undefined, what: string): T {
+  const content = contentOf(present(written, what));
+  if (content === null) throw corrupt(`${what} has changed since it was written`);
+  return decoded(own.decode(content), what);
 }
 
 function present(value: Uint8Array | undefined, what: string): Uint8Array {

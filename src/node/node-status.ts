@@ -6,6 +6,7 @@ import { PROGRAM_VERSION } from './program-version.ts';
 import type { ProjectionsStatus } from './projections/node-projections.ts';
 import { projectionFacts, projectionHealth } from './projections/projection-health.ts';
 import { schemaHealth, schemaReport } from './schema-report.ts';
+import { PRUNED_ADVICE } from './pruned-watch.ts';
 import type { ComponentHealth, NodeStatus } from './status.ts';
 
 export interface StatusFacts {
@@ -31,6 +32,7 @@ export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: Sta
     upSeconds: Math.floor((core.nowMs() - facts.startedAtMs) / 1000),
     peers: new Set(core.host.connections().map(({ peerId }) => peerId)).size,
     listenAddrs: core.host.addresses(),
+    oldestBlock: core.ledger.log.floor(),
     commits: facts.commits,
     eventsCommitted: facts.eventsCommitted,
     rssBytes: process.memoryUsage.rss(),
@@ -63,6 +65,7 @@ function components(
       detail: `${facts.gossipSubscribers} peers follow the ledger's topic`,
     },
     projectionHealth(engine.height, facts.projections),
+    ...syncHealth(consensus.isPrunedAway()),
   ];
 }
 
@@ -91,4 +94,9 @@ function networkHealth({ host }: NetworkedCore): ComponentHealth {
   return connections > 0
     ? { name: 'network', healthy: true, detail: `${connections} connections` }
     : { name: 'network', healthy: false, detail: 'no connection; check "bootstrap" and the firewall' };
+}
+
+/** Said only where something is wrong. */
+function syncHealth(isPrunedAway: boolean): readonly ComponentHealth[] {
+  return isPrunedAway ? [{ name: 'sync', healthy: false, detail: `blocks-pruned: ${PRUNED_ADVICE}` }] : [];
 }

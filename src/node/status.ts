@@ -7,8 +7,10 @@ import type { ProjectionStatus } from '../projections/projector.ts';
 import type { OpenProposal } from './open-proposals.ts';
 import type { LedgerOperations } from './projections/ledger-reads.ts';
 import type { RebuildStatus } from './projections/live-rebuild.ts';
+import type { JoinReport } from './joining/join-report.ts';
 import type { RaftOperations } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
+import type { WrittenSnapshot } from './snapshot/snapshot-writer.ts';
 
 export interface NodeStatus extends EngineStatus {
   readonly chainId: string;
@@ -34,10 +36,14 @@ export interface NodeStatus extends EngineStatus {
   readonly cpuMs: number;
   readonly schema: SchemaReport;
   readonly proposals: readonly OpenProposal[];
+  /** The lowest height whose block this node still has. */
+  readonly oldestBlock: number;
   readonly projections: readonly ProjectionStatus[];
   /** Of projections beside those that serve; null where none is under way. */
   readonly rebuild: RebuildStatus | null;
   readonly components: readonly ComponentHealth[];
+  /** While a node with an empty directory gets a state to begin from; absent once it runs. */
+  readonly joining?: JoinReport;
 }
 
 export interface SchemaReport {
@@ -81,6 +87,15 @@ export interface ReadOptions {
   readonly from?: string;
 }
 
+export interface SnapshotOperations {
+  /**
+   * At the last durable block.
+   *
+   * @throws CodedError `snapshot-busy`, `snapshot-exists`, and those of making it
+   */
+  create(): Promise<WrittenSnapshot>;
+}
+
 export interface RunningNode {
   readonly listenAddrs: readonly string[];
   status(): NodeStatus;
@@ -90,6 +105,8 @@ export interface RunningNode {
   onCommit(listener: (notice: CommitNotice) => void): () => void;
   /** Its own ledger, as its operator asks about it. */
   readonly ledger: LedgerOperations;
+  /** Null on a node that runs Raft, which has snapshots of its own. */
+  readonly snapshots: SnapshotOperations | null;
   /** Null on a node that runs no Raft. */
   readonly raft: RaftOperations | null;
   /** Settles once everything acknowledged is durable and the store is closed. */

@@ -33,6 +33,7 @@ export const STATUS: NodeStatus = {
   upSeconds: 3,
   peers: 4,
   listenAddrs: ['/ip4/127.0.0.1/tcp/4001'],
+  oldestBlock: 0,
   commits: 7,
   eventsCommitted: 9,
   rssBytes: 140_000_000,
@@ -63,6 +64,7 @@ export async function startFakeNode(
   const node: RunningNode = {
     ledger: { ...NO_LEDGER, ...ledger },
     raft: null,
+    snapshots: null,
     listenAddrs: [],
     status: () => ({ ...STATUS, ...status }),
     read: () => Promise.resolve(refuse('busy', 'later')),

@@ -17,6 +17,7 @@ import { decodeAnswer } from '../../src/net/exchange.ts';
 import { FRAME_HEADER_BYTES, FrameDecoder, writeFrameHeader } from '../../src/net/frame-decoder.ts';
 import { parseJson } from '../../src/net/json-text.ts';
 import { readAnswerCodec, readIndexCodec, readRequestCodec, type ReadRequest } from '../../src/net/read.ts';
+import { snapshotOfferCodec, snapshotRequestCodec, type SnapshotRequest } from '../../src/net/snapshot-sync.ts';
 import { parseJsonAnswer } from '../../src/net/submission-client.ts';
 import {
   submissionReplyCodec,
@@ -200,6 +201,24 @@ export const ledgerDecoders = [
     [],
     events(),
     [new Uint8Array(70_000)],
+  ]),
+  codecDecoder(
+    'snapshot request',
+    'net/snapshot-sync.ts#snapshotRequestCodec',
+    snapshotRequestCodec,
+    (): readonly SnapshotRequest[] => [
+      { kind: 'offer' },
+      { kind: 'manifest', of: { height: 70_000, stateRoot: hashOf('a'), depth: 4 } },
+      { kind: 'chunk', of: { height: 0, stateRoot: hashOf('b'), depth: 16 }, index: 65_535 },
+    ],
+  ),
+  codecDecoder('snapshot offer', 'net/snapshot-sync.ts#snapshotOfferCodec', snapshotOfferCodec, () => [
+    { headHeight: 0, oldestBlock: 1, snapshots: [] },
+    {
+      headHeight: 80_000,
+      oldestBlock: 60_000,
+      snapshots: [{ height: 70_000, stateRoot: hashOf('a'), depth: 6, bytes: 50_000_000 }],
+    },
   ]),
   codecDecoder(
     'submission request',

@@ -71,7 +71,7 @@ export class NodeProcess {
   }
 
   /**
-   * Waits until the node answers on its control socket.
+   * Waits until the node answers on its control socket, and has joined where it had nothing.
    *
    * @throws CodedError `node-did-not-start`, with the end of its log
    */
@@ -79,7 +79,7 @@ export class NodeProcess {
     const giveUpAtMs = Date.now() + deadlineMs;
     while (this.end === undefined && Date.now() < giveUpAtMs) {
       const status = await this.control.status().catch(() => undefined);
-      if (status !== undefined) return status;
+      if (status !== undefined && status.joining === undefined) return status;
       await delay(POLL_MS);
     }
     throw codedError('node-did-not-start', `${this.node.name} did not start; see ${this.logFile}`, {

@@ -50,6 +50,7 @@ export function memberStatus(facts: MemberFacts): NodeStatus {
     upSeconds: Math.floor((nowMs - startedAtMs) / 1000),
     peers: new Set(host.connections().map((connection) => connection.peerId)).size,
     listenAddrs: host.addresses(),
+    oldestBlock: facts.ledger.ledger?.log.floor() ?? 0,
     commits,
     eventsCommitted,
     rssBytes: process.memoryUsage.rss(),

@@ -17,7 +17,6 @@ import type { NodeConfig } from '../config.ts';
 import { EventVerifier } from '../event-verifier.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { loadIdentityKey, type IdentityKey } from '../keys.ts';
-import { ledgerDirectory } from '../open-ledger.ts';
 import { LedgerReads, type ReadableLedger } from '../projections/ledger-reads.ts';
 import { PastThread } from '../projections/past-thread.ts';
 import { rebuildInThread } from '../projections/rebuild-thread.ts';
@@ -94,6 +93,7 @@ class RaftNode implements RunningNode {
   readonly #projections: LedgerProjections;
   readonly #past: PastThread;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
+  readonly snapshots = null;
   readonly #startedAtMs = Date.now();
   /** In the order in which they were opened. */
   readonly #closers: (() => Promise<void>)[] = [];
@@ -123,7 +123,7 @@ class RaftNode implements RunningNode {
     const known = new Map(genesis.validators.map(({ multiaddrs, peerId }) => [peerId, multiaddrs]));
     this.#addresses = new AddressBook(known, config.bootstrap, config.addressFiles);
     const task = {
-      directory: ledgerDirectory(config.dataDirectory),
+      dataDirectory: config.dataDirectory,
       genesisFile: config.genesis,
       identity: { chainId: chainIdOf(genesis), validatorKey: null },
     };

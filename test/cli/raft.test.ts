@@ -46,6 +46,7 @@ async function member(id: string, first: readonly string[] | null): Promise<{ se
   const node: RunningNode = {
     ledger: NO_LEDGER,
     raft,
+    snapshots: null,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('busy', 'later')),

@@ -35,6 +35,7 @@ async function running(overrides: Partial<RunningNode> = {}) {
   const node: RunningNode = {
     ledger: NO_LEDGER,
     raft: null,
+    snapshots: null,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('quorum-missing', 'fewer validators signed than a quorum', { signers: 2 })),

@@ -10,10 +10,10 @@ import { CATALOG } from '../../projections/catalog.ts';
 import { readPointer, Rows } from '../../projections/rows.ts';
 import { loadDefaultScheme } from '../../qc/default-scheme.ts';
 import { makeValidatorSet } from '../../qc/validator-set.ts';
-import { LevelStore } from '../../store/level-store.ts';
+import type { LevelStore } from '../../store/level-store.ts';
 import type { NodeConfig } from '../config.ts';
 import { readGenesisFile } from '../genesis-file.ts';
-import { ledgerDirectory } from '../open-ledger.ts';
+import { openStore } from '../open-store.ts';
 import { exportLines, type ExportQuery, type LedgerExport } from './export.ts';
 import { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { stateBefore } from './first-state.ts';
@@ -33,9 +33,9 @@ export class StoppedLedger {
     this.#dataDirectory = dataDirectory;
   }
 
-  /** @throws CodedError of `LevelStore.open` (`store-locked` while the node runs) and `readIdentity`; `before-base` */
+  /** @throws CodedError of `openStore` (`store-locked` while the node runs) and `readIdentity`; `before-base` */
   static async open({ dataDirectory, genesis }: Pick<NodeConfig, 'dataDirectory' | 'genesis'>): Promise<StoppedLedger> {
-    const store = await LevelStore.open(ledgerDirectory(dataDirectory));
+    const store = await openStore(dataDirectory, {});
     try {
       const log = BlockLog.over(store, await readIdentity(store));
       if (store.get(HEAD_KEY) === undefined) throw codedError('before-base', 'this cluster has no blocks yet');

@@ -2,7 +2,7 @@
  * `npm run bench`: the floors of this machine, the bare skeleton of the protocol, then real validators, in one run.
  * Prints one table and writes one JSON to bench/results. docs/benchmarks.md says what is measured, and what it gave.
  *
- *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,follower,raft,raft-ledger,start] [--dir DIR] [--json]
+ *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,follower,join,raft,raft-ledger,start] [--dir DIR] [--json]
  *
  * Run it on a machine that does nothing else. Ratios are more reliable than the absolute figures.
  */
@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { measureFirstCommit } from './first-commit.ts';
 import { measureFloors } from './floors.ts';
 import { measureFollower } from './ledger/follower.ts';
+import { measureJoin } from './ledger/join.ts';
 import { measureReplay } from './ledger/replay.ts';
 import { machine } from './measure.ts';
 import * as parts from './parts.ts';
@@ -37,6 +38,7 @@ const SIZES = {
     reads: 2_000,
     replayed: 60_000,
     followed: { records: 100_000, blocks: 20, eventsPerBlock: 1_000 },
+    joined: { nodes: 100_000, blocks: 1_000, eventsPerBlock: 100 },
     raft: {
       loads: [
         { inFlight: 1, commands: 1_000, warmUp: 200 },
@@ -66,6 +68,7 @@ const SIZES = {
     reads: 20,
     replayed: 1_000,
     followed: { records: 500, blocks: 2, eventsPerBlock: 50 },
+    joined: { nodes: 500, blocks: 5, eventsPerBlock: 20 },
     raft: {
       loads: [
         { inFlight: 1, commands: 20, warmUp: 5 },
@@ -126,6 +129,7 @@ if (wanted('replay')) {
   const few = await measureReplay({ parent, nodes: FEW_KEYS, events, eventsPerBlock });
   add(parts.replayPart({ distinct, few, fewKeys: FEW_KEYS }, floors));
 }
+if (wanted('join')) add(parts.joinPart(await measureJoin({ parent, ...size.joined }), size.joined.nodes));
 if (wanted('raft')) {
   const loads = size.raft.loads.map((load) => ({ ...load, commandBytes: EVENT_BYTES }));
   const results = await measureRaft(parent, { ...size.raft, loads });

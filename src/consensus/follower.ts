@@ -7,6 +7,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Hash } from '../base/hash.ts';
+import type { Refusal } from '../base/result.ts';
 import type { BlockHeader, SealedBlock } from '../ledger/block.ts';
 import type { LedgerMachine } from '../ledger/machine.ts';
 import type { StateChange } from '../ledger/state.ts';
@@ -69,7 +70,7 @@ export class Follower implements Engine<never, never, never> {
     this.#clock.observe(nowMs);
     const effects: FollowerEffect[] = [];
     if (input.kind === 'sealed') effects.push(...this.#follow(input.blocks, input.request));
-    if (input.kind === 'fetchFailed') this.#requestEnded(input.request);
+    if (input.kind === 'fetchFailed') this.#failed(input.request, input.refusal);
     if (input.kind === 'announced') this.#pollAtMs = Math.min(this.#pollAtMs, this.#retryAtMs);
     effects.push(...this.#ask());
     return effects;
@@ -114,6 +115,12 @@ export class Follower implements Engine<never, never, never> {
     // Whoever answered may have had more than fits into one answer.
     if (isAnswer) this.#pollAtMs = this.#retryAtMs = this.#clock.elapsedMs;
     return [{ kind: 'commit', blocks: committed, forgotten: [] }];
+  }
+
+  /** A server that has no later block says that this is the head; one that does not answer says nothing: others are asked soon. */
+  #failed(request: number, { code }: Refusal): void {
+    if (!this.#requestEnded(request) || code === 'fetch-unserved') return;
+    this.#pollAtMs = Math.min(this.#pollAtMs, this.#retryAtMs);
   }
 
   /** @returns whether it was the request in flight */

@@ -11,8 +11,10 @@ import { loadConfig, type NodeConfig } from '../../src/node/config.ts';
 import { readGenesisFile } from '../../src/node/genesis-file.ts';
 import { openLedger } from '../../src/node/open-ledger.ts';
 import { replayLedger } from '../../src/node/replay.ts';
+import { openSource } from '../../src/node/replay/open-source.ts';
 import { makeTestnet } from '../../src/node/testnet.ts';
 import { nativeScheme } from '../../src/qc/scheme-native.ts';
+import { CATALOG } from '../../src/projections/catalog.ts';
 import { Population } from '../validators/population.ts';
 import { makeChain } from './chain.ts';
 
@@ -53,16 +55,28 @@ export async function measureReplay(options: ReplayOptions): Promise<ReplayResul
 async function replay(config: NodeConfig, verify: boolean): Promise<ReplayRate> {
   const before = process.cpuUsage();
   const startedMs = performance.now();
-  const report = await replayLedger(config, {
+  const source = await openSource(config.dataDirectory);
+  const place = join(config.dataDirectory, 'replay');
+  const report = await replayLedger({
+    source,
+    genesis: await readGenesisFile(config.genesis),
+    into: place,
+    to: null,
     verifySignatures: verify,
     verifySeals: verify,
     threads: cpus().length,
+    projections: CATALOG,
+    compare: true,
+    swap: false,
     onProgress: () => undefined,
+    onNote: () => undefined,
   });
-  if (!report.state.equal) throw new Error('the replayed state is not the one on disk');
+  if (report.compared?.state.equal !== true) throw new Error('the replayed state is not the one on disk');
+  await source.close();
   const seconds = (performance.now() - startedMs) / 1000;
   const { user, system } = process.cpuUsage(before);
   const { events } = report;
+  await rm(place, { recursive: true });
   return { events, perSecond: events / seconds, cpuUsPerEvent: (user + system) / events };
 }
 

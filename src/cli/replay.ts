@@ -1,138 +1,156 @@
-/** `hotledger replay`: everything again from the log, compared with what is kept. */
+/** `hotledger replay`: everything again from the log, in a place of its own, and compared with what is kept. */
+import { access, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { Presets, SingleBar } from 'cli-progress';
-import { Command } from 'commander';
+import { join, resolve } from 'node:path';
+import { Command, Option } from 'commander';
 import { codedError } from '../base/result.ts';
-import type { LedgerReplayProgress, LedgerReplayReport } from '../node/replay.ts';
+import type { LedgerReplayReport } from '../node/replay.ts';
+import { CATALOG } from '../projections/catalog.ts';
+import type { Projection } from '../projections/projection.ts';
 import { CommandFailure, EXIT } from './exit.ts';
-import { CONFIG_OPTION, configFileOf, configOf } from './options.ts';
-import { printFacts, printJson } from './print.ts';
+import { configFileOf, configOf, wholeNumber, withNodeChoice, type NodeChoice } from './options.ts';
+import { printJson } from './print.ts';
+import { replayProgress } from './replay/progress.ts';
+import { differences, tellReplay } from './replay/report.ts';
 import type { Terminal } from './terminal.ts';
 
-interface Options {
-  readonly config?: string;
+interface Options extends NodeChoice {
+  readonly genesis?: string;
+  readonly into?: string;
+  readonly to?: number;
+  readonly verify?: 'none' | 'seals' | 'all';
+  readonly compare?: true;
+  readonly swap?: true;
+  readonly projection?: string;
   readonly signatures: boolean;
   readonly seals: boolean;
   readonly json?: true;
 }
 
 const EXAMPLES = `
-The node must be stopped: one process opens a data directory. Exits with 6 when something differs; projections that
-differ have been replaced by the rebuilt ones then, the state and the log are never touched.
+A running node serves the blocks of its log and one moment of its state over its control socket; a directory that no
+node has open is read as it is, a copied one too. An interrupted replay goes on where it stopped when the same command
+is given again. Exits with 6 when something differs.
 
 Examples:
-  hotledger replay --config ./net/validator-1/config.json
-  hotledger replay --config ./net/observer/config.json --no-signatures --json`;
+  hotledger replay --config ./net/validator-1/config.json --compare
+  hotledger replay --data ./copy/data --genesis ./net/genesis.json --verify all --compare
+  hotledger replay --config ./net/observer/config.json --to 120000 --into ./at-120000
+  hotledger replay --config ./net/observer/config.json --projection node-data --verify none --swap`;
 
 export function replayCommand(terminal: Terminal): Command {
-  return new Command('replay')
-    .summary('execute the whole log again and compare')
-    .description(
-      'Checks every seal and signature of the log, executes every block again from genesis, and compares state and ' +
-        'projections with what is on disk, byte for byte.',
+  return withNodeChoice(
+    new Command('replay')
+      .summary('execute the whole log again and compare')
+      .description(
+        'Executes every block of the log again, checks seals, signatures and roots, and rebuilds state and projections in ' +
+          'a place of their own. What the node serves is left alone.',
+      ),
+  )
+    .option('--genesis <file>', 'with --data: the genesis file (default: genesis.json beside the data directory)')
+    .option('--to <height>', 'the last block to replay (default: the head)', wholeNumber(0, Number.MAX_SAFE_INTEGER))
+    .addOption(
+      new Option(
+        '--verify <what>',
+        'none: roots alone; seals: also the seals of blocks; all: also the signatures of events (default: all)',
+      ).choices(['none', 'seals', 'all']),
     )
-    .option(...CONFIG_OPTION)
-    .option('--no-signatures', 'take the signatures of events as checked before their block was sealed')
-    .option('--no-seals', 'take the seals of blocks as checked before they were written')
+    .option('--compare', 'compare state and projections with what is kept, byte for byte')
+    .option('--projection <name>', `rebuild this one alone: ${CATALOG.map(({ name }) => name).join(', ')}`)
+    .option('--swap', 'put rebuilt projections in place of those that serve, by one pointer each')
+    .option('--into <dir>', 'rebuild here, and keep it (default: "replay" in the data directory, removed in the end)')
+    .addOption(new Option('--no-signatures', 'deprecated: use --verify seals').hideHelp())
+    .addOption(new Option('--no-seals', 'deprecated: use --verify none').hideHelp())
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
     .action((options: Options) => replay(options, terminal));
 }
 
 async function replay(options: Options, terminal: Terminal): Promise<void> {
-  const file = configFileOf(options, terminal);
-  if (file === undefined) throw codedError('usage', 'name the node with --config FILE, or set HOTLEDGER_CONFIG');
-  const config = await configOf(file, {}, terminal);
+  if (options.swap && options.to !== undefined) throw codedError('usage', '--swap needs the head: leave out --to');
+  const projections = chosen(options.projection);
+  const { dataDirectory, genesisFile } = await directoryOf(options, terminal);
+  const place = options.into === undefined ? join(dataDirectory, 'replay') : resolve(terminal.directory, options.into);
+  const progress = replayProgress(terminal, options.json === true);
   const { replayLedger } = await import('../node/replay.ts');
-  const progress = terminal.interactive && !options.json ? progressBar() : progressLines(terminal);
+  const { openSource } = await import('../node/replay/open-source.ts');
+  const { readGenesisFile } = await import('../node/genesis-file.ts');
+  const genesis = await readGenesisFile(genesisFile);
+  const source = await openSource(dataDirectory);
   let report: LedgerReplayReport;
   try {
-    report = await replayLedger(config, {
-      verifySignatures: options.signatures,
-      verifySeals: options.seals,
+    report = await replayLedger({
+      source,
+      genesis,
+      into: place,
+      to: options.to ?? null,
+      ...verified(options, terminal),
       threads: availableParallelism(),
+      projections,
+      compare: options.compare === true,
+      swap: options.swap === true,
       onProgress: progress.show,
+      onNote: (note) => terminal.err(note),
     });
   } finally {
     progress.end();
+    await source.close();
   }
-  if (options.json) printJson(terminal, report);
-  else tell(report, terminal);
   const different = differences(report);
+  const isKept = options.into !== undefined || different.length > 0;
+  if (!isKept) await rm(place, { recursive: true, force: true });
+  const told = { ...report, place: isKept ? place : null };
+  if (options.json) printJson(terminal, told);
+  else tellReplay(told, terminal);
   if (different.length === 0) return;
   const message = `not what the log gives: ${different.join(', ')}`;
-  throw new CommandFailure(EXIT.differs, { code: 'replay-differs', message, details: {} }, true);
+  throw new CommandFailure(EXIT.differs, { code: 'replay-differs', message, details: { place } }, true);
 }
 
-interface Progress {
-  readonly show: (progress: LedgerReplayProgress) => void;
-  readonly end: () => void;
+function chosen(name: string | undefined): readonly Projection[] {
+  if (name === undefined) return CATALOG;
+  const projections = CATALOG.filter((projection) => projection.name === name);
+  if (projections.length > 0) return projections;
+  const known = CATALOG.map((projection) => projection.name).join(', ');
+  throw codedError('usage', `there is no projection "${name}"; there are ${known}`);
 }
 
-function progressBar(): Progress {
-  const format = '{bar} {percentage}% | height {value} of {total} | {rate} events/s | {eta_formatted} left';
-  const bar = new SingleBar({ format, stream: process.stderr, hideCursor: true }, Presets.shades_classic);
-  const rate = rateMeter();
-  let isShown = false;
+function verified(
+  { seals, signatures, verify }: Options,
+  terminal: Terminal,
+): { readonly verifySeals: boolean; readonly verifySignatures: boolean } {
+  if (!seals || !signatures) terminal.err('hotledger: warning: --no-seals and --no-signatures go; use --verify');
+  const level = verify ?? 'all';
+  return { verifySeals: seals && level !== 'none', verifySignatures: signatures && level === 'all' };
+}
+
+async function directoryOf(
+  options: Options,
+  terminal: Terminal,
+): Promise<{ readonly dataDirectory: string; readonly genesisFile: string }> {
+  if (options.data !== undefined) {
+    const dataDirectory = resolve(terminal.directory, options.data);
+    const named = options.genesis === undefined ? undefined : resolve(terminal.directory, options.genesis);
+    return { dataDirectory, genesisFile: named ?? (await genesisBeside(dataDirectory)) };
+  }
+  const file = configFileOf(options, terminal);
+  if (file === undefined) throw codedError('usage', 'name the node with --config FILE or --data DIR');
+  const { dataDirectory, genesis } = await configOf(file, {}, terminal);
   return {
-    show: (progress) => {
-      const payload = { rate: Math.round(rate(progress)) };
-      if (!isShown) bar.start(progress.headHeight, 0, payload);
-      isShown = true;
-      bar.update(progress.height, payload);
-    },
-    end: () => {
-      bar.stop();
-    },
+    dataDirectory,
+    genesisFile: options.genesis === undefined ? genesis : resolve(terminal.directory, options.genesis),
   };
 }
 
-/** A line every few seconds, where there is no terminal to redraw. */
-function progressLines(terminal: Terminal): Progress {
-  const rate = rateMeter();
-  let shownMs = performance.now();
-  return {
-    show: (progress) => {
-      const perSecond = Math.round(rate(progress));
-      if (performance.now() - shownMs < 5_000) return;
-      shownMs = performance.now();
-      terminal.err(`height ${progress.height} of ${progress.headHeight}, ${perSecond} events/s`);
-    },
-    end: () => undefined,
-  };
+/** Where `init` and `testnet` put it. */
+async function genesisBeside(dataDirectory: string): Promise<string> {
+  for (const directory of [dataDirectory, join(dataDirectory, '..')]) {
+    const file = join(directory, 'genesis.json');
+    const isThere = await access(file).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return file;
+  }
+  throw codedError('usage', 'name the genesis file with --genesis: there is no genesis.json beside the data directory');
 }
-
-/** Events a second since the start. */
-function rateMeter(): (progress: LedgerReplayProgress) => number {
-  const beganMs = performance.now();
-  return ({ events }) => (1000 * events) / Math.max(1, performance.now() - beganMs);
-}
-
-function differences({ state, projections }: LedgerReplayReport): string[] {
-  const different = projections.filter(({ before }) => before === 'different').map(({ name }) => `projection ${name}`);
-  return state.equal ? different : [`state at "${state.firstDifference}"`, ...different];
-}
-
-function tell(report: LedgerReplayReport, terminal: Terminal): void {
-  const { events, seconds, state, verified } = report;
-  const rate = `${seconds.toFixed(1)} s, ${Math.round(events / Math.max(seconds, 0.001))} events/s`;
-  const checked = Object.entries(verified).filter(([, done]) => done);
-  printFacts(terminal, [
-    ['chain id', report.chainId],
-    ['height', report.height],
-    ['events', events],
-    ['state root', report.stateRoot],
-    ['checked', checked.length === 0 ? 'nothing' : checked.map(([what]) => what).join(', ')],
-    ['took', rate],
-    ['state', `${state.entries} entries, ${state.equal ? 'equal' : 'DIFFERENT'}`],
-    ...report.projections.map(
-      ({ name, before, rows }) => [`projection ${name}`, `${rows} rows, ${TOLD[before]}`] as const,
-    ),
-  ]);
-}
-
-const TOLD = {
-  equal: 'equal',
-  different: 'DIFFERENT, replaced by the rebuilt ones',
-  none: 'rebuilt; there was nothing to compare with',
-};

@@ -1,8 +1,9 @@
 /** `hotledger start`: one node in the foreground, until it is told to stop. */
 import { Command, Option } from 'commander';
-import { codedError } from '../base/result.ts';
+import { CodedError, codedError } from '../base/result.ts';
 import type { ConfigOverlay } from '../node/config-schema.ts';
 import { RETIRED_SETTINGS } from '../node/config-environment.ts';
+import { migrateDirectory } from './migrate/move.ts';
 import { configOf, gathered, wholeNumber } from './options.ts';
 import { joiningBar } from './joining-bar.ts';
 import type { Terminal } from './terminal.ts';
@@ -25,6 +26,7 @@ interface Options {
   readonly baseTimeout?: number;
   readonly logLevel?: NonNullable<ConfigOverlay['log']>['level'];
   readonly logFilepath?: string;
+  readonly migrate?: true;
   readonly untilInputEnds?: true;
 }
 
@@ -66,6 +68,7 @@ export function startCommand(terminal: Terminal): Command {
     .option('--log-filepath <file>', 'append the log to this file (default: standard output)')
     .addOption(new Option('--logLevel <level>', 'the same as --log-level').hideHelp())
     .addOption(new Option('--logFilePath <file>', 'the same as --log-filepath').hideHelp())
+    .option('--migrate', 'first bring an older data directory to the layout of this version, with a backup')
     .addOption(new Option('--until-input-ends', 'stop when standard input ends, as when the parent dies').hideHelp())
     .addHelpText('after', EXAMPLES)
     .action((options: Options) => start(options, terminal));
@@ -88,10 +91,22 @@ async function start(options: Options, terminal: Terminal): Promise<void> {
     flagOverlay(options),
     terminal,
   );
+  if (options.migrate === true) await migrateFirst(config.dataDirectory, terminal);
   // What a running node needs costs several hundred milliseconds to import; help and mistakes are answered without.
   const { runNode } = await import('../node/run.ts');
   const onJoining = terminal.interactive && config.log.file !== undefined ? joiningBar() : undefined;
   await runNode(config, { untilInputEnds: options.untilInputEnds === true, onJoining });
+}
+
+/** A directory that is not there yet has the layout of this version from its beginning. */
+async function migrateFirst(dataDirectory: string, terminal: Terminal): Promise<void> {
+  try {
+    const { steps, to } = await migrateDirectory(dataDirectory, 'up', { backup: true }, terminal);
+    for (const { step } of steps) terminal.err(`hotledger: migrated ${step}`);
+    if (steps.length > 0) terminal.err(`hotledger: the data directory has layout ${to} now`);
+  } catch (error) {
+    if (!(error instanceof CodedError) || !['store-missing', 'store-empty'].includes(error.code)) throw error;
+  }
 }
 
 function flagOverlay(options: Options): ConfigOverlay {

@@ -5,7 +5,7 @@ import type { JoinReport } from '../node/joining/join-report.ts';
 import type { NodeStatus } from '../node/status.ts';
 import { CommandFailure, EXIT } from './exit.ts';
 import { controlSocketOf, withNodeChoice, type NodeChoice } from './options.ts';
-import { durationText, megabytes, printFacts, printJson } from './print.ts';
+import { durationText, megabytes, printFacts, printJson, type Fact } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Options extends NodeChoice {
@@ -40,6 +40,14 @@ async function status(options: Options, terminal: Terminal): Promise<void> {
   throw new CommandFailure(EXIT.error, { code: 'unhealthy', message, details: {} }, true);
 }
 
+function schemaText({ height, schema: { active, known, scheduled } }: NodeStatus): string {
+  const coming =
+    scheduled === null
+      ? ''
+      : `; ${scheduled.schema} from height ${scheduled.fromHeight} on, in ${scheduled.fromHeight - height} blocks`;
+  return `${active} in force, this program knows ${known}${coming}`;
+}
+
 function tell(now: NodeStatus, terminal: Terminal): void {
   if (now.joining !== undefined) return tellJoining(now, now.joining, terminal);
   printFacts(terminal, [
@@ -53,15 +61,28 @@ function tell(now: NodeStatus, terminal: Terminal): void {
     ['height', now.height],
     ['head', now.headId],
     ['state root', now.stateRoot],
+    ['event schema', schemaText(now)],
     ['waiting', `${now.mempoolEvents} events, ${now.uncommittedBlocks} uncommitted blocks`],
     ['committed', `${now.commits} blocks, ${now.eventsCommitted} events since the start`],
     ['peers', now.peers],
     ['memory', megabytes(now.rssBytes)],
     ['processor time', durationText(now.cpuMs)],
     ...now.listenAddrs.map((address) => ['listens on', address] as const),
-    ...now.projections.map(({ name, height }) => [`projection ${name}`, `height ${height}`] as const),
+    ['oldest block', now.oldestBlock],
+    ...now.projections.map(
+      ({ height, name, state }) => [`projection ${name}`, state === 'following' ? `height ${height}` : state] as const,
+    ),
+    ...rebuildFacts(now),
     ...now.components.map(({ name, healthy, detail }) => [name, `${healthy ? 'ok' : 'NOT OK'}, ${detail}`] as const),
   ]);
+}
+
+function rebuildFacts({ rebuild }: NodeStatus): Fact[] {
+  if (rebuild === null) return [];
+  const { eventsPerSecond, headHeight, height, projections, secondsLeft } = rebuild;
+  const left = secondsLeft === null ? 'time left unknown' : `${durationText(secondsLeft * 1000)} left`;
+  const progress = height < 0 ? 'beginning' : `height ${height} of ${headHeight}, ${eventsPerSecond} events/s, ${left}`;
+  return [[`rebuilding ${projections.join(', ')}`, progress]];
 }
 
 function tellJoining(now: NodeStatus, join: JoinReport, terminal: Terminal): void {

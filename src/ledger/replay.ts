@@ -2,12 +2,14 @@
  * Replay: the chain again from genesis, block by block, as if it had never been executed. It ends at the same state
  * root, or says at which block it does not.
  */
+import { assert } from '../base/assert.ts';
 import type { Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import type { ValidatorSet } from '../qc/validator-set.ts';
 import type { Block, SealedBlock } from './block.ts';
 import { checkAgainstParent, checkStateRoot, type ParentBlock } from './block-rules.ts';
 import type { SignedEvent } from './event.ts';
+import type { ProvenValue } from './committed-state.ts';
 import { machineAtGenesis, type GenesisState } from './genesis-state.ts';
 import type { LedgerMachine } from './machine.ts';
 import { checkRaftSeal, decodeRaftSeal } from './raft-seal.ts';
@@ -15,14 +17,25 @@ import type { StateChange, StateReader } from './state.ts';
 import { verifiedEvent } from './verified-event.ts';
 
 export interface ReplayOptions {
-  /** Its seal says of which engine the blocks behind it are. */
+  /** The first block and the whole state at it. Its seal says of which engine the blocks behind it are. */
   readonly genesis: GenesisState;
+  /** Left out: begins at the first block, with the state in memory. */
+  readonly from?: ReplayPoint;
   /** Of the block's epoch. */
   readonly validatorsOf: (epoch: number) => ValidatorSet;
   /** Checks a block's seal; left out: the log is trusted in that, as after a start. */
   readonly verifySeal?: (sealed: SealedBlock) => Result<void>;
   /** Checks an event's signature; left out: it was checked before a quorum voted for it. */
   readonly verifyEvent?: (event: SignedEvent) => Result<void>;
+}
+
+/** A block that was executed before, and the state after it, which the caller keeps. */
+export interface ReplayPoint {
+  readonly block: Block;
+  /** At the block. */
+  readonly machine: LedgerMachine;
+  /** What a block changed: the machine is told `settled` once its backing holds it. */
+  readonly keep: (changes: readonly StateChange[], height: number) => void;
 }
 
 /** What a block did, for projections. */
@@ -33,19 +46,29 @@ export interface ReplayedBlock {
 
 export class Replay {
   readonly #options: ReplayOptions;
-  readonly #state: MapState;
+  readonly #state: MapState | null;
   readonly #machine: LedgerMachine;
+  readonly #keep: ReplayPoint['keep'];
   #parent: ParentBlock;
   /** Of a Raft epoch's last block: its log hash. */
   #justifyDigest: Hash;
 
   constructor(options: ReplayOptions) {
-    const { genesis } = options;
+    const { from, genesis } = options;
     this.#options = options;
-    this.#state = new MapState(genesis.changes);
-    this.#machine = machineAtGenesis(genesis, this.#state);
-    this.#parent = parentOf(genesis.block);
-    this.#justifyDigest = genesis.block.header.justifyDigest;
+    const state = from === undefined ? new MapState(genesis.changes) : null;
+    const machine = from?.machine ?? machineAtGenesis(genesis, state as MapState);
+    const { block } = from ?? genesis;
+    this.#state = state;
+    this.#machine = machine;
+    this.#keep =
+      from?.keep ??
+      ((changes, height) => {
+        state?.apply(changes);
+        machine.settled(height);
+      });
+    this.#parent = parentOf(block);
+    this.#justifyDigest = block.header.justifyDigest;
   }
 
   /** The genesis block did this. */
@@ -59,9 +82,20 @@ export class Replay {
     return this.#parent;
   }
 
-  /** After the last block that was executed. */
+  /** After the last block that was executed; of a replay that keeps it in memory. */
   get state(): StateReader & { readonly entries: ReadonlyMap<string, Uint8Array> } {
+    assert(this.#state !== null, 'the state is in memory');
     return this.#state;
+  }
+
+  /** Whether the state at this height can be proven, perhaps after some more blocks. */
+  holds(height: number): boolean {
+    return height >= this.#machine.oldestHeldHeight;
+  }
+
+  /** A value after one of the last 64 blocks that were executed, with its proof. Refusal: `height-not-held`. */
+  proveAt(height: number, key: string): Result<ProvenValue> {
+    return this.#machine.proveAt(height, key);
   }
 
   /**
@@ -96,8 +130,7 @@ export class Replay {
       return root;
     }
     const changes = this.#machine.commit(executed.value);
-    this.#state.apply(changes);
-    this.#machine.settled(height);
+    this.#keep(changes, height);
     this.#parent = parentOf(block);
     this.#justifyDigest = header.justifyDigest;
     return ok({ block, changes });

@@ -53,8 +53,8 @@ const BOUNDS = { maxRequestBytes: syncRequestCodec.maxBytes, maxAnswerBytes: syn
 
 export interface BlockSource {
   head(): SyncHead;
-  /** The lowest height that is held, where lower ones are held no more; left out: from the first on. */
-  oldest?(): number;
+  /** The lowest height that is held, genesis apart. */
+  oldest(): number;
   /** The encoded sealed block of this height, or undefined when it is not held. */
   sealedAt(height: number): Uint8Array | undefined;
   /**
@@ -80,10 +80,13 @@ export function blockSyncServer({ host, source, limits, onRefused }: BlockSyncSe
 export function answerSyncRequest(source: BlockSource, bytes: Uint8Array): Result<Uint8Array> {
   const request = syncRequestCodec.decode(bytes);
   if (!request.ok) return request;
-  const oldest = source.oldest?.() ?? 0;
+  const oldest = source.oldest();
   if (request.value.kind === 'sealed' && request.value.fromHeight < oldest) {
-    const { fromHeight } = request.value;
-    return refuse('blocks-pruned', `the blocks below height ${oldest} are not held any more`, { fromHeight, oldest });
+    return refuse('blocks-pruned', 'this node no longer has blocks of that height', {
+      fromHeight: request.value.fromHeight,
+      oldest,
+      head: source.head().height,
+    });
   }
   return ok(answer(source, request.value));
 }

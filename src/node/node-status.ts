@@ -1,40 +1,46 @@
 /** What a running node says of itself. */
 import type { Consensus } from './consensus.ts';
 import type { NetworkedCore } from './core.ts';
+import { openProposalsOf } from './open-proposals.ts';
 import { PROGRAM_VERSION } from './program-version.ts';
+import type { ProjectionsStatus } from './projections/node-projections.ts';
+import { projectionFacts, projectionHealth } from './projections/projection-health.ts';
+import { schemaHealth, schemaReport } from './schema-report.ts';
 import { PRUNED_ADVICE } from './pruned-watch.ts';
-import type { ProjectionStatus } from '../projections/projector.ts';
 import type { ComponentHealth, NodeStatus } from './status.ts';
 
 export interface StatusFacts {
   readonly startedAtMs: number;
   readonly commits: number;
   readonly eventsCommitted: number;
-  readonly projections: readonly ProjectionStatus[];
+  readonly projections: ProjectionsStatus;
   readonly gossipSubscribers: number;
 }
 
-/** A projection this far behind the head is not healthy. */
-const MAX_PROJECTION_LAG = 1_000;
-
 export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: StatusFacts): NodeStatus {
   const engine = consensus.status();
+  const { head } = core.ledger.machine;
+  const schema = schemaReport(head, head.height);
   return {
     ...engine,
     chainId: core.context.chainId,
     role: core.seat === null ? 'observer' : 'validator',
     peerId: core.identity.peerId,
     index: core.seat?.index ?? null,
+    validators: core.context.validators.n,
     version: PROGRAM_VERSION,
     upSeconds: Math.floor((core.nowMs() - facts.startedAtMs) / 1000),
     peers: new Set(core.host.connections().map(({ peerId }) => peerId)).size,
     listenAddrs: core.host.addresses(),
+    oldestBlock: core.ledger.log.floor(),
     commits: facts.commits,
     eventsCommitted: facts.eventsCommitted,
     rssBytes: process.memoryUsage.rss(),
     cpuMs: cpuMs(),
-    projections: facts.projections.map(({ name, height }) => ({ name, height })),
-    components: components(core, consensus, engine, facts),
+    schema,
+    proposals: openProposalsOf(head, core.context.validators, head.timestamp),
+    ...projectionFacts(facts.projections),
+    components: [...components(core, consensus, engine, facts), schemaHealth(schema, head.height)],
   };
 }
 
@@ -58,7 +64,7 @@ function components(
       healthy: facts.gossipSubscribers > 0,
       detail: `${facts.gossipSubscribers} peers follow the ledger's topic`,
     },
-    projectionHealth(engine.height, facts),
+    projectionHealth(engine.height, facts.projections),
     ...syncHealth(consensus.isPrunedAway()),
   ];
 }
@@ -93,18 +99,4 @@ function networkHealth({ host }: NetworkedCore): ComponentHealth {
 /** Said only where something is wrong. */
 function syncHealth(isPrunedAway: boolean): readonly ComponentHealth[] {
   return isPrunedAway ? [{ name: 'sync', healthy: false, detail: `blocks-pruned: ${PRUNED_ADVICE}` }] : [];
-}
-
-function projectionHealth(height: number, { projections }: StatusFacts): ComponentHealth {
-  const halted = projections.find(({ state }) => state !== 'following');
-  if (halted !== undefined) {
-    const detail = `${halted.name} is ${halted.state}; "hotledger replay" rebuilds it`;
-    return { name: 'projections', healthy: false, detail };
-  }
-  const lag = Math.max(0, ...projections.map((projection) => height - projection.height));
-  return {
-    name: 'projections',
-    healthy: lag <= MAX_PROJECTION_LAG,
-    detail: lag === 0 ? 'at the head' : `${lag} blocks behind the head`,
-  };
 }

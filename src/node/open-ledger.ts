@@ -9,13 +9,14 @@ import { genesisState, type GenesisState } from '../ledger/genesis-state.ts';
 import type { Genesis } from '../ledger/genesis.ts';
 import { RAFT_LEDGER_KEY } from '../ledger/layout.ts';
 import type { LedgerMachine } from '../ledger/machine.ts';
+import type { LevelStore } from '../store/level-store.ts';
 import type { Store } from '../store/store.ts';
 import { openStore } from './open-store.ts';
 
 export { ledgerDirectory } from './open-store.ts';
 
-export interface OpenLedger {
-  readonly store: Store;
+export interface OpenLedger<S extends Store = Store> {
+  readonly store: S;
   readonly log: BlockLog;
   readonly machine: LedgerMachine;
   /** Of height 0. */
@@ -27,7 +28,7 @@ export async function openLedger(
   dataDirectory: string,
   genesis: Genesis,
   validatorKey: LogIdentity['validatorKey'],
-): Promise<OpenLedger> {
+): Promise<OpenLedger<LevelStore>> {
   const store = await openStore(dataDirectory, { create: true, threads: true });
   try {
     return await openLedgerOn(store, genesis, validatorKey);
@@ -38,11 +39,11 @@ export async function openLedger(
 }
 
 /** @throws CodedError `consensus-mismatch`, of `BlockLog.create`, `BlockLog.open` and `BlockLog.loadMachine` */
-export async function openLedgerOn(
-  store: Store,
+export async function openLedgerOn<S extends Store>(
+  store: S,
   genesis: Genesis,
   validatorKey: LogIdentity['validatorKey'],
-): Promise<OpenLedger> {
+): Promise<OpenLedger<S>> {
   const first = genesisState(genesis);
   const log = await openOrCreate(store, { chainId: first.chainId, validatorKey }, first);
   return { store, log, machine: await log.loadMachine(), genesisBlock: first.block };

@@ -1,235 +1,306 @@
 /**
  * The whole ledger again from its log, for an auditor: every seal and every signature is checked, on all cores, while
- * every block is executed again from genesis; what comes of it is compared with what is on disk, byte for byte.
+ * every block is executed again. State and projections come to be in a place of their own, where an interrupted replay
+ * goes on, and can be compared with what is kept, byte for byte.
  */
-import { equalBytes, textFromUtf8 } from '../base/bytes.ts';
-import { sha256Hex } from '../base/hash.ts';
-import { CodedError, codedError, ok, refuse, unwrap, type Result } from '../base/result.ts';
-import type { Block, SealedBlock } from '../ledger/block.ts';
-import { BlockLog } from '../ledger/block-log.ts';
-import { decodeCommitProof } from '../ledger/commit-proof.ts';
-import { eventSigningBytes } from '../ledger/event.ts';
-import { chainIdOf } from '../ledger/genesis.ts';
-import { genesisState } from '../ledger/genesis-state.ts';
-import { HEAD_KEY, RAFT_LEDGER_KEY, STATE_RANGE } from '../ledger/layout.ts';
-import { Replay } from '../ledger/replay.ts';
-import { CATALOG } from '../projections/catalog.ts';
-import { blocksOf, rebuildProjections, type RebuiltProjection } from '../projections/rebuild.ts';
-import { genesisCertificate, type EpochContext } from '../qc/certificate.ts';
+import { codedError, unwrap } from '../base/result.ts';
+import { decodeSealedHeader } from '../ledger/block.ts';
+import type { Genesis } from '../ledger/genesis.ts';
+import type { Projection } from '../projections/projection.ts';
+import { genesisCertificate } from '../qc/certificate.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
-import type { SignatureScheme } from '../qc/scheme.ts';
 import { makeValidatorSet } from '../qc/validator-set.ts';
-import type { LevelStore } from '../store/level-store.ts';
-import { loadBlsKey } from './bls-key.ts';
-import type { NodeConfig } from './config.ts';
-import { readGenesisFile } from './genesis-file.ts';
-import { openStore } from './open-store.ts';
-import { stateAtBase } from './raft/ledger-replay.ts';
-import { SignatureThread } from './signature-thread.ts';
-import { runVerificationJob } from './verification-jobs.ts';
-import { VerificationPool, type Verifier } from './verification-pool.ts';
+import { BlockChecks } from './replay/checks.ts';
+import {
+  compareProjection,
+  compareState,
+  keptHeight,
+  type Compared,
+  type ComparedProjection,
+} from './replay/compare.ts';
+import { firstState, type FirstState } from './replay/first-state.ts';
+import { Place, type OpenedPlace, type PlaceProgress } from './replay/place.ts';
+import { Rebuild } from './replay/rebuild.ts';
+import type { LedgerFacts, LedgerSource } from './replay/source.ts';
 
 export interface LedgerReplayOptions {
+  readonly source: LedgerSource;
+  readonly genesis: Genesis;
+  /** Directory to rebuild in. */
+  readonly into: string;
+  /** The last block to replay; null: the head. */
+  readonly to: number | null;
   readonly verifySignatures: boolean;
   readonly verifySeals: boolean;
   /** Worker threads for seals and signatures. */
   readonly threads: number;
+  readonly projections: readonly Projection[];
+  readonly compare: boolean;
+  /** Puts those of the rebuilt projections in place that are not equal to what serves. */
+  readonly swap: boolean;
   readonly onProgress: (progress: LedgerReplayProgress) => void;
+  /** A sentence about what the replay begins with. */
+  readonly onNote: (note: string) => void;
 }
 
 export interface LedgerReplayProgress {
   readonly height: number;
+  /** The height that this run ends at, as far as it is known. */
   readonly headHeight: number;
+  /** Of this run. */
   readonly events: number;
+  /** The height that this run began behind. */
+  readonly fromHeight: number;
 }
 
 export interface LedgerReplayReport {
   readonly chainId: string;
+  readonly source: LedgerSource['kind'];
+  /** What the log begins with, and what was rebuilt from it. */
+  readonly from: { readonly kind: FirstState['kind']; readonly height: number };
+  /** An earlier run ended at this height, and this one went on; null: it began with the log. */
+  readonly resumedAt: number | null;
   readonly height: number;
+  /** Of all blocks up to there, and of those that this run executed. */
   readonly events: number;
+  readonly eventsOfThisRun: number;
   readonly stateRoot: string;
-  /** The state on disk against the state that the log gives; `firstDifference` is a state key. */
-  readonly state: { readonly entries: number; readonly equal: boolean; readonly firstDifference: string | null };
-  readonly projections: readonly RebuiltProjection[];
   /** Seals of a Raft epoch are held against the log hash, and are no evidence: then none of them is verified. */
   readonly verified: { readonly signatures: boolean; readonly seals: boolean };
+  /** What is kept against what the log gives; null: not compared. */
+  readonly compared: {
+    readonly state: Compared & { readonly equal: boolean };
+    readonly projections: readonly ComparedProjection[];
+  } | null;
+  /** Names of projections that were put in place. */
+  readonly swapped: readonly string[];
+  /** Of executing and checking, without comparing. */
   readonly seconds: number;
 }
 
-/**
- * Checks under way while a block is executed: enough to keep every core busy through a block of 2,000 events, few enough
- * to stay small, as each holds its event.
- */
-const MAX_CHECKS_UNDER_WAY = 4096;
-/** To check this many here takes as long as it takes a thread to start. */
-const FEW_SEALS = 256;
-/** Batches that a signature thread has before it: executing a full block takes 100 ms, in which nothing is handed out. */
-const BATCHES_UNDER_WAY = 32;
+/** A running node commits while it is replayed: from this near its head is looked at as it is at one moment. */
+const NEAR_BLOCKS = 256;
+/** Blocks that a projection of a running node may be behind. */
+const MARGIN_BLOCKS = 64;
+/** A node that commits faster than this program replays is looked at after so many attempts to come near. */
+const MAX_APPROACHES = 64;
 
 /**
- * The node that owns the directory must not run.
- *
- * @throws CodedError of opening the store and the log; `before-base` and those of `stateAtBase`; `replay-seal-invalid`, `replay-signature-invalid` and those of
- *   `Replay.step` at the first block that does not hold
+ * @throws CodedError of the source and the place; `replay-height-unknown`; those of `firstState`; at the first block that
+ *   does not hold `replay-block-undecodable`, `replay-seal-invalid`, `replay-signature-invalid` and those of `Replay.step`,
+ *   with its height; `replay-head-differs`
  */
-export async function replayLedger(config: NodeConfig, options: LedgerReplayOptions): Promise<LedgerReplayReport> {
+export async function replayLedger(options: LedgerReplayOptions): Promise<LedgerReplayReport> {
+  const { genesis, source } = options;
   const { scheme } = await loadDefaultScheme();
-  const genesis = await readGenesisFile(config.genesis);
-  const chainId = chainIdOf(genesis);
   const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
-  const validatorKey =
-    config.blsKeyFile === null ? null : sha256Hex(scheme.publicKeyOf(await loadBlsKey(config.blsKeyFile)));
-  const store = await openStore(config.dataDirectory, { create: false });
+  const facts = await source.facts();
+  const first = await firstState(source, facts, genesis);
+  const target = targetOf(options, facts, first);
+  const seals = options.verifySeals && facts.consensus === 'hotstuff';
+  const opened = await openPlace(options, first, target, seals);
+  const { place, standing } = opened;
+  const context = { chainId: facts.chainId, validators, genesis: genesisCertificate(0, first.state.block.id) };
+  const startHeight = standing?.block.header.height ?? first.state.block.header.height;
+  const blocks = target - startHeight;
+  const { threads, verifySignatures: signatures } = options;
+  const checks = new BlockChecks({ context, scheme, seals, signatures, threads, blocks });
   try {
-    const isRaft = store.get(RAFT_LEDGER_KEY) !== undefined;
-    if (isRaft && store.get(HEAD_KEY) === undefined) throw codedError('before-base', 'this cluster has no blocks yet');
-    const log = await BlockLog.open(store, { chainId, validatorKey });
-    const first = isRaft ? await stateAtBase(store, log, genesis) : genesisState(genesis);
-    const context = { chainId, validators, genesis: genesisCertificate(0, first.block.id) };
-    const verifySeals = options.verifySeals && !isRaft;
-    const startedMs = performance.now();
-    const replay = new Replay({ genesis: first, validatorsOf: () => validators });
-    let events = 0;
-    const projections = await rebuildProjections({
-      store,
-      log,
-      replay,
-      projections: CATALOG,
-      blocks: checkedBlocks(log, context, scheme, { ...options, verifySeals }),
-      onProgress: (progress) => {
-        events = progress.events;
-        options.onProgress(progress);
-      },
+    const rebuild = await Rebuild.open({
+      place,
+      first: first.state,
+      standing,
+      validators,
+      projections: options.projections,
+      checks,
     });
-    const state = await compareState(store, replay.state.entries);
+    const run = new Run(options, rebuild, facts, startHeight);
+    return await run.through(target, { first, opened, verified: { signatures, seals } });
+  } finally {
+    await checks.close();
+    await place.close();
+  }
+}
+
+interface RunOrigin {
+  readonly first: FirstState;
+  readonly opened: OpenedPlace;
+  readonly verified: LedgerReplayReport['verified'];
+}
+
+/** One run of a replay, over an open place. */
+class Run {
+  readonly #options: LedgerReplayOptions;
+  readonly #rebuild: Rebuild;
+  readonly #facts: LedgerFacts;
+  readonly #fromHeight: number;
+  readonly #fromEvents: number;
+  #headHeight: number;
+  #milliseconds = 0;
+
+  constructor(options: LedgerReplayOptions, rebuild: Rebuild, facts: LedgerFacts, fromHeight: number) {
+    this.#options = options;
+    this.#rebuild = rebuild;
+    this.#facts = facts;
+    this.#fromHeight = fromHeight;
+    this.#fromEvents = rebuild.events;
+    this.#headHeight = facts.head.height;
+  }
+
+  async through(target: number, { first, opened, verified }: RunOrigin): Promise<LedgerReplayReport> {
+    const { source } = this.#options;
+    const compared = await this.#throughAndCompare(target);
+    const swapped = this.#options.swap ? await this.#swap(compared) : [];
+    const { events, head } = this.#rebuild;
     return {
-      chainId,
-      height: replay.head.height,
+      chainId: this.#facts.chainId,
+      source: source.kind,
+      from: { kind: first.kind, height: first.state.block.header.height },
+      resumedAt: opened.standing?.block.header.height ?? null,
+      height: head.header.height,
       events,
-      stateRoot: log.head().stateRoot,
-      state,
-      projections,
-      verified: { signatures: options.verifySignatures, seals: verifySeals },
-      seconds: (performance.now() - startedMs) / 1000,
+      eventsOfThisRun: events - this.#fromEvents,
+      stateRoot: head.header.stateRoot,
+      verified,
+      compared,
+      swapped,
+      seconds: this.#milliseconds / 1000,
     };
-  } finally {
-    await store.close();
   }
-}
 
-/**
- * The blocks of the log while they are being checked, on all cores: each is handed on to be executed while others' seals
- * and signatures are still under way. The last is followed by an end only once every check has passed.
- */
-async function* checkedBlocks(
-  log: BlockLog,
-  context: EpochContext,
-  scheme: SignatureScheme,
-  { threads, verifySeals, verifySignatures }: LedgerReplayOptions,
-): AsyncGenerator<SealedBlock, void> {
-  // A seal costs what ten signatures do, and a block of them far more: half of the threads keep up with the seals.
-  const pool =
-    verifySeals && log.head().height > FEW_SEALS ? new VerificationPool(context, Math.max(1, threads >> 1)) : undefined;
-  const seals: Verifier = pool ?? { run: (job) => Promise.resolve(ok(runVerificationJob(job, context, scheme))) };
-  const signatures = Array.from(
-    { length: verifySignatures ? threads : 0 },
-    () => new SignatureThread(BATCHES_UNDER_WAY),
-  );
-  const checks = new Checks();
-  try {
-    for (const sealed of blocksOf(log)) {
-      const { events } = sealed.block;
-      if (verifySeals) checks.begin(1, checkSeal(sealed, seals));
-      if (verifySignatures) checks.begin(events.length, checkSignatures(sealed.block, signatures));
-      await checks.atMost(MAX_CHECKS_UNDER_WAY);
-      yield sealed;
+  async #throughAndCompare(target: number): Promise<LedgerReplayReport['compared']> {
+    const { compare, source, to } = this.#options;
+    const isWhole = to === null || (source.kind === 'directory' && to === this.#facts.head.height);
+    if (!isWhole || !compare) {
+      await this.#replayTo(target);
+      if (isWhole) this.#checkHead(this.#facts);
+      return null;
     }
-    await checks.atMost(0);
-  } finally {
-    await pool?.close();
-    await Promise.all(signatures.map((thread) => thread.close()));
+    if (source.kind === 'running node') await this.#approach();
+    const pinned = await source.pin();
+    try {
+      this.#headHeight = pinned.facts.head.height;
+      const projections = await this.#compareProjections(pinned);
+      await this.#replayTo(pinned.facts.head.height);
+      this.#checkHead(pinned.facts);
+      const state = await compareState(this.#rebuild.store, pinned);
+      return { state: { ...state, equal: state.firstDifference === null }, projections };
+    } finally {
+      await pinned.close();
+    }
   }
-}
 
-/** Checks under way, counted; the first that fails ends all. */
-class Checks {
-  #underWay = 0;
-  #failure: CodedError | undefined;
-  #progress = Promise.withResolvers<void>();
+  /** What is pinned takes disk at the node, so it is pinned late. */
+  async #approach(): Promise<void> {
+    for (let approach = 0; approach < MAX_APPROACHES; approach++) {
+      this.#headHeight = (await this.#options.source.facts()).head.height;
+      if (this.#headHeight - this.#rebuild.head.header.height <= NEAR_BLOCKS) return;
+      await this.#replayTo(this.#headHeight - MARGIN_BLOCKS);
+    }
+  }
 
-  begin(count: number, check: Promise<Result<unknown>>): void {
-    this.#underWay += count;
-    void check.then(
-      (result) => this.#end(count, result.ok ? undefined : new CodedError(result.refusal)),
-      (error: unknown) => this.#end(count, error as CodedError),
+  /** Each where its kept rows stand, which need not be the head. */
+  async #compareProjections(pinned: Awaited<ReturnType<LedgerSource['pin']>>): Promise<readonly ComparedProjection[]> {
+    const results: ComparedProjection[] = [];
+    const byHeight = this.#options.projections
+      .map((projection) => ({ projection, height: keptHeight(projection, pinned) }))
+      .sort((a, b) => a.height - b.height);
+    for (const { height, projection } of byHeight) {
+      await this.#replayTo(height);
+      results.push(await compareProjection(projection, this.#rebuild.rowsOf(projection.name), pinned));
+    }
+    return results;
+  }
+
+  async #replayTo(height: number): Promise<void> {
+    const { onProgress, source } = this.#options;
+    const from = this.#rebuild.head.header.height + 1;
+    if (height < from) return;
+    const startedMs = performance.now();
+    await this.#rebuild.through(source.blocks(from, height), (at, events) =>
+      onProgress({
+        height: at,
+        headHeight: Math.max(this.#headHeight, height),
+        events: events - this.#fromEvents,
+        fromHeight: this.#fromHeight,
+      }),
     );
+    this.#milliseconds += performance.now() - startedMs;
   }
 
-  /** Waits until no more than so many are under way. @throws CodedError what a check failed with */
-  async atMost(count: number): Promise<void> {
-    while (this.#failure === undefined && this.#underWay > count) await this.#progress.promise;
-    if (this.#failure !== undefined) throw this.#failure;
+  #checkHead({ head }: LedgerFacts): void {
+    const { header, id } = this.#rebuild.head;
+    if (header.height !== head.height || id === head.blockId) return;
+    throw codedError('replay-head-differs', 'the head that is kept is not the last block of the log', {
+      height: head.height,
+      replayed: id,
+      kept: head.blockId,
+    });
   }
 
-  #end(count: number, failure: CodedError | undefined): void {
-    this.#underWay -= count;
-    this.#failure ??= failure;
-    this.#progress.resolve();
-    this.#progress = Promise.withResolvers();
+  async #swap(compared: LedgerReplayReport['compared']): Promise<readonly string[]> {
+    const { projections, source } = this.#options;
+    const equal = new Set(compared?.projections.filter(({ outcome }) => outcome === 'equal').map(({ name }) => name));
+    const swapped: string[] = [];
+    for (const projection of projections) {
+      if (equal.has(projection.name)) continue;
+      await source.replaceRows(projection, this.#rebuild.rowsOf(projection.name));
+      swapped.push(projection.name);
+    }
+    return swapped;
   }
 }
 
-async function checkSeal({ block, seal }: SealedBlock, seals: Verifier): Promise<Result<unknown>> {
-  const proof = decodeCommitProof(seal.bytes);
-  const { height } = block.header;
-  if (!proof.ok) return sealInvalid(height, proof.refusal.code);
-  const answer = await seals.run(
-    { kind: 'seal', proof: proof.value, block: { id: block.id, header: block.header } },
-    'consensus',
-  );
-  if (!answer.ok) return answer;
-  const { value: outcome } = answer;
-  return outcome.kind === 'checked' && !outcome.result.ok ? sealInvalid(height, outcome.result.refusal.code) : answer;
-}
-
-function sealInvalid(height: number, because: string): Result<never> {
-  return refuse('replay-seal-invalid', 'the log holds a block that no quorum sealed', { height, because });
-}
-
-/** All of a block's signatures, side by side. */
-async function checkSignatures(
-  { events, header: { chainId, height } }: Block,
-  threads: readonly SignatureThread[],
-): Promise<Result<unknown>> {
-  const valid = await Promise.all(
-    events.map(({ identity, json, signature }, index) =>
-      (threads[index % threads.length] as SignatureThread).verify(
-        identity,
-        eventSigningBytes(chainId, json),
-        signature,
-      ),
-    ),
-  );
-  const forged = events[valid.indexOf(false)];
-  if (forged === undefined) return ok(null);
-  return refuse('replay-signature-invalid', 'the log holds an event that its node did not sign', {
-    height,
-    event: forged.id,
+function targetOf({ to }: LedgerReplayOptions, { head }: LedgerFacts, { state }: FirstState): number {
+  const { height: oldest } = state.block.header;
+  const target = to ?? head.height;
+  if (target >= oldest && target <= head.height) return target;
+  throw codedError('replay-height-unknown', 'the log has no block of this height, or the replay begins above it', {
+    height: target,
+    oldest,
+    head: head.height,
   });
 }
 
-async function compareState(
-  store: LevelStore,
-  expected: ReadonlyMap<string, Uint8Array>,
-): Promise<LedgerReplayReport['state']> {
-  let entries = 0;
-  for await (const [key, value] of store.entries(STATE_RANGE)) {
-    entries++;
-    const name = textFromUtf8(key.subarray(1));
-    const replayed = expected.get(name);
-    if (replayed === undefined || !equalBytes(replayed, value)) return { entries, equal: false, firstDifference: name };
+async function openPlace(
+  options: LedgerReplayOptions,
+  first: FirstState,
+  target: number,
+  seals: boolean,
+): Promise<OpenedPlace> {
+  const { block, chainId } = first.state;
+  const { into, onNote, projections, source, verifySignatures } = options;
+  const wanted = {
+    chainId,
+    from: { kind: first.kind, height: block.header.height, blockId: block.id },
+    signatures: verifySignatures,
+    seals,
+    projections: projections.map(({ name, version }) => `${name} ${version}`).sort(),
+  };
+  const opened = await Place.open(into, wanted, (progress) => fits(source, progress, target, first));
+  const { discarded, standing } = opened;
+  if (discarded !== null) onNote(`begins anew: what an earlier replay left in ${into} is not used, as ${discarded}`);
+  if (standing !== null) {
+    const { height } = standing.block.header;
+    onNote(`goes on at height ${height + 1}: an earlier replay came to height ${height} in ${into}`);
   }
-  // Every key on disk is in the replayed state; a key that is not on disk makes the counts differ.
-  const equal = entries === expected.size;
-  return { entries, equal, firstDifference: equal ? null : 'a key is missing on disk' };
+  return opened;
+}
+
+/** An earlier replay is continued behind a block of this log, and not beyond what is asked for. */
+async function fits(
+  source: LedgerSource,
+  { block: { header, id } }: PlaceProgress,
+  target: number,
+  first: FirstState,
+): Promise<string | null> {
+  const { height } = header;
+  if (height > target) return `it came to height ${height}, above ${target}`;
+  const { block, chainId } = first.state;
+  if (height === block.header.height) return id === block.id ? null : 'it began with another block';
+  for await (const sealed of source.blocks(height, height)) {
+    const own = decodeSealedHeader(chainId, sealed);
+    if (own.ok && own.value.id === id) return null;
+  }
+  return `its block at height ${height} is not that of the log`;
 }

@@ -7,7 +7,6 @@ import { createHost, type Host } from '../net/host.ts';
 import { snapshotServer } from '../net/snapshot-sync.ts';
 import type { Logger } from '../observability/log.ts';
 import { CATALOG } from '../projections/catalog.ts';
-import { Projector } from '../projections/projector.ts';
 import { writeAddressFile } from './address-book.ts';
 import { blockSource } from './block-source.ts';
 import { noticeOf } from './commit-notice.ts';
@@ -20,11 +19,18 @@ import { GossipService, gossipRules } from './gossip-service.ts';
 import { joinFirst, type JoinFirstOptions } from './joining/join-first.ts';
 import { nodeStatus } from './node-status.ts';
 import { startObserver } from './observer.ts';
+
 import { OwnReads } from './own-reads.ts';
+import { LedgerReads } from './projections/ledger-reads.ts';
+import { NodeProjections } from './projections/node-projections.ts';
+import { PastThread, type PastTask } from './projections/past-thread.ts';
+import { rebuildInThread } from './projections/rebuild-thread.ts';
 import { readServiceOf, startReadServer } from './read-server.ts';
 import type { ReadService } from './read-service.ts';
+import { schemaReport, SchemaWatch } from './schema-report.ts';
 import { ServedSnapshots } from './served-snapshots.ts';
 import { SnapshotFolder } from './snapshot/snapshot-folder.ts';
+import { SnapshotService } from './snapshot/snapshot-service.ts';
 import type { CommitNotice, ReadOptions, RunningNode } from './status.ts';
 import { startSubmissionServer } from './submission-service.ts';
 import { streamLinks } from './validator-links.ts';
@@ -52,7 +58,7 @@ export async function startNode(config: NodeConfig, log: Logger, options: JoinFi
       pid: process.pid,
       addresses: [...host.addresses()],
     });
-    node = new Node(withNetwork(core, host), await projectorOf(core));
+    node = new Node(withNetwork(core, host), await projectionsOf(core));
     await node.start();
     return node;
   } catch (error) {
@@ -78,15 +84,16 @@ function hostOf(core: NodeCore): Promise<Host> {
   });
 }
 
-function projectorOf({ ledger, log }: NodeCore): Promise<Projector> {
-  return Projector.open({
-    store: ledger.store,
-    log: ledger.log,
-    projections: CATALOG,
-    onStopped: (projection, error) => {
-      log.error({ projection, err: error }, 'a projection stopped; "hotledger replay" rebuilds it');
-    },
-  });
+function projectionsOf(core: NodeCore): Promise<NodeProjections> {
+  const { log, store } = core.ledger;
+  const startRebuild = rebuildInThread(store, taskOf(core));
+  return NodeProjections.open({ store, log, projections: CATALOG, startRebuild, logger: core.log });
+}
+
+/** What a thread needs to read the ledger beside the node. */
+function taskOf({ config, ledger }: NodeCore): PastTask {
+  const { identity } = ledger.log;
+  return { dataDirectory: config.dataDirectory, genesisFile: config.genesis, identity };
 }
 
 /** What everything else stands on, so it goes last. */
@@ -105,10 +112,14 @@ class Node implements RunningNode {
   readonly #ownReads: OwnReads;
   readonly #gossip: GossipService;
   readonly #dht: DhtService;
-  readonly #projections: Projector;
-  readonly #snapshots: ServedSnapshots;
+  readonly ledger: LedgerReads;
+  readonly #projections: NodeProjections;
+  readonly #past: PastThread;
+  readonly snapshots: SnapshotService;
+  readonly #served: ServedSnapshots;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
   readonly #startedAtMs: number;
+  readonly #schema: SchemaWatch;
   readonly #fail: (error: unknown) => void;
   /** Of the servers, in the order in which they started. */
   readonly #closers: (() => Promise<void>)[] = [];
@@ -118,9 +129,10 @@ class Node implements RunningNode {
   #commits = 0;
   #eventsCommitted = 0;
 
-  constructor(core: NetworkedCore, projections: Projector) {
+  constructor(core: NetworkedCore, projections: NodeProjections) {
     this.#core = core;
     this.#startedAtMs = core.nowMs();
+    this.#schema = new SchemaWatch(core.log);
     const { promise, reject } = Promise.withResolvers<never>();
     this.failed = promise;
     this.#fail = reject;
@@ -136,7 +148,15 @@ class Node implements RunningNode {
     this.#dht = new DhtService(core, core.host, this.#reads, core.seat !== null);
     this.#ownReads = new OwnReads(core, this.#dht);
     this.#projections = projections;
-    this.#snapshots = new ServedSnapshots({
+    this.snapshots = new SnapshotService({ ...core, projectedHeight: () => projections.heldHeight() });
+    this.#past = new PastThread(taskOf(core));
+    this.ledger = new LedgerReads({
+      ledger: () => core.ledger,
+      projections: () => projections,
+      past: this.#past,
+      nowMs: core.nowMs,
+    });
+    this.#served = new ServedSnapshots({
       chainId: core.context.chainId,
       folder: SnapshotFolder.of(core.config.dataDirectory),
       headHeight: () => core.ledger.log.head().height,
@@ -152,11 +172,13 @@ class Node implements RunningNode {
     const core = this.#core;
     const { context, host, ledger, seat } = core;
     const outlets = { committed: this.#committed, fatal: this.#fatal };
-    this.#projections.offer([]);
+    await this.snapshots.start();
+    this.#projections.begin();
+    this.#observeSchema();
     const blocks = blockSyncServer({ host, source: blockSource(ledger.log, context.validators.epoch) });
     await blocks.start();
     this.#closers.push(() => blocks.stop());
-    const snapshots = snapshotServer({ host, source: this.#snapshots });
+    const snapshots = snapshotServer({ host, source: this.#served });
     await snapshots.start();
     this.#closers.push(() => snapshots.stop());
     this.#closers.push(await startReadServer(core, this.#reads));
@@ -203,7 +225,9 @@ class Node implements RunningNode {
       await setImmediate(); // the answers that this made leave before their streams end
       for (const close of this.#closers.reverse()) await close();
       await this.#consensus?.stop();
+      await this.snapshots.close();
       await this.#projections.close();
+      await this.#past.close();
     } finally {
       await closeCore(this.#core, this.#core.host);
     }
@@ -216,17 +240,24 @@ class Node implements RunningNode {
 
   readonly #committed = (blocks: readonly CommittedBlock[]): void => {
     this.#commits += blocks.length;
+    this.#observeSchema();
     this.#reads.committed(blocks);
     this.#projections.offer(
       blocks.map(({ block, changes }) => ({ header: block.header, events: block.events, changes })),
     );
     this.#gossip.committed(blocks);
     this.#dht.committed(blocks);
+    this.snapshots.committed(blocks[0]?.block.header.height ?? 0, blocks.at(-1)?.block.header.height ?? 0);
     for (const committed of blocks) {
       this.#eventsCommitted += committed.block.events.length;
       if (this.#listeners.size > 0) this.#notify(noticeOf(committed));
     }
   };
+
+  #observeSchema(): void {
+    const { head } = this.#core.ledger.machine;
+    this.#schema.observe(schemaReport(head, head.height), head.height);
+  }
 
   readonly #fatal = (error: unknown): void => {
     this.#core.log.fatal({ err: error }, 'the node stops rather than guess');

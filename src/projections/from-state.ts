@@ -4,7 +4,7 @@
  */
 import type { BlockHeader } from '../ledger/block.ts';
 import type { StateChange } from '../ledger/state.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, StoreOperation } from '../store/store.ts';
 import type { Projection } from './projection.ts';
 import { PendingRows, pointerOps, readPointer, Rows } from './rows.ts';
 
@@ -26,17 +26,18 @@ export async function projectState(
     const rows = new Rows(store, projection.name, pointer === undefined ? 0 : pointer.generation + 1);
     return { projection, rows, pending: new PendingRows(rows) };
   });
-  for (const { rows } of builds) await rows.remove();
+  const write = (operations: readonly StoreOperation[]) => store.batch(operations, { sync: false });
+  for (const { rows } of builds) await rows.remove(write);
   const asGenesis = { ...header, proposer: '' };
   for await (const changes of parts) {
     for (const { pending, projection } of builds) {
       pending.add(projection.apply({ header: asGenesis, events: [], changes }, pending));
     }
     const written = builds.flatMap(({ pending, rows }) => rows.writeOps(pending.take(), header.height));
-    await store.batch(written, { sync: false });
+    await write(written);
   }
   const pointers = builds.flatMap(({ projection: { name, version }, rows: { generation } }) =>
     pointerOps(name, { version, generation }),
   );
-  await store.batch(pointers, { sync: false });
+  await write(pointers);
 }

@@ -5,7 +5,9 @@ import { ZERO_HASH } from '../../src/base/hash.ts';
 import { refuse } from '../../src/base/result.ts';
 import { startControl } from '../../src/node/control.ts';
 import type { CommitNotice, NodeStatus, RunningNode } from '../../src/node/status.ts';
+import type { LedgerOperations } from '../../src/node/projections/ledger-reads.ts';
 import { temporaryDirectory } from '../node/directory.ts';
+import { NO_LEDGER } from './no-ledger.ts';
 
 export const STATUS: NodeStatus = {
   engine: 'hotstuff',
@@ -26,15 +28,20 @@ export const STATUS: NodeStatus = {
   role: 'validator',
   peerId: '12D3KooWRgM45AGb4oFi8xiCM1xKEi1V7dyEwNes4yd8oRBe4h8L',
   index: 2,
+  validators: 4,
   version: '0.1.0',
   upSeconds: 3,
   peers: 4,
   listenAddrs: ['/ip4/127.0.0.1/tcp/4001'],
+  oldestBlock: 0,
   commits: 7,
   eventsCommitted: 9,
   rssBytes: 140_000_000,
   cpuMs: 61_000,
-  projections: [{ name: 'node-data', height: 7 }],
+  schema: { active: 1, known: 2, scheduled: null, replaces: ZERO_HASH },
+  proposals: [],
+  projections: [{ name: 'node-data', height: 7, state: 'following' }],
+  rebuild: null,
   components: [{ name: 'store', healthy: true, detail: 'open' }],
 };
 
@@ -48,11 +55,16 @@ export interface FakeNode {
   readonly end: () => Promise<void>;
 }
 
-export async function startFakeNode(status: Partial<NodeStatus> = {}): Promise<FakeNode> {
+export async function startFakeNode(
+  status: Partial<NodeStatus> = {},
+  ledger: Partial<LedgerOperations> = {},
+): Promise<FakeNode> {
   const directory = await temporaryDirectory();
   const listeners = new Set<(notice: CommitNotice) => void>();
   const node: RunningNode = {
+    ledger: { ...NO_LEDGER, ...ledger },
     raft: null,
+    snapshots: null,
     listenAddrs: [],
     status: () => ({ ...STATUS, ...status }),
     read: () => Promise.resolve(refuse('busy', 'later')),

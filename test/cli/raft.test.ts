@@ -14,6 +14,7 @@ import { temporaryDirectory } from '../node/directory.ts';
 import { eventually, TestCluster, type TestServer } from '../node/raft/cluster.ts';
 import { startFakeNode, STATUS } from './fake-node.ts';
 import { run, type Ran } from './terminal.ts';
+import { NO_LEDGER } from './no-ledger.ts';
 
 let cluster: TestCluster;
 let operator: IdentityKey;
@@ -43,7 +44,9 @@ async function member(id: string, first: readonly string[] | null): Promise<{ se
     nowMs: () => performance.now(),
   });
   const node: RunningNode = {
+    ledger: NO_LEDGER,
     raft,
+    snapshots: null,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('busy', 'later')),

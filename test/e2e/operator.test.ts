@@ -42,7 +42,14 @@ test('an operator starts a network, submits, reads from anyone, looks, stops and
   await network.stop(...network.names());
   const down = await network.run('get', observer.peerId, ...config, '--timeout', '2s', '--json');
   expect(down).toMatchObject({ exit: 5 });
-  const replayed = await network.run('replay', ...config, '--json');
+  const replayed = await network.run('replay', ...config, '--compare', '--json');
   expect(replayed).toMatchObject({ exit: 0 });
-  expect(replayed.json()).toMatchObject({ height: level.height, stateRoot: level.stateRoot, state: { equal: true } });
+  expect(replayed.json()).toMatchObject({
+    height: level.height,
+    stateRoot: level.stateRoot,
+    compared: {
+      state: { equal: true },
+      projections: [{ outcome: 'equal' }, { outcome: 'equal' }],
+    },
+  });
 });

@@ -5,6 +5,7 @@ import { ok, refuse, unwrap } from '../../src/base/result.ts';
 import { decodeSignedEvent, encodeSignedEvent, MAX_EVENT_BYTES, MAX_SUBMISSION_BYTES } from '../../src/ledger/event.ts';
 import { signedEventFromJson, signedEventFromJsonText, type SignedEvent } from '../../src/ledger/event.ts';
 import { evidenceEntryCodec } from '../../src/ledger/evidence-entry.ts';
+import { schemaActivationCodec } from '../../src/ledger/event-schema-at.ts';
 import { parameterScheduleCodec } from '../../src/ledger/parameters.ts';
 import { proposalCodec } from '../../src/ledger/quorum-actions.ts';
 import { nodeEntryCodec, stakeCodec, type NodeEntry } from '../../src/ledger/record.ts';
@@ -261,13 +262,19 @@ export const ledgerDecoders = [
       next: { fromHeight: 9, parameters: { livenessWindowSeconds: 60, eventSchema: 1 } },
     },
   ]),
+  codecDecoder(
+    'change of the event schema',
+    'ledger/event-schema-at.ts#schemaActivationCodec',
+    schemaActivationCodec,
+    () => [{ schema: 2, fromHeight: 4_000 }],
+  ),
   codecDecoder('evidence entry', 'ledger/evidence-entry.ts#evidenceEntryCodec', evidenceEntryCodec, () => [
     { reporter: PEER_IDS[0] as string, event: hashOf('e'), digest: hashOf('d'), height: 12 },
   ]),
   codecDecoder('proposal of validators', 'ledger/quorum-actions.ts#proposalCodec', proposalCodec, () => [
     ...(
       [
-        { kind: 'schemaActivated', schema: 1 },
+        { kind: 'schemaActivated', schema: 2, fromHeight: 4_000 },
         { kind: 'nodeRemoved', peerId: 'x', reason: 'gone' },
       ] as const
     ).map((action) => ({

@@ -13,6 +13,7 @@ const HEAD = { epoch: 1, height: 20, blockId: ID };
 function source(blockBytes = 100): BlockSource {
   return {
     head: () => HEAD,
+    oldest: () => 0,
     sealedAt: (height) => (height <= 20 ? filled(blockBytes, height) : undefined),
     blocks: (ids) => (ids.includes(ID) ? [filled(10, 99)] : []),
   };

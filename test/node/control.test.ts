@@ -9,6 +9,7 @@ import { startControl } from '../../src/node/control.ts';
 import { ControlClient } from '../../src/node/control-client.ts';
 import type { CommitNotice, NodeStatus, RunningNode } from '../../src/node/status.ts';
 import { temporaryDirectory } from './directory.ts';
+import { NO_LEDGER } from '../cli/no-ledger.ts';
 
 const STATUS = {
   chainId: 'test-00',
@@ -32,7 +33,9 @@ async function running(overrides: Partial<RunningNode> = {}) {
   const socket = join(await temporaryDirectory(), 'control.sock');
   const listeners = new Set<(notice: CommitNotice) => void>();
   const node: RunningNode = {
+    ledger: NO_LEDGER,
     raft: null,
+    snapshots: null,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('quorum-missing', 'fewer validators signed than a quorum', { signers: 2 })),

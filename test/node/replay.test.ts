@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { toHex } from '../../src/base/bytes.ts';
 import { unwrap } from '../../src/base/result.ts';
 import type { SealedBlock } from '../../src/ledger/block.ts';
 import { BlockLog, committedBlockOps } from '../../src/ledger/block-log.ts';
-import { decodeSignedEvent, type LedgerEvent } from '../../src/ledger/event.ts';
+import { decodeSignedEvent, type WrittenEvent } from '../../src/ledger/event.ts';
 import { formatGenesis } from '../../src/ledger/genesis.ts';
 import { stateKey } from '../../src/ledger/layout.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
@@ -12,7 +13,7 @@ import { verifiedEvent, type VerifiedEvent } from '../../src/ledger/verified-eve
 import { loadConfig, type NodeConfig } from '../../src/node/config.ts';
 import { identityKeyFromSecret } from '../../src/node/keys.ts';
 import { ledgerDirectory } from '../../src/node/open-ledger.ts';
-import { replayLedger, type LedgerReplayProgress } from '../../src/node/replay.ts';
+import type { LedgerReplayProgress } from '../../src/node/replay.ts';
 import { signEvent } from '../../src/node/sign-event.ts';
 import type { StoreOperation } from '../../src/store/store.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
@@ -20,12 +21,13 @@ import { run } from '../cli/terminal.ts';
 import { SealedChain } from '../ledger/chain.ts';
 import { joinedFields } from '../ledger/nodes.ts';
 import { temporaryDirectory } from './directory.ts';
+import { replayOf } from './replaying.ts';
 
 const KEYS = [1, 2, 3].map((byte) => identityKeyFromSecret('ed25519', new Uint8Array(32).fill(byte)));
 
 function signedJoin(chain: SealedChain, node: number): VerifiedEvent {
   const key = KEYS[node] as (typeof KEYS)[number];
-  const event = { ...joinedFields(key.peerId, 1), time: chain.now } as unknown as LedgerEvent;
+  const event = { ...joinedFields(key.peerId, 1), time: chain.now } as unknown as WrittenEvent;
   return verifiedEvent(unwrap(decodeSignedEvent(chain.chainId, signEvent(key, chain.chainId, event).bytes)), 'own-log');
 }
 
@@ -61,25 +63,22 @@ async function ledger(damage: Damage = {}): Promise<{ config: NodeConfig; direct
   return { config, directory, chain };
 }
 
-const EVERYTHING = { verifySignatures: true, verifySeals: true, threads: 1, onProgress: () => undefined };
-
 describe('replaying a ledger', () => {
   test('ends at the same root, state and projections', async () => {
     const { config, chain } = await ledger();
     const seen: LedgerReplayProgress[] = [];
-    const report = await replayLedger(config, { ...EVERYTHING, onProgress: (progress) => seen.push(progress) });
+    const report = await replayOf(config, { onProgress: (progress) => seen.push(progress) });
     expect(report).toMatchObject({
       chainId: chain.chainId,
       height: 3,
       events: 3,
       stateRoot: chain.machine.head.stateRoot,
-      state: { equal: true, firstDifference: null },
+      from: { kind: 'genesis', height: 0 },
+      resumedAt: null,
+      compared: { state: { entries: 5, equal: true, firstDifference: null } },
       verified: { signatures: true, seals: true },
     });
-    expect(seen.at(-1)).toEqual({ height: 3, headHeight: 3, events: 3 });
-    // The first replay built the projections, so the second has something to compare with.
-    const again = await replayLedger(config, EVERYTHING);
-    expect(again.projections.map(({ before }) => before)).toEqual(again.projections.map(() => 'equal'));
+    expect(seen.at(-1)).toEqual({ height: 3, headHeight: 3, events: 3, fromHeight: 0 });
   });
 
   test('stops at a block whose seal is of another block', async () => {
@@ -90,11 +89,11 @@ describe('replaying a ledger', () => {
         return { ...sealed, seal: first.seal };
       },
     });
-    await expect(replayLedger(config, EVERYTHING)).rejects.toMatchObject({
+    await expect(replayOf(config)).rejects.toMatchObject({
       code: 'replay-seal-invalid',
       details: { height: 2 },
     });
-    await expect(replayLedger(config, { ...EVERYTHING, verifySeals: false })).resolves.toMatchObject({ height: 3 });
+    await expect(replayOf(config, { verifySeals: false })).resolves.toMatchObject({ height: 3 });
   });
 
   test('finds such a seal in a long log, whose seals are checked on threads', async () => {
@@ -107,7 +106,7 @@ describe('replaying a ledger', () => {
         return { ...sealed, seal };
       },
     });
-    await expect(replayLedger(config, EVERYTHING)).rejects.toMatchObject({
+    await expect(replayOf(config)).rejects.toMatchObject({
       code: 'replay-seal-invalid',
       details: { height: 200 },
     });
@@ -115,33 +114,49 @@ describe('replaying a ledger', () => {
 
   test('stops at an event that its node did not sign', async () => {
     const { config } = await ledger({ unsignedJoin: true });
-    await expect(replayLedger(config, EVERYTHING)).rejects.toMatchObject({
+    await expect(replayOf(config)).rejects.toMatchObject({
       code: 'replay-signature-invalid',
       details: { height: 4 },
     });
-    await expect(replayLedger(config, { ...EVERYTHING, verifySignatures: false })).resolves.toMatchObject({
+    await expect(replayOf(config, { verifySignatures: false })).resolves.toMatchObject({
       height: 4,
     });
   });
 
   test('finds a record that was changed on disk, and says so with an exit code of its own', async () => {
     const key = nodeKey(KEYS[1]?.peerId ?? '');
-    const { directory } = await ledger({
+    const { chain, directory } = await ledger({
       afterwards: [{ kind: 'put', key: stateKey(key), value: Uint8Array.of(1) }],
     });
-    const { exit, json } = await run(['replay', '--config', 'config.json', '--json'], directory);
+    const { exit, json } = await run(['replay', '--config', 'config.json', '--compare', '--json'], directory);
     expect(exit).toBe(6);
-    expect(json()).toMatchObject({ state: { equal: false, firstDifference: key } });
-    const told = await run(['replay', '--config', 'config.json'], directory);
+    const record = chain.machine.get(key) as Uint8Array;
+    expect(json()).toMatchObject({
+      compared: {
+        state: {
+          equal: false,
+          firstDifference: {
+            key,
+            replayed: { bytes: record.length, hex: toHex(record) },
+            kept: { bytes: 1, hex: '01' },
+          },
+        },
+      },
+    });
+    const told = await run(['replay', '--config', 'config.json', '--compare'], directory);
     expect(told.code).toBe('replay-differs');
     expect(told.err).toContain('not what the log gives: state at');
-    expect(told.out).toMatch(/^state +\d+ entries, DIFFERENT$/m);
+    expect(told.out).toMatch(/^state +DIFFERENT$/m);
+    expect(told.out).toContain(`the first difference of state, at ${key}`);
   });
 
   test('finds a record that is gone from the disk', async () => {
     const key = stateKey(nodeKey(KEYS[1]?.peerId ?? ''));
     const { config } = await ledger({ afterwards: [{ kind: 'delete', key }] });
-    const report = await replayLedger(config, EVERYTHING);
-    expect(report.state).toMatchObject({ equal: false, firstDifference: 'a key is missing on disk' });
+    const report = await replayOf(config);
+    expect(report.compared?.state).toMatchObject({
+      equal: false,
+      firstDifference: { key: nodeKey(KEYS[1]?.peerId ?? ''), kept: null },
+    });
   });
 });

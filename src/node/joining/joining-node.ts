@@ -1,8 +1,10 @@
 /** A node that joins, as the control endpoint sees it: it tells how far it is, and serves nothing yet. */
 import { ZERO_HASH } from '../../base/hash.ts';
-import { refuse } from '../../base/result.ts';
+import { CodedError, refuse, type Refused } from '../../base/result.ts';
+import { NEWEST_EVENT_SCHEMA } from '../../ledger/newest-schema.ts';
 import type { NodeConfig } from '../config.ts';
 import { PROGRAM_VERSION } from '../program-version.ts';
+import type { LedgerOperations } from '../projections/ledger-reads.ts';
 import type { NodeStatus, RunningNode } from '../status.ts';
 import { joinText, type JoinReport } from './join-report.ts';
 
@@ -23,15 +25,28 @@ export function joiningNode(facts: JoiningFacts): RunningNode {
   return {
     listenAddrs: [],
     raft: null,
+    snapshots: { create: () => Promise.reject(new CodedError(notYet().refusal)) },
+    ledger: NO_LEDGER_YET,
     failed: promise,
     status: () => joiningStatus(facts),
-    read: () => Promise.resolve(refuse('node-joining', 'the node is joining and has no state yet; see its status')),
+    read: async () => notYet(),
     onCommit: () => () => undefined,
     stop() {
       facts.stop();
       return Promise.resolve();
     },
   };
+}
+
+const NO_LEDGER_YET: LedgerOperations = {
+  history: async () => notYet(),
+  at: async () => notYet(),
+  export: async () => notYet(),
+  rebuild: () => notYet(),
+};
+
+function notYet(): Refused {
+  return refuse('node-joining', 'the node is joining and has no state yet; see its status');
 }
 
 function joiningStatus({ chainId, config, join, nowMs, peerId, peers, startedAtMs }: JoiningFacts): NodeStatus {
@@ -56,6 +71,7 @@ function joiningStatus({ chainId, config, join, nowMs, peerId, peers, startedAtM
     role: config.role,
     peerId,
     index: null,
+    validators: 0,
     version: PROGRAM_VERSION,
     upSeconds: Math.floor((nowMs() - startedAtMs) / 1000),
     peers: peers(),
@@ -64,7 +80,11 @@ function joiningStatus({ chainId, config, join, nowMs, peerId, peers, startedAtM
     eventsCommitted: 0,
     rssBytes: process.memoryUsage.rss(),
     cpuMs: (user + system) / 1000,
+    schema: { active: 1, known: NEWEST_EVENT_SCHEMA, scheduled: null, replaces: ZERO_HASH },
+    proposals: [],
+    oldestBlock: 0,
     projections: [],
+    rebuild: null,
     components: [{ name: 'sync', healthy: joining.stuckBecause === null, detail: joinText(joining) }],
     joining,
   };

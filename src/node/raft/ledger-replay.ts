@@ -1,6 +1,6 @@
 /** What a replay of a member's ledger begins with: the state at BASE, made again from the genesis and what was kept of it. */
 import { codedError, unwrap, type Result } from '../../base/result.ts';
-import type { BlockLog } from '../../ledger/block-log.ts';
+import type { SealedBlock } from '../../ledger/block.ts';
 import { chainIdOf, type Genesis } from '../../ledger/genesis.ts';
 import type { GenesisState } from '../../ledger/genesis-state.ts';
 import { firstBlockAtBase } from '../../ledger/raft-base.ts';
@@ -9,14 +9,15 @@ import type { Store } from '../../store/store.ts';
 import { loadLegacy } from './ledger-store.ts';
 
 /**
- * @throws CodedError `replay-from-snapshot`: the disk does not go back to BASE; `state-root-mismatch`, `store-corrupt`, and
- *   what the seal of the first block is refused for
+ * @param store holds the older system's values as they were at BASE
+ * @param logged the first block of the log
+ * @throws CodedError `state-root-mismatch`, `store-corrupt`, and what the seal of the first block is refused for
  */
-export async function stateAtBase(store: Store, log: BlockLog, genesis: Genesis): Promise<GenesisState> {
-  const logged = log.sealedBlockAt(0);
-  if (logged === undefined) {
-    throw codedError('replay-from-snapshot', 'this member began with a snapshot: replay one that was there at BASE');
-  }
+export async function stateAtBase(
+  store: Pick<Store, 'entries'>,
+  logged: SealedBlock,
+  genesis: Genesis,
+): Promise<GenesisState> {
   const seal: Result<RaftSeal> = decodeRaftSeal(logged.seal.bytes);
   const record = unwrap(checkBaseSeal(logged.block.header, unwrap(seal)));
   const { carried, index, term } = unwrap(seal);

@@ -78,7 +78,7 @@ export async function openStanding(store: Store, identity: LogIdentity): Promise
 }
 
 /** The older system's values, into memory. @throws CodedError `store-corrupt`, `state-root-mismatch` */
-export async function loadLegacy(store: Store, root: Hash | null): Promise<LegacyState> {
+export async function loadLegacy(store: Pick<Store, 'entries'>, root: Hash | null): Promise<LegacyState> {
   const values: [string, Uint8Array][] = [];
   for await (const [key, value] of store.entries(LEGACY_RANGE)) {
     try {

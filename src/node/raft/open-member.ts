@@ -53,7 +53,7 @@ export async function openMember(
   // Of the time after Raft; here it says whose directory this is.
   const validatorKey = blsKeyFile === null ? null : sha256Hex(scheme.publicKeyOf(await loadBlsKey(blsKeyFile)));
   if (create) await mkdir(raftDirectory(dataDirectory), { recursive: true, mode: 0o700 });
-  const store = await openStore(dataDirectory, { create });
+  const store = await openStore(dataDirectory, { create, threads: true });
   try {
     const ledger = await RaftLedger.open({ store, genesis, validators, validatorKey, ...ledgerParts });
     const snapshots = await SnapshotFiles.open({

@@ -17,7 +17,11 @@ import type { NodeConfig } from '../config.ts';
 import { EventVerifier } from '../event-verifier.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { loadIdentityKey, type IdentityKey } from '../keys.ts';
+import { LedgerReads, type ReadableLedger } from '../projections/ledger-reads.ts';
+import { PastThread } from '../projections/past-thread.ts';
+import { rebuildInThread } from '../projections/rebuild-thread.ts';
 import { SignatureThread } from '../signature-thread.ts';
+import { schemaReport, SchemaWatch } from '../schema-report.ts';
 import type { CommitNotice, NodeStatus, ReadOptions, RunningNode } from '../status.ts';
 import { startSubmissionServer } from '../submission-service.ts';
 import type { SubmissionPolicy } from '../submissions.ts';
@@ -76,16 +80,20 @@ interface Parts extends Services {
 
 class RaftNode implements RunningNode {
   readonly failed: Promise<never>;
+  readonly ledger: LedgerReads;
   readonly #config: RaftNodeConfig;
   readonly #genesis: Genesis;
   readonly #identity: IdentityKey;
   readonly #log: Logger;
   readonly #fail: (error: unknown) => void;
+  readonly #schema: SchemaWatch;
   readonly #signatures = new SignatureThread();
   readonly #events: EventVerifier;
   readonly #addresses: AddressBook;
   readonly #projections: LedgerProjections;
+  readonly #past: PastThread;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
+  readonly snapshots = null;
   readonly #startedAtMs = Date.now();
   /** In the order in which they were opened. */
   readonly #closers: (() => Promise<void>)[] = [];
@@ -100,6 +108,7 @@ class RaftNode implements RunningNode {
     this.#genesis = genesis;
     this.#identity = identity;
     this.#log = log;
+    this.#schema = new SchemaWatch(log);
     const { promise, reject } = Promise.withResolvers<never>();
     this.failed = promise;
     this.#fail = reject;
@@ -113,11 +122,23 @@ class RaftNode implements RunningNode {
     });
     const known = new Map(genesis.validators.map(({ multiaddrs, peerId }) => [peerId, multiaddrs]));
     this.#addresses = new AddressBook(known, config.bootstrap, config.addressFiles);
+    const task = {
+      dataDirectory: config.dataDirectory,
+      genesisFile: config.genesis,
+      identity: { chainId: chainIdOf(genesis), validatorKey: null },
+    };
     this.#projections = new LedgerProjections({
       projections: CATALOG,
-      onStopped: (projection, error) =>
-        log.error({ projection, err: error }, 'a projection stopped; "hotledger replay" rebuilds it'),
+      logger: log,
+      startRebuildOf: ({ store }) => rebuildInThread(store, task),
       onFailed: this.#fatal,
+    });
+    this.#past = new PastThread(task);
+    this.ledger = new LedgerReads({
+      ledger: () => this.#readable(),
+      projections: () => this.#projections.current,
+      past: this.#past,
+      nowMs: () => Date.now(),
     });
   }
 
@@ -147,6 +168,7 @@ class RaftNode implements RunningNode {
     this.#services = { member, reads, submissions };
     reads.ledger(member.ledger.ledger);
     await this.#projections.begin(member.ledger.ledger);
+    this.#closers.push(() => this.#past.close());
     this.#closers.push(() => this.#projections.end());
     const server = await startRaftServer<LedgerOutcome>(
       memberServerOptions({
@@ -179,6 +201,7 @@ class RaftNode implements RunningNode {
     const { host, member, server } = this.#running();
     return memberStatus({
       chainId: member.ledger.chainId,
+      genesisSchema: this.#genesis.parameters.eventSchema,
       peerId: this.#identity.peerId,
       validators: member.validators,
       host,
@@ -213,6 +236,12 @@ class RaftNode implements RunningNode {
     const failures: unknown[] = [];
     for (const close of this.#closers.reverse()) await close().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
+  }
+
+  #readable(): ReadableLedger | null {
+    const { ledger, store } = this.#services?.member ?? {};
+    const chain = ledger?.ledger ?? null;
+    return chain === null || store === undefined ? null : { store, log: chain.log, machine: chain.machine };
   }
 
   #running(): Parts {
@@ -280,6 +309,7 @@ class RaftNode implements RunningNode {
       replacing: async () => {
         this.#services?.reads.ledger(null);
         await this.#projections.end();
+        await this.#past.reset();
       },
       replaced: async (ledger: ChainLedger | null) => {
         this.#services?.reads.ledger(ledger);
@@ -322,6 +352,7 @@ class RaftNode implements RunningNode {
   #committed(blocks: readonly CommittedBlock[]): void {
     const ledger = this.#services?.member.ledger.ledger ?? null;
     this.#commits += blocks.length;
+    if (ledger !== null) this.#observeSchema(ledger);
     this.#services?.submissions.committed(blocks);
     this.#services?.reads.committed(ledger, blocks);
     this.#projections.committed(ledger, blocks);
@@ -330,6 +361,10 @@ class RaftNode implements RunningNode {
       this.#eventsCommitted += committed.block.events.length;
       for (const listener of this.#listeners) listener(noticeOf(committed));
     }
+  }
+
+  #observeSchema({ machine }: ChainLedger): void {
+    this.#schema.observe(schemaReport(machine.head, machine.head.height), machine.head.height);
   }
 
   readonly #fatal = (error: unknown): void => {

@@ -1,18 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { utf8 } from '../../../src/base/bytes.ts';
+import { toHex, utf8 } from '../../../src/base/bytes.ts';
 import { formatGenesis } from '../../../src/ledger/genesis.ts';
 import { legacyKey } from '../../../src/ledger/state.ts';
 import { stateKey } from '../../../src/ledger/layout.ts';
 import { loadConfig, type NodeConfig } from '../../../src/node/config.ts';
 import { ledgerDirectory } from '../../../src/node/open-ledger.ts';
-import { replayLedger } from '../../../src/node/replay.ts';
 import { ENTRY_TYPES } from '../../../src/raft/messages.ts';
 import { LevelStore } from '../../../src/store/level-store.ts';
 import { peerOf } from '../../ledger/nodes.ts';
 import { Cluster, legacyCommand, nodeDataJson } from '../../ledger/raft-cluster.ts';
 import { temporaryDirectory } from '../directory.ts';
+import { replayOf } from '../replaying.ts';
 import { entry, inPieces, Member } from './member.ts';
 
 const code = (expected: string) => expect.objectContaining({ code: expected }) as Error;
@@ -38,7 +38,7 @@ function logOf(cluster: Cluster) {
 }
 
 /** Events of these tests are signed by nobody. */
-const OPTIONS = { verifySignatures: false, verifySeals: true, threads: 1, onProgress: () => undefined };
+const OPTIONS = { verifySignatures: false };
 
 test('a replay of a member gives its state again, from the values that it held at BASE', async () => {
   const cluster = new Cluster();
@@ -46,12 +46,13 @@ test('a replay of a member gives its state again, from the values that it held a
   const member = await Member.open(cluster, store);
   await member.apply(logOf(cluster));
   await store.close();
-  const report = await replayLedger(config, OPTIONS);
+  const report = await replayOf(config, OPTIONS);
   expect(report).toMatchObject({
     height: 3,
     events: 2,
     stateRoot: member.ledger.stateRoot,
-    state: { equal: true },
+    from: { kind: 'base', height: 0 },
+    compared: { state: { equal: true } },
     verified: { signatures: false, seals: false },
   });
 });
@@ -63,7 +64,10 @@ test('a replay finds a value that is not what the log gives', async () => {
   const key = legacyKey('colour');
   await store.batch([{ kind: 'put', key: stateKey(key), value: utf8('"green"') }], { sync: true });
   await store.close();
-  expect((await replayLedger(config, OPTIONS)).state).toMatchObject({ equal: false, firstDifference: key });
+  expect((await replayOf(config, OPTIONS)).compared?.state).toMatchObject({
+    equal: false,
+    firstDifference: { key, replayed: { hex: toHex(utf8('"red"')) }, kept: { hex: toHex(utf8('"green"')) } },
+  });
 });
 
 test('a replay refuses a first block that the kept values do not make', async () => {
@@ -72,7 +76,7 @@ test('a replay refuses a first block that the kept values do not make', async ()
   await (await Member.open(cluster, store)).apply(logOf(cluster));
   await store.batch([{ kind: 'put', key: utf8('Gcolour'), value: utf8('"green"') }], { sync: true });
   await store.close();
-  await expect(replayLedger(config, OPTIONS)).rejects.toThrow(code('state-root-mismatch'));
+  await expect(replayOf(config, OPTIONS)).rejects.toThrow(code('state-root-mismatch'));
 });
 
 test('there is nothing to replay before BASE, nor where a member began with a snapshot', async () => {
@@ -81,11 +85,11 @@ test('there is nothing to replay before BASE, nor where a member began with a sn
   const source = await Member.open(cluster, before.store);
   await source.apply(logOf(cluster).slice(0, 2));
   await before.store.close();
-  await expect(replayLedger(before.config, OPTIONS)).rejects.toThrow(code('before-base'));
+  await expect(replayOf(before.config, OPTIONS)).rejects.toThrow(code('before-base'));
   const whole = await Member.open(cluster);
   await whole.apply(logOf(cluster));
   const { config, store } = await directoryOf(cluster);
   await (await Member.open(cluster, store)).restore(inPieces(await whole.snapshot(), 999), 6);
   await store.close();
-  await expect(replayLedger(config, OPTIONS)).rejects.toThrow(code('replay-from-snapshot'));
+  await expect(replayOf(config, OPTIONS)).rejects.toThrow(code('replay-from-snapshot'));
 });

@@ -1,0 +1,33 @@
+/** A replay of a data directory as tests ask for it: everything checked, and compared. */
+import { join } from 'node:path';
+import type { NodeConfig } from '../../src/node/config.ts';
+import { readGenesisFile } from '../../src/node/genesis-file.ts';
+import { replayLedger, type LedgerReplayOptions, type LedgerReplayReport } from '../../src/node/replay.ts';
+import { openSource } from '../../src/node/replay/open-source.ts';
+import { CATALOG } from '../../src/projections/catalog.ts';
+
+export async function replayOf(
+  { dataDirectory, genesis }: Pick<NodeConfig, 'dataDirectory' | 'genesis'>,
+  more: Partial<LedgerReplayOptions> = {},
+): Promise<LedgerReplayReport> {
+  const source = await openSource(dataDirectory);
+  try {
+    return await replayLedger({
+      source,
+      genesis: await readGenesisFile(genesis),
+      into: join(dataDirectory, 'replay'),
+      to: null,
+      verifySignatures: true,
+      verifySeals: true,
+      threads: 1,
+      projections: CATALOG,
+      compare: true,
+      swap: false,
+      onProgress: () => undefined,
+      onNote: () => undefined,
+      ...more,
+    });
+  } finally {
+    await source.close();
+  }
+}

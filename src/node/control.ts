@@ -8,6 +8,7 @@
  *   POST /read      {peerId, maxAgeMs?, from?} -> ReadReport, or 422 with the refusal
  *   POST /stop      202, and the node stops
  *   /raft/...       of a node that runs Raft (`control-raft.ts`)
+ *   /ledger...      the blocks and the state, for a replay (`control-ledger.ts`)
  */
 import { chmod, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -15,6 +16,7 @@ import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { codedError, ok, refuse, type Result } from '../base/result.ts';
 import { stringifyWithDigits } from '../ledger/record-view.ts';
+import { addLedgerRoutes } from './control-ledger.ts';
 import { addRaftRoutes } from './control-raft.ts';
 import { socketPath } from './socket-path.ts';
 import type { ReadOptions, RunningNode } from './status.ts';
@@ -79,6 +81,7 @@ function addRoutes(server: FastifyInstance, { node, stop }: ControlOptions): voi
     return read.ok ? send(reply, 200, read.value) : send(reply, 422, read.refusal);
   });
   addRaftRoutes(server, node.raft, send);
+  addLedgerRoutes(server, node.ledger, send);
   server.post('/stop', (_request, reply) => {
     reply.raw.once('finish', stop);
     return send(reply, 202, { stopping: true });

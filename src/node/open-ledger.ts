@@ -31,10 +31,10 @@ export async function openLedger(
   dataDirectory: string,
   genesis: Genesis,
   validatorKey: LogIdentity['validatorKey'],
-): Promise<OpenLedger> {
+): Promise<OpenLedger & { readonly store: LevelStore }> {
   const store = await LevelStore.open(ledgerDirectory(dataDirectory), { create: true });
   try {
-    return await openLedgerOn(store, genesis, validatorKey);
+    return { ...(await openLedgerOn(store, genesis, validatorKey)), store };
   } catch (error) {
     await store.close();
     throw error;

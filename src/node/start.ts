@@ -16,6 +16,7 @@ import { openCore, withNetwork, type NetworkedCore, type NodeCore } from './core
 import { DhtService, dhtRules } from './dht-service.ts';
 import { readGenesisFile } from './genesis-file.ts';
 import { GossipService, gossipRules } from './gossip-service.ts';
+import type { LedgerAccess } from './ledger-views.ts';
 import { nodeStatus } from './node-status.ts';
 import { startObserver } from './observer.ts';
 import { OwnReads } from './own-reads.ts';
@@ -91,6 +92,7 @@ async function closeCore(core: NodeCore, host: Host | undefined): Promise<void> 
 class Node implements RunningNode {
   readonly failed: Promise<never>;
   readonly raft = null;
+  readonly ledger: LedgerAccess;
   readonly #core: NetworkedCore;
   readonly #reads: ReadService;
   readonly #ownReads: OwnReads;
@@ -116,6 +118,7 @@ class Node implements RunningNode {
     this.#fail = reject;
     // Whoever runs the node awaits it; until then a failure must not count as unhandled.
     promise.catch(() => undefined);
+    this.ledger = core.views;
     this.#reads = readServiceOf(core);
     this.#gossip = new GossipService({
       core,
@@ -185,6 +188,7 @@ class Node implements RunningNode {
       for (const close of this.#closers.reverse()) await close();
       await this.#consensus?.stop();
       await this.#projections.close();
+      await this.#core.views.closeAll();
     } finally {
       await closeCore(this.#core, this.#core.host);
     }

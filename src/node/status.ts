@@ -2,6 +2,7 @@
 import type { Hash } from '../base/hash.ts';
 import type { Result } from '../base/result.ts';
 import type { EngineStatus } from '../consensus/engine.ts';
+import type { LedgerAccess } from './ledger-views.ts';
 import type { RaftOperations } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
 
@@ -73,6 +74,8 @@ export interface RunningNode {
   onCommit(listener: (notice: CommitNotice) => void): () => void;
   /** Null on a node that runs no Raft. */
   readonly raft: RaftOperations | null;
+  /** What is on its disk, for other processes of its user. */
+  readonly ledger: LedgerAccess;
   /** Settles once everything acknowledged is durable and the store is closed. */
   stop(): Promise<void>;
   /** Rejects with the reason when the node stops by itself: a failed write, or a broken assertion. */

@@ -5,6 +5,7 @@ import { ZERO_HASH } from '../../src/base/hash.ts';
 import { refuse } from '../../src/base/result.ts';
 import { startControl } from '../../src/node/control.ts';
 import type { CommitNotice, NodeStatus, RunningNode } from '../../src/node/status.ts';
+import { NO_LEDGER } from '../node/no-ledger.ts';
 import { temporaryDirectory } from '../node/directory.ts';
 
 export const STATUS: NodeStatus = {
@@ -53,6 +54,7 @@ export async function startFakeNode(status: Partial<NodeStatus> = {}): Promise<F
   const listeners = new Set<(notice: CommitNotice) => void>();
   const node: RunningNode = {
     raft: null,
+    ledger: NO_LEDGER,
     listenAddrs: [],
     status: () => ({ ...STATUS, ...status }),
     read: () => Promise.resolve(refuse('busy', 'later')),

@@ -11,6 +11,7 @@ import { ServerOperations } from '../../src/node/raft/operations.ts';
 import { raftConfigSchema } from '../../src/node/raft/raft-config.ts';
 import type { RunningNode } from '../../src/node/status.ts';
 import { temporaryDirectory } from '../node/directory.ts';
+import { NO_LEDGER } from '../node/no-ledger.ts';
 import { eventually, TestCluster, type TestServer } from '../node/raft/cluster.ts';
 import { startFakeNode, STATUS } from './fake-node.ts';
 import { run, type Ran } from './terminal.ts';
@@ -44,6 +45,7 @@ async function member(id: string, first: readonly string[] | null): Promise<{ se
   });
   const node: RunningNode = {
     raft,
+    ledger: NO_LEDGER,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('busy', 'later')),

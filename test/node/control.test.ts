@@ -8,6 +8,7 @@ import { refuse } from '../../src/base/result.ts';
 import { startControl } from '../../src/node/control.ts';
 import { ControlClient } from '../../src/node/control-client.ts';
 import type { CommitNotice, NodeStatus, RunningNode } from '../../src/node/status.ts';
+import { NO_LEDGER } from './no-ledger.ts';
 import { temporaryDirectory } from './directory.ts';
 
 const STATUS = {
@@ -33,6 +34,7 @@ async function running(overrides: Partial<RunningNode> = {}) {
   const listeners = new Set<(notice: CommitNotice) => void>();
   const node: RunningNode = {
     raft: null,
+    ledger: NO_LEDGER,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('quorum-missing', 'fewer validators signed than a quorum', { signers: 2 })),

@@ -29,7 +29,7 @@ describe('data directories of released versions', () => {
         flags: {},
         directory,
       });
-      const report = await replayOf(config);
+      const report = await replayOf(config, { verifySignatures: true });
       expect(report.events).toBeGreaterThan(40);
       expect(report.height).toBeGreaterThan(10);
       expect(report.compared?.state).toMatchObject({ equal: true, firstDifference: null });

@@ -97,6 +97,6 @@ function parsed<T>(schema: z.ZodType<T>, value: unknown): Result<T> {
 }
 
 function refusalOf(error: unknown): Result<never> {
-  if (error instanceof CodedError) return { ok: false, refusal: error };
+  if (error instanceof CodedError) return refuse(error.code, error.message, error.details);
   throw error;
 }

@@ -36,12 +36,13 @@ export interface LedgerAccess {
 const MAX_VIEWS = 2;
 /** One that nobody asks of for so long was left behind by a process that ended. */
 const MAX_IDLE_MS = 60_000;
-const PAGE_BYTES = 1024 * 1024;
+const PAGE_BYTES = 256 * 1024;
 const MAX_PAGES_UNDER_WAY = 4;
 
 interface Pinned {
   readonly store: StoreView;
-  idle: NodeJS.Timeout;
+  /** Null while it is being answered from for the first time. */
+  idle: NodeJS.Timeout | null;
 }
 
 export class LedgerViews implements LedgerAccess {
@@ -68,12 +69,17 @@ export class LedgerViews implements LedgerAccess {
     if (this.#views.size >= MAX_VIEWS) throw busy(this.#views.size);
     const store = this.#store.pin();
     const view = this.#next++;
-    this.#views.set(view, { store, idle: this.#idleTimer(view) });
-    const signs: Entry[] = [];
-    for (const kind of ['@', '#']) {
-      for await (const entry of store.entries(rangeOf(projectionKey(utf8(kind))))) signs.push(entry);
+    const pinned: Pinned = { store, idle: null };
+    this.#views.set(view, pinned);
+    try {
+      const signs: Entry[] = [];
+      for (const kind of ['@', '#']) {
+        for await (const entry of store.entries(rangeOf(projectionKey(utf8(kind))))) signs.push(entry);
+      }
+      return { view, facts: await ledgerFacts(store), signs };
+    } finally {
+      this.#waitFor(view, pinned);
     }
-    return { view, facts: await ledgerFacts(store), signs };
   }
 
   async rows(view: number, range: KeyRange): Promise<readonly Entry[]> {
@@ -81,12 +87,11 @@ export class LedgerViews implements LedgerAccess {
     if (pinned === undefined) {
       throw codedError('view-unknown', 'the view of the ledger was closed: nobody asked of it for too long', { view });
     }
-    clearTimeout(pinned.idle);
+    if (pinned.idle !== null) clearTimeout(pinned.idle);
     try {
       return await this.#page(pinned.store.entries(range), ([key, value]) => key.length + value.length);
     } finally {
-      // It may have been closed meanwhile.
-      if (this.#views.get(view) === pinned) pinned.idle = this.#idleTimer(view);
+      this.#waitFor(view, pinned);
     }
   }
 
@@ -94,7 +99,7 @@ export class LedgerViews implements LedgerAccess {
     const pinned = this.#views.get(view);
     if (pinned === undefined) return;
     this.#views.delete(view);
-    clearTimeout(pinned.idle);
+    if (pinned.idle !== null) clearTimeout(pinned.idle);
     await pinned.store.close();
   }
 
@@ -119,9 +124,11 @@ export class LedgerViews implements LedgerAccess {
     }
   }
 
-  #idleTimer(view: number): NodeJS.Timeout {
-    // A store that is closed has closed its views; there is nobody to tell.
-    return setTimeout(() => void this.close(view), this.#maxIdleMs).unref();
+  /** Begins when what was asked for was answered; a view that was closed meanwhile is not waited for. */
+  #waitFor(view: number, pinned: Pinned): void {
+    if (this.#views.get(view) !== pinned) return;
+    if (pinned.idle !== null) clearTimeout(pinned.idle);
+    pinned.idle = setTimeout(() => void this.close(view), this.#maxIdleMs).unref();
   }
 }
 

@@ -14,6 +14,7 @@ import { statusCommand } from './status.ts';
 import { submitCommand } from './submit.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 import { testnetCommand } from './testnet.ts';
+import { verifyCommand } from './verify.ts';
 import { watchCommand } from './watch.ts';
 
 const EXIT_CODES = `
@@ -58,6 +59,7 @@ export function programFor(terminal: Terminal): Command {
     watchCommand,
     importCommand,
     replayCommand,
+    verifyCommand,
     raftCommand,
   ];
   for (const command of commands) program.addCommand(command(terminal));

@@ -91,9 +91,14 @@ export function headBlockOps(sealed: SealedBlock, changes: readonly StateChange[
     put(blockKey(height), encodeSealedBlock(sealed)),
     put(heightKey(block.id), bigEndian(height)),
     { kind: 'delete', key: uncommittedKey(block.id) },
-    put(HEAD_KEY, headCodec.encode(headOf(block))),
+    ...headOps(headOf(block)),
     put(changesKey(height), withCheck(changesCodec.encode(changes))),
   ];
+}
+
+/** The record of the head alone. */
+export function headOps(head: Head): StoreOperation[] {
+  return [put(HEAD_KEY, headCodec.encode(head))];
 }
 
 /** The committed state alone. */

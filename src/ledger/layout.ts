@@ -69,6 +69,9 @@ export const LEDGER_RANGES = [
   TAG.projection,
   TAG.legacy,
 ].map(rangeOf);
+export const HEIGHT_RANGE = rangeOf(TAG.height);
+export const CHANGES_RANGE = rangeOf(TAG.changes);
+export const PROJECTION_RANGE = rangeOf(TAG.projection);
 export const UNCOMMITTED_RANGE = rangeOf(TAG.uncommitted);
 export const EVIDENCE_RANGE = rangeOf(TAG.evidence);
 

@@ -13,7 +13,9 @@ export function nodeSource(control: ControlClient): LedgerSource {
     blocks: (from, to) => blocksOf(control, from, to),
     pin: () => pin(control),
     replaceRows: () =>
-      Promise.reject(codedError('replay-swap-running', 'a running node takes no rows of projections from another process')),
+      Promise.reject(
+        codedError('replay-swap-running', 'a running node takes no rows of projections from another process'),
+      ),
     close: () => Promise.resolve(),
   };
 }

@@ -10,14 +10,18 @@ import type { LedgerSource } from './source.ts';
 
 /** @throws CodedError those of `LevelStore.open` */
 export async function openSource(dataDirectory: string): Promise<LedgerSource> {
-  const control = new ControlClient(join(dataDirectory, 'control.sock'));
-  if (await answers(control)) return nodeSource(control);
+  if (await isRunning(dataDirectory)) return nodeSource(controlOf(dataDirectory));
   return directorySource(await LevelStore.open(ledgerDirectory(dataDirectory)));
 }
 
-async function answers(control: ControlClient): Promise<boolean> {
+function controlOf(dataDirectory: string): ControlClient {
+  return new ControlClient(join(dataDirectory, 'control.sock'));
+}
+
+/** Whether a node answers on the control socket in the directory. */
+export async function isRunning(dataDirectory: string): Promise<boolean> {
   try {
-    await control.health();
+    await controlOf(dataDirectory).health();
     return true;
   } catch (error) {
     if (error instanceof CodedError && error.code === 'node-not-running') return false;

@@ -71,7 +71,6 @@ export const LEDGER_RANGES = [
 ].map(rangeOf);
 export const HEIGHT_RANGE = rangeOf(TAG.height);
 export const CHANGES_RANGE = rangeOf(TAG.changes);
-export const PROJECTION_RANGE = rangeOf(TAG.projection);
 export const UNCOMMITTED_RANGE = rangeOf(TAG.uncommitted);
 export const EVIDENCE_RANGE = rangeOf(TAG.evidence);
 

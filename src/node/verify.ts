@@ -98,7 +98,10 @@ async function check({ dataDirectory, genesis, onNote }: VerifyOptions, findings
   const nothing = { blocks: 0, events: 0, uncommittedBlocks: 0, safetyRecord: false };
   const unread = { checked: { files, bytes, ...nothing }, height: null, firstHeight: 0 };
   for (const { file, offset } of damaged) {
-    findings.add('verify-file-damaged', 'a file of the store has changed since it was written', { file, offset });
+    findings.addFinding('verify-file-damaged', 'a file of the store has changed since it was written', {
+      file,
+      offset,
+    });
   }
   // Opening a store with a damaged table may write the damage on, under new checksums.
   if (damaged.length > 0) return unread;
@@ -127,7 +130,7 @@ async function openStore(directory: string, findings: Findings): Promise<LevelSt
     return await LevelStore.open(directory);
   } catch (error) {
     if (!(error instanceof CodedError) || error.code !== 'store-corrupt') throw error;
-    findings.add('verify-store-unreadable', 'LevelDB cannot open the store', { because: error.message });
+    findings.addFinding('verify-store-unreadable', 'LevelDB cannot open the store', { because: error.message });
     return null;
   }
 }
@@ -176,7 +179,9 @@ async function identityIn(store: LevelStore, genesis: Genesis, findings: Finding
     });
   } catch (error) {
     if (!(error instanceof CodedError) || error.code !== 'store-corrupt') throw error;
-    findings.add('verify-identity-damaged', 'whose ledger it is, is missing or damaged', { because: error.message });
+    findings.addFinding('verify-identity-damaged', 'whose ledger it is, is missing or damaged', {
+      because: error.message,
+    });
     return null;
   }
 }
@@ -190,7 +195,7 @@ async function checkStanding(store: LevelStore, identity: LogIdentity, findings:
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
     const { code, message } = error;
-    findings.add('verify-standing-damaged', 'where the ledger of this Raft member stands is damaged', {
+    findings.addFinding('verify-standing-damaged', 'where the ledger of this Raft member stands is damaged', {
       because: `${code}: ${message}`,
     });
     return store.get(HEAD_KEY) !== undefined;

@@ -80,6 +80,8 @@ test('the command reads the running node of a directory, and finds what is not w
   const [key] = (await entriesOf(store, STATE_RANGE)).at(-1) as readonly [Uint8Array, Uint8Array];
   await store.batch([{ kind: 'put', key, value: utf8('other') }], { sync: false });
   expect(await run(argv, directory)).toMatchObject({ exit: 6 });
+  const swap = await run(['replay', '--data', 'data', '--verify', 'none', '--swap'], directory);
+  expect(swap.code).toBe('replay-swap-running');
 });
 
 test('pages give a whole range in order, from the pinned moment', async () => {

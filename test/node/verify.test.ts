@@ -11,24 +11,30 @@ import {
   HEAD_KEY,
   heightKey,
   IDENTITY_KEY,
+  legacyValueKey,
   projectionKey,
   SAFETY_KEY,
   stateKey,
   uncommittedKey,
 } from '../../src/ledger/layout.ts';
+import { formatGenesis } from '../../src/ledger/genesis.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
 import type { NodeConfig } from '../../src/node/config.ts';
 import { ledgerDirectory } from '../../src/node/open-ledger.ts';
 import type { VerifyReport } from '../../src/node/verify.ts';
 import { pointerOps, Rows } from '../../src/projections/rows.ts';
+import { ENTRY_TYPES } from '../../src/raft/messages.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import type { StoreOperation } from '../../src/store/store.ts';
 import { startFakeNode } from '../cli/fake-node.ts';
 import { run } from '../cli/terminal.ts';
 import { flipped } from '../flipped.ts';
 import { SealedChain } from '../ledger/chain.ts';
+import { peerOf } from '../ledger/nodes.ts';
+import { Cluster, legacyCommand } from '../ledger/raft-cluster.ts';
 import { entriesOf } from '../store/contract.ts';
 import { KEYS, ledgerIn, signedJoin } from './ledger-directory.ts';
+import { entry, Member } from './raft/member.ts';
 
 const put = (key: Uint8Array, value: Uint8Array): StoreOperation => ({ kind: 'put', key, value });
 const gone = (key: Uint8Array): StoreOperation => ({ kind: 'delete', key });
@@ -37,14 +43,17 @@ const nothing = new Uint8Array(0);
 
 type Content = ReadonlyMap<string, string>;
 
-async function contentOf({ dataDirectory }: NodeConfig): Promise<Content> {
+async function contentOf({ dataDirectory }: Pick<NodeConfig, 'dataDirectory'>): Promise<Content> {
   const store = await LevelStore.open(ledgerDirectory(dataDirectory));
   const entries = await entriesOf(store, {});
   await store.close();
   return new Map(entries.map(([key, value]) => [toHex(key), toHex(value)]));
 }
 
-async function write({ dataDirectory }: NodeConfig, operations: readonly StoreOperation[]): Promise<void> {
+async function write(
+  { dataDirectory }: Pick<NodeConfig, 'dataDirectory'>,
+  operations: readonly StoreOperation[],
+): Promise<void> {
   const store = await LevelStore.open(ledgerDirectory(dataDirectory));
   await store.batch(operations, { sync: false });
   await store.close();
@@ -193,6 +202,7 @@ describe('what cannot be derived is named and never touched:', () => {
     const after = (await contentOf(config)).get(toHex(operation.key));
     expect(after).toBe(operation.kind === 'put' ? toHex(operation.value) : undefined);
     const told = await run(['verify', '--data', 'data'], directory);
+    expect(told.code).toBe('verify-found');
     expect(told.out).toMatch(new RegExp(`^${code}: .*\\n  cannot be derived: `, 'm'));
   });
 
@@ -231,6 +241,43 @@ describe('what cannot be derived is named and never touched:', () => {
     });
     expect(await contentOf(config)).toEqual(damaged);
   });
+});
+
+test('a member of a Raft cluster is checked too: where its ledger stands, and its older values before BASE', async () => {
+  const cluster = new Cluster();
+  const { directory } = await ledgerIn();
+  await writeFile(join(directory, 'genesis.json'), formatGenesis(cluster.genesis));
+  const store = await LevelStore.open(ledgerDirectory(join(directory, 'member')), { create: true });
+  const member = await Member.open(cluster, store);
+  await member.apply([entry(1, ENTRY_TYPES.command, legacyCommand('colour', '"blue"'))]);
+  await store.close();
+  const argv = ['verify', '--data', 'member', '--json'];
+  expect((await run(argv, directory)).json()).toMatchObject({ height: null, findings: [] });
+  await write({ dataDirectory: join(directory, 'member') }, [put(legacyValueKey('colour'), utf8('"green"'))]);
+  expect((await run(argv, directory)).json()).toMatchObject({
+    findings: [{ code: 'verify-standing-damaged', repair: null }],
+  });
+});
+
+test('the state of a Raft member is made again from BASE', async () => {
+  const cluster = new Cluster();
+  const { directory } = await ledgerIn();
+  await writeFile(join(directory, 'genesis.json'), formatGenesis(cluster.genesis));
+  const dataDirectory = join(directory, 'member');
+  const store = await LevelStore.open(ledgerDirectory(dataDirectory), { create: true });
+  const member = await Member.open(cluster, store);
+  await member.apply([
+    entry(1, ENTRY_TYPES.command, legacyCommand('colour', '"blue"')),
+    entry(2, ENTRY_TYPES.noop, cluster.baseData()),
+    entry(3, ENTRY_TYPES.command, cluster.command(cluster.join(1), cluster.join(2))),
+    entry(4, ENTRY_TYPES.command, legacyCommand('colour', '"red"')),
+  ]);
+  await store.close();
+  const before = await contentOf({ dataDirectory });
+  await write({ dataDirectory }, [put(stateKey(nodeKey(peerOf(1))), utf8('?'))]);
+  const repaired = await run(['verify', '--data', 'member', '--json', '--repair'], directory);
+  expect(repaired.json()).toMatchObject({ findings: [{ code: 'verify-state-differs' }], remaining: [] });
+  expect(await contentOf({ dataDirectory })).toEqual(before);
 });
 
 test('a running node is left alone', async () => {

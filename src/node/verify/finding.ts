@@ -36,7 +36,7 @@ export class Findings {
     return this.#counts;
   }
 
-  add(code: string, message: string, details: Finding['details'], repair: Repair | null = null): void {
+  addFinding(code: string, message: string, details: Finding['details'], repair: Repair | null = null): void {
     const count = (this.#counts.get(code) ?? 0) + 1;
     this.#counts.set(code, count);
     if (count <= MAX_TOLD_OF_A_CODE) this.#list.push({ code, message, details, repair });

@@ -73,13 +73,17 @@ class LogWalk {
     const parent = previous?.height === height - 1 ? previous.id : null;
     if (parent !== null && block.header.parentId !== parent) {
       const details = { height, parentId: block.header.parentId, parent };
-      this.#findings.add('verify-parent-differs', 'a block does not name the block before it as its parent', details);
+      this.#findings.addFinding(
+        'verify-parent-differs',
+        'a block does not name the block before it as its parent',
+        details,
+      );
     }
     this.#checkIndexOf(block, height);
   }
 
   #gap(from: number, to: number): void {
-    this.#findings.add('verify-block-missing', 'blocks are missing from the log', { from, to });
+    this.#findings.addFinding('verify-block-missing', 'blocks are missing from the log', { from, to });
   }
 
   #decoded(height: number, sealedBytes: Uint8Array): Block | null {
@@ -92,7 +96,7 @@ class LogWalk {
       if (!(error instanceof AssertionError)) throw error;
       because = error.message;
     }
-    this.#findings.add('verify-block-damaged', 'a block of the log is not one', { height, because });
+    this.#findings.addFinding('verify-block-damaged', 'a block of the log is not one', { height, because });
     return null;
   }
 
@@ -105,11 +109,11 @@ class LogWalk {
     const operation = { kind: 'put', key: heightKey(id), value: bigEndian(height) } as const;
     const repair = { kind: 'operations', says: 'write its height under its id', operations: [operation] } as const;
     if (indexed === undefined) {
-      this.#findings.add('verify-index-missing', 'a block is not found by its id', { height, id }, repair);
+      this.#findings.addFinding('verify-index-missing', 'a block is not found by its id', { height, id }, repair);
     } else {
       this.indexed++;
       const details = { height, id, indexed: toHex(indexed) };
-      this.#findings.add('verify-index-wrong', 'the id of a block leads to another height', details, repair);
+      this.#findings.addFinding('verify-index-wrong', 'the id of a block leads to another height', details, repair);
     }
   }
 }
@@ -128,7 +132,7 @@ async function checkIndex(store: Store, indexed: number, findings: Findings): Pr
     if (id !== null && findings.all.some(({ code, details }) => code === 'verify-index-wrong' && details['id'] === id))
       continue;
     const operation = { kind: 'delete', key: key.slice() } as const;
-    findings.add(
+    findings.addFinding(
       'verify-index-orphan',
       'the index has an id of which the log has no block',
       { id: id ?? toHex(key), height },
@@ -163,7 +167,7 @@ function checkHead(
     head = BlockLog.over(store, identity).head();
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
-    findings.add(
+    findings.addFinding(
       'verify-head-damaged',
       'the record of the head is missing or damaged',
       { because: error.message },
@@ -174,13 +178,21 @@ function checkHead(
   const { blockId, height, stateRoot, timestamp } = head;
   if (height !== lastHeight) {
     // Which of them is true, the log alone cannot tell: blocks are written with their head.
-    findings.add('verify-head-elsewhere', 'the head is not the last block of the log', { height, last: lastHeight });
+    findings.addFinding('verify-head-elsewhere', 'the head is not the last block of the log', {
+      height,
+      last: lastHeight,
+    });
     return null;
   }
   if (derived === null) return null;
   const { blockId: id, stateRoot: root, timestamp: time } = derived;
   if (blockId !== id || stateRoot !== root || timestamp !== time) {
-    findings.add('verify-head-damaged', 'the record of the head is not that of the last block', { height, id }, repair);
+    findings.addFinding(
+      'verify-head-damaged',
+      'the record of the head is not that of the last block',
+      { height, id },
+      repair,
+    );
   }
   return derived;
 }

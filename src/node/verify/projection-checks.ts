@@ -23,7 +23,7 @@ export async function checkProjections(store: Store, log: BlockLog, head: Head, 
     for (const prefix of prefixes) {
       const repair: Repair = { kind: 'range', says: 'delete its rows', prefix };
       const message = 'there are rows of a projection that nothing points to';
-      findings.add('verify-projection-orphan', message, { name, generation }, repair);
+      findings.addFinding('verify-projection-orphan', message, { name, generation }, repair);
     }
   }
 }
@@ -46,17 +46,17 @@ function checkPointer(
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
     const message = 'the pointer or the cursor of a projection is damaged';
-    findings.add('verify-projection-damaged', message, { name, because: error.message }, repair);
+    findings.addFinding('verify-projection-damaged', message, { name, because: error.message }, repair);
     return pointer?.generation ?? null;
   }
   // The node builds one of another version by itself.
   if (pointer.version !== version) return pointer.generation;
   const details = { name, cursor, head: head.height };
   if (cursor > head.height) {
-    findings.add('verify-projection-damaged', 'a projection is ahead of the log', details, repair);
+    findings.addFinding('verify-projection-damaged', 'a projection is ahead of the log', details, repair);
   } else if (cursor < head.height && !isKept(log, cursor + 1)) {
     const message = 'a projection is behind, and what it needs to go on is not kept';
-    findings.add('verify-projection-behind', message, details, repair);
+    findings.addFinding('verify-projection-behind', message, details, repair);
   }
   return pointer.generation;
 }

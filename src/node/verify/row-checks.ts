@@ -17,10 +17,10 @@ export async function checkState(store: Store, { height, stateRoot }: Head, find
     const { version } = await loadStateTree(store);
     if (version.root === stateRoot) return;
     const details = { height, named: stateRoot, computed: version.root };
-    findings.add('verify-state-differs', 'the state is not that of the head', details, FROM_LOG);
+    findings.addFinding('verify-state-differs', 'the state is not that of the head', details, FROM_LOG);
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
-    findings.add(
+    findings.addFinding(
       'verify-state-differs',
       'the state is not that of the head',
       { height, because: error.message },
@@ -41,14 +41,19 @@ export async function checkChanges(store: Store, identity: LogIdentity, head: He
       operations,
     };
     if (height < 0 || height > head.height) {
-      findings.add('verify-changes-orphan', 'there are changes of a block that is not in the log', { height }, repair);
+      findings.addFinding(
+        'verify-changes-orphan',
+        'there are changes of a block that is not in the log',
+        { height },
+        repair,
+      );
       continue;
     }
     try {
       log.changesAt(height);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
-      findings.add('verify-changes-damaged', 'the changes of a block have changed', { height }, repair);
+      findings.addFinding('verify-changes-damaged', 'the changes of a block have changed', { height }, repair);
     }
   }
 }
@@ -63,11 +68,11 @@ export async function checkUncommitted(store: Store, identity: LogIdentity, find
       const decoded = decodeStoredBlock(identity.chainId, bytes);
       if (decoded.ok && decoded.value.block.id === id) continue;
       const because = decoded.ok ? 'it is another block' : decoded.refusal.code;
-      findings.add('verify-uncommitted-damaged', 'a block that is not committed has changed', { id, because });
+      findings.addFinding('verify-uncommitted-damaged', 'a block that is not committed has changed', { id, because });
     }
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
-    findings.add('verify-uncommitted-damaged', 'the id of a block that is not committed is none', {
+    findings.addFinding('verify-uncommitted-damaged', 'the id of a block that is not committed is none', {
       because: error.message,
     });
   }
@@ -81,7 +86,7 @@ export function checkSafetyRecord(store: Store, identity: LogIdentity, findings:
   const decoded = decodeSafetyRecord(record);
   if (!decoded.ok) {
     const { details, message } = decoded.refusal;
-    findings.add('verify-safety-record-damaged', message, { ...details, bytes: toHex(record.subarray(0, 64)) });
+    findings.addFinding('verify-safety-record-damaged', message, { ...details, bytes: toHex(record.subarray(0, 64)) });
   }
   return true;
 }

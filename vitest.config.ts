@@ -18,6 +18,7 @@ function projectOf(group: Group) {
     testTimeout: group.alone || long ? 120_000 : 20_000,
     hookTimeout: group.alone ? 60_000 : 20_000,
     fileParallelism: !group.alone,
+    isolate: !group.pure,
     sequence: { groupOrder: group.alone ? 1 : 0 },
   };
 }

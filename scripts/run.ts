@@ -37,9 +37,10 @@ export async function run(command: string, args: readonly string[], options: Run
   const stop = (): void => {
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
   };
-  const interrupted = (): never => {
+  const interrupted = (): void => {
     stop();
-    process.exit(130);
+    // Whatever else runs is stopped before.
+    setImmediate(() => process.exit(130));
   };
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   const timer = setTimeout(() => {

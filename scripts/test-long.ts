@@ -1,10 +1,11 @@
 /**
  * `npm run test:long`: what takes minutes. Every guard of the protocol is taken out once and a test must notice
  * (mutants); property tests with many more cases; the long end-to-end runs; the package as a user installs it; a short
- * run of the benchmark. Each step has a time limit; together they take less than an hour.
+ * run of the benchmark. Each step has a time limit; together they take little more than an hour at the most.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { longGroup } from './groups.ts';
 import { conclude, line, requireAll, root, run, type Totals } from './run.ts';
 
 interface Step {
@@ -31,9 +32,37 @@ export const steps: readonly Step[] = [
     command: ['node', 'test/simulator/self-check/main.ts'],
     limitMinutes: 8,
   },
-  { name: 'long tests', needs: 'vitest.config.ts', command: ['vitest', 'run'], env: { LONG: '1' }, limitMinutes: 40 },
+  {
+    name: 'raft simulator',
+    needs: 'test/simulator/self-check/raft-rules.ts',
+    command: ['node', 'test/simulator/self-check/main.ts', '--engine', 'raft'],
+    limitMinutes: 8,
+  },
+  {
+    name: 'more cases',
+    needs: 'vitest.config.ts',
+    command: ['vitest', 'run', ...filesWithMoreCases()],
+    env: { LONG: '1' },
+    limitMinutes: 8,
+  },
+  {
+    name: 'long tests',
+    needs: 'vitest.config.ts',
+    command: ['vitest', 'run', '--project', longGroup.name],
+    env: { LONG: '1' },
+    limitMinutes: 36,
+  },
   { name: 'bench', needs: 'bench/main.ts', command: ['node', 'bench/main.ts', '--smoke'], limitMinutes: 3 },
 ];
+
+/** Of `npm test`: those that try more where they may take longer. */
+function filesWithMoreCases(): readonly string[] {
+  const files = globSync('test/**/*.test.ts', {
+    cwd: root,
+    exclude: longGroup.folders.map((name) => `test/${name}/**`),
+  });
+  return files.filter((file) => /from 'fast-check'|\['LONG'\]/.test(readFileSync(join(root, file), 'utf8')));
+}
 
 if (process.argv[1] === import.meta.filename) {
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };

@@ -49,7 +49,8 @@ const stop = (error: unknown): never => {
 const signatures = new SignatureThread();
 const projections = new LedgerProjections({
   projections: CATALOG,
-  onStopped: (_, error) => stop(error),
+  logger: { error: stop, info: () => undefined },
+  startRebuildOf: () => () => stop('nothing is stale in a new ledger'),
   onFailed: stop,
 });
 const ledger = await RaftLedger.open({

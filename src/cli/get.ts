@@ -6,7 +6,7 @@ import type { ReadReport } from '../node/read-report.ts';
 import type { ReadWay } from '../node/light-reader.ts';
 import { CommandFailure, EXIT } from './exit.ts';
 import { networkOf, trustOption, withNetworkChoice, type NetworkChoice } from './network-choice.ts';
-import { duration } from './options.ts';
+import { duration, wholeNumber } from './options.ts';
 import { durationText, printFacts, printJson, type Fact } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -15,6 +15,7 @@ interface Options extends NetworkChoice {
   readonly trust: ReaderTrust;
   readonly maxAge?: number;
   readonly timeout: number;
+  readonly at?: number;
   readonly json?: true;
 }
 
@@ -26,13 +27,19 @@ correct; it is up to five seconds and a round trip where all is well. Exits with
 verified, or is older than --max-age.
 
 What a Raft cluster agreed on is signed by nobody. --trust crash-only takes it as the word of the peer that served it, asks
-only peers that were named with --from or that the configuration names, and says "crash-only" with the answer.
+only peers that were named with --from or that the configuration names, and says "crash-only" with the answer. With
+--max-age the answer is linearizable: it shows all that was committed before it was asked for, at any member.
+
+With --at it asks the node on this machine (or reads its directory, where that does not run) for the record as it was at a
+height, and checks the answer against the root in that height's block and what seals it, like any other answer. An old
+height takes as long as executing the log up to it.
 
 Examples:
   hotledger get 16Uiu2HAm... --config .devnet/observer/config.json
   hotledger get 16Uiu2HAm... --genesis genesis.json --from /dns/v1.example.org/tcp/4001/p2p/12D3... --max-age 30s
   hotledger get 16Uiu2HAm... --genesis genesis.json --from /dns/v1.example.org/tcp/4001/p2p/12D3... --via dht
-  hotledger get 16Uiu2HAm... --config ./me/config.json --json | jq .node`;
+  hotledger get 16Uiu2HAm... --config ./me/config.json --json | jq .node
+  hotledger get 16Uiu2HAm... --config ./me/config.json --at 5120`;
 
 export function getCommand(terminal: Terminal): Command {
   return withNetworkChoice(
@@ -45,6 +52,11 @@ export function getCommand(terminal: Terminal): Command {
     .addOption(trustOption())
     .option('--max-age <time>', 'refuse an answer that is older, or of unknown age', duration)
     .option('--timeout <time>', 'give up after this time', duration, 20_000)
+    .option(
+      '--at <height>',
+      'as it was at this height, from the node on this machine',
+      wholeNumber(0, Number.MAX_SAFE_INTEGER),
+    )
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
     .action((peerId: string, options: Options) => get(peerId, options, terminal));
@@ -56,6 +68,13 @@ async function get(peerId: string, options: Options, terminal: Terminal): Promis
       'usage',
       '--trust crash-only believes the peer that answers, and the DHT is nobody: leave --via away',
     );
+  }
+  if (options.at !== undefined) {
+    const { getAt } = await import('./get-at.ts');
+    const report = await getAt(peerId, options.at, options, terminal);
+    if (options.json) printJson(terminal, report);
+    else tellRead(report, terminal);
+    return;
   }
   const network = await networkOf(options, terminal);
   const { openLightReader } = await import('../node/light-reader.ts');

@@ -3,12 +3,16 @@ import { Command, CommanderError } from 'commander';
 import { PROGRAM_VERSION } from '../node/program-version.ts';
 import { devnetCommand } from './devnet.ts';
 import { EXIT, exitCodeOf, tellError } from './exit.ts';
+import { exportCommand } from './export.ts';
 import { genesisCommand } from './genesis.ts';
 import { getCommand } from './get.ts';
+import { historyCommand } from './history.ts';
 import { importCommand } from './import.ts';
 import { initCommand } from './init.ts';
 import { raftCommand } from './raft.ts';
+import { rebuildCommand } from './rebuild.ts';
 import { replayCommand } from './replay.ts';
+import { snapshotCommand } from './snapshot.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
 import { submitCommand } from './submit.ts';
@@ -57,9 +61,13 @@ export function programFor(terminal: Terminal): Command {
     submitCommand,
     getCommand,
     watchCommand,
+    historyCommand,
+    exportCommand,
     importCommand,
     replayCommand,
     verifyCommand,
+    snapshotCommand,
+    rebuildCommand,
     raftCommand,
   ];
   for (const command of commands) program.addCommand(command(terminal));

@@ -4,7 +4,7 @@ import { ControlClient } from '../node/control-client.ts';
 import type { NodeStatus } from '../node/status.ts';
 import { CommandFailure, EXIT } from './exit.ts';
 import { controlSocketOf, withNodeChoice, type NodeChoice } from './options.ts';
-import { durationText, megabytes, printFacts, printJson } from './print.ts';
+import { durationText, megabytes, printFacts, printJson, type Fact } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Options extends NodeChoice {
@@ -57,7 +57,18 @@ function tell(now: NodeStatus, terminal: Terminal): void {
     ['memory', megabytes(now.rssBytes)],
     ['processor time', durationText(now.cpuMs)],
     ...now.listenAddrs.map((address) => ['listens on', address] as const),
-    ...now.projections.map(({ name, height }) => [`projection ${name}`, `height ${height}`] as const),
+    ...now.projections.map(
+      ({ height, name, state }) => [`projection ${name}`, state === 'following' ? `height ${height}` : state] as const,
+    ),
+    ...rebuildFacts(now),
     ...now.components.map(({ name, healthy, detail }) => [name, `${healthy ? 'ok' : 'NOT OK'}, ${detail}`] as const),
   ]);
+}
+
+function rebuildFacts({ rebuild }: NodeStatus): Fact[] {
+  if (rebuild === null) return [];
+  const { eventsPerSecond, headHeight, height, projections, secondsLeft } = rebuild;
+  const left = secondsLeft === null ? 'time left unknown' : `${durationText(secondsLeft * 1000)} left`;
+  const progress = height < 0 ? 'beginning' : `height ${height} of ${headHeight}, ${eventsPerSecond} events/s, ${left}`;
+  return [[`rebuilding ${projections.join(', ')}`, progress]];
 }

@@ -1,4 +1,6 @@
 /** Where a command prints and what surrounds it: handed in, so that a command is tested without a process of its own. */
+import { once } from 'node:events';
+
 export interface Terminal {
   /** Whole lines for the reader or the next program in the pipe. */
   out(line: string): void;
@@ -6,6 +8,8 @@ export interface Terminal {
   err(line: string): void;
   /** Bytes as they are, for a view that redraws itself. */
   raw(text: string): void;
+  /** The same of a text that may be long. Resolves when more of it may be given. */
+  stream(text: string): Promise<void>;
   /** Whether standard output is a terminal, which a live view needs. */
   readonly interactive: boolean;
   columns(): number;
@@ -25,6 +29,9 @@ export function processTerminal(): Terminal {
     out: (line) => void process.stdout.write(`${line}\n`),
     err: (line) => void process.stderr.write(`${line}\n`),
     raw: (text) => void process.stdout.write(text),
+    stream: async (text) => {
+      if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+    },
     interactive: process.stdout.isTTY && process.env['TERM'] !== 'dumb',
     columns: () => process.stdout.columns || 80,
     rows: () => process.stdout.rows || 24,

@@ -4,10 +4,10 @@
  * record are never apart.
  */
 import { AssertionError } from '../base/assert.ts';
-import { textFromUtf8, utf8 } from '../base/bytes.ts';
-import { bytes, codec, hash, list, mapped, nullable, struct, text, uint } from '../base/codec.ts';
+import { textFromUtf8 } from '../base/bytes.ts';
+import { bytes, codec, hash, list, mapped, nullable, struct, text, uint, type Codec } from '../base/codec.ts';
 import { hashFromBytes, type Hash } from '../base/hash.ts';
-import { codedError, type CodedError, type Result } from '../base/result.ts';
+import { CodedError, codedError, type Result } from '../base/result.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
 import { decodeOwnSealedBlock, encodeSealedBlock, type SealedBlock } from './block.ts';
 import { contentOf, withCheck } from './checked-record.ts';
@@ -18,18 +18,20 @@ import {
   changesKey,
   EVIDENCE_RANGE,
   evidenceKeyOf,
+  FLOOR_KEY,
   fromBigEndian,
   HEAD_KEY,
   heightKey,
   IDENTITY_KEY,
-  LAYOUT_KEY,
-  LAYOUT_VERSION,
+  rangeOf,
+  RESTORING_KEY,
   SAFETY_KEY,
   STATE_RANGE,
   stateKey,
   UNCOMMITTED_RANGE,
   uncommittedKey,
 } from './layout.ts';
+import { judgeLayout, newLayoutOps, readLayout } from './layout-history.ts';
 import { LedgerMachine, type Head } from './machine.ts';
 import { StateTree, type TreeVersion } from './state-tree.ts';
 import type { StateChange, StateReader } from './state.ts';
@@ -55,9 +57,14 @@ export interface LogIdentity {
   readonly validatorKey: Hash | null;
 }
 
+/** The key is left out by one who neither votes nor writes. */
+export type ExpectedIdentity = Pick<LogIdentity, 'chainId'> & Partial<LogIdentity>;
+
 const identityCodec = codec(struct<LogIdentity>({ chainId: text(64), validatorKey: nullable(hash) }), 256);
 
 const headCodec = codec(struct<Head>({ height: uint(), blockId: hash, stateRoot: hash, timestamp: uint() }), 256);
+
+const floorCodec: Codec<{ readonly height: number }> = codec(struct<{ height: number }>({ height: uint() }), 16);
 
 const changesCodec = codec<readonly StateChange[]>(
   list(
@@ -101,6 +108,16 @@ export function headOps(head: Head): StoreOperation[] {
   return [put(HEAD_KEY, headCodec.encode(head))];
 }
 
+/** The head of a log that begins with it: the state is written by itself, and nobody is told what it changed. */
+export function firstBlockOps({ block, seal }: SealedBlock): StoreOperation[] {
+  const { height } = block.header;
+  return [
+    put(blockKey(height), encodeSealedBlock({ block, seal })),
+    put(heightKey(block.id), bigEndian(height)),
+    ...headOps(headOf(block)),
+  ];
+}
+
 /** The committed state alone. */
 export function stateOps(changes: readonly StateChange[]): StoreOperation[] {
   return changes.map(stateOp);
@@ -131,24 +148,29 @@ export function projectedOps(height: number): StoreOperation[] {
 
 /** Marks a store as one of this layout and owner. */
 export function identityOps(identity: LogIdentity): StoreOperation[] {
-  return [put(LAYOUT_KEY, utf8(String(LAYOUT_VERSION))), put(IDENTITY_KEY, identityCodec.encode(identity))];
+  return [...newLayoutOps(), put(IDENTITY_KEY, identityCodec.encode(identity))];
+}
+
+/** Where the log begins: in the batch that writes its first block, and in each one that takes blocks away below. */
+export function floorOps(height: number): StoreOperation[] {
+  return [put(FLOOR_KEY, withCheck(floorCodec.encode({ height })))];
 }
 
 /**
  * Checks that the store is of this layout, chain and validator.
  *
- * @throws CodedError `store-empty`, `store-corrupt`, `layout-newer`, `layout-older`, `chain-mismatch`, `key-mismatch`
+ * @throws CodedError `store-empty`, `restore-unfinished`, `store-corrupt`, `chain-mismatch`, `key-mismatch`, and those of `judgeLayout`
  */
-export async function checkStore(store: Store, identity: LogIdentity): Promise<void> {
+export async function checkStore(store: Store, identity: ExpectedIdentity): Promise<void> {
   await checkLayout(store);
   checkIdentity(store, identity);
 }
 
 export class BlockLog {
   readonly identity: LogIdentity;
-  readonly #store: Store;
+  readonly #store: Pick<Store, 'entries' | 'get'>;
 
-  private constructor(store: Store, identity: LogIdentity) {
+  private constructor(store: Pick<Store, 'entries' | 'get'>, identity: LogIdentity) {
     this.#store = store;
     this.identity = identity;
   }
@@ -160,20 +182,24 @@ export class BlockLog {
    */
   static async create(store: Store, identity: LogIdentity, genesis: GenesisState): Promise<BlockLog> {
     if (!(await isEmpty(store))) throw codedError('store-not-empty', 'the store already holds data');
-    const operations = [...identityOps(identity), ...committedBlockOps(genesis.sealed, genesis.changes)];
+    const operations = [
+      ...identityOps(identity),
+      ...floorOps(genesis.block.header.height),
+      ...committedBlockOps(genesis.sealed, genesis.changes),
+    ];
     await store.batch(operations, { sync: true });
     return BlockLog.open(store, identity);
   }
 
   /** Over a store that the caller has just written, or opened, whole: nothing is looked at. */
-  static over(store: Store, identity: LogIdentity): BlockLog {
+  static over(store: Pick<Store, 'entries' | 'get'>, identity: LogIdentity): BlockLog {
     return new BlockLog(store, identity);
   }
 
   /**
-   * Checks that the store is of this layout, chain and validator, and that its head is there.
+   * Checks that the store is of this layout, chain and validator, and that its head and its floor are there.
    *
-   * @throws CodedError `store-empty`, `store-corrupt`, `layout-newer`, `layout-older`, `chain-mismatch`, `key-mismatch`
+   * @throws CodedError `store-empty`, `restore-unfinished`, `store-corrupt`, `chain-mismatch`, `key-mismatch`, and those of `judgeLayout`
    */
   static async open(store: Store, identity: LogIdentity): Promise<BlockLog> {
     await checkStore(store, identity);
@@ -183,6 +209,10 @@ export class BlockLog {
     const { stateRoot, timestamp } = block?.header ?? {};
     if (block?.id !== head.blockId || stateRoot !== head.stateRoot || timestamp !== head.timestamp) {
       throw corrupt('the head names a block that is not in the log', { height: head.height, blockId: head.blockId });
+    }
+    const floor = log.floor();
+    if (floor > head.height || log.sealedBytesAt(floor) === undefined) {
+      throw corrupt('the first block of the log is not in it', { floor, head: head.height });
     }
     return log;
   }
@@ -196,6 +226,13 @@ export class BlockLog {
 
   head(): Head {
     return decoded(headCodec.decode(present(this.#store.get(HEAD_KEY), 'the head')), 'the head');
+  }
+
+  /** The height of the first block that is in the log: 0, unless it began with a snapshot or was pruned. */
+  floor(): number {
+    const content = contentOf(present(this.#store.get(FLOOR_KEY), 'the floor of the log'));
+    if (content === null) throw corrupt('the floor of the log has changed since it was written');
+    return decoded(floorCodec.decode(content), 'the floor of the log').height;
   }
 
   sealedBytesAt(height: number): Uint8Array | undefined {
@@ -279,9 +316,14 @@ export class BlockLog {
   }
 }
 
-/** The tree over a state on disk, about 20 us a key. Whether it is the one that was meant, its root says. */
+/**
+ * The tree over a state on disk, about 20 us a key. Whether it is the one that was meant, its root says.
+ *
+ * @param prefix what the keys of the state are under; left out: the committed state
+ */
 export async function loadStateTree(
   store: Pick<Store, 'entries'>,
+  prefix: Uint8Array = STATE_RANGE.gte,
 ): Promise<{ readonly tree: StateTree; readonly version: TreeVersion }> {
   const tree = new StateTree();
   let version = tree.empty;
@@ -292,8 +334,8 @@ export async function loadStateTree(
     version = next;
     entries = [];
   };
-  for await (const [key, value] of store.entries(STATE_RANGE)) {
-    entries.push({ key: ownText(key.subarray(1), 'a key of the state'), value });
+  for await (const [key, value] of store.entries(rangeOf(prefix))) {
+    entries.push({ key: ownText(key.subarray(prefix.length), 'a key of the state'), value });
     if (entries.length === REBUILD_BATCH) flush();
   }
   flush();
@@ -307,27 +349,26 @@ export async function readIdentity(store: Pick<Store, 'entries' | 'get'>): Promi
 }
 
 async function checkLayout(store: Pick<Store, 'entries' | 'get'>): Promise<void> {
-  const layout = store.get(LAYOUT_KEY);
-  if (layout === undefined) {
+  const layout = readLayout(store);
+  if (!layout.ok) throw new CodedError(layout.refusal);
+  if (layout.value === null) {
+    if (store.get(RESTORING_KEY) !== undefined) throw restoreUnfinished();
     if (await isEmpty(store)) throw codedError('store-empty', 'the store holds no ledger yet');
     throw corrupt('the store is half written: it holds data but no layout version');
   }
-  const version = Number(ownText(layout, 'the layout version'));
-  if (!Number.isSafeInteger(version)) throw corrupt('the layout version is not a number');
-  const details = { version, known: LAYOUT_VERSION };
-  if (version > LAYOUT_VERSION) {
-    throw codedError('layout-newer', 'a newer program wrote this data directory; nothing was changed', details);
-  }
-  if (version < LAYOUT_VERSION) {
-    throw codedError('layout-older', 'this data directory has an older layout: migrate it', details);
-  }
+  const judged = judgeLayout(layout.value);
+  if (!judged.ok) throw new CodedError(judged.refusal);
+}
+
+function restoreUnfinished(): CodedError {
+  return codedError('restore-unfinished', 'a snapshot is half restored in this directory; restore it to the end');
 }
 
 function writtenIdentity(store: Pick<Store, 'get'>): LogIdentity {
   return decoded(identityCodec.decode(present(store.get(IDENTITY_KEY), 'the identity')), 'the identity');
 }
 
-function checkIdentity(store: Store, own: LogIdentity): void {
+function checkIdentity(store: Store, own: ExpectedIdentity): void {
   const written = writtenIdentity(store);
   if (written.chainId !== own.chainId) {
     throw codedError('chain-mismatch', 'the data directory belongs to another chain', {
@@ -335,7 +376,7 @@ function checkIdentity(store: Store, own: LogIdentity): void {
       expected: own.chainId,
     });
   }
-  if (written.validatorKey !== own.validatorKey) {
+  if (own.validatorKey !== undefined && written.validatorKey !== own.validatorKey) {
     throw codedError('key-mismatch', 'the data directory belongs to another validator key', {
       validatorKey: written.validatorKey,
       expected: own.validatorKey,
@@ -343,7 +384,8 @@ function checkIdentity(store: Store, own: LogIdentity): void {
   }
 }
 
-async function isEmpty(store: Pick<Store, 'entries'>): Promise<boolean> {
+/** Whether nothing was ever written to the store, or all of it is gone. */
+export async function isEmpty(store: Pick<Store, 'entries'>): Promise<boolean> {
   for await (const _entry of store.entries({ limit: 1 })) return false;
   return true;
 }

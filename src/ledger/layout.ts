@@ -2,7 +2,8 @@
  * Where everything is in the one store. A key is one tag byte and what the table names; LevelDB orders keys as bytes,
  * so heights are big-endian.
  *
- *     M name               layout version, identity, head, safety record; of a Raft cluster also where its ledger stands
+ *     M name               layout version and migrations, identity, head, floor, safety record; of a Raft cluster also
+ *                          where its ledger stands
  *     B height             sealed block
  *     I block id           height of a committed block
  *     U block id           uncommitted block, as its engine encodes it
@@ -23,7 +24,10 @@ import { concatBytes, storeKey, utf8 } from '../base/bytes.ts';
 import { hashToBytes, type Hash } from '../base/hash.ts';
 import type { KeyRange } from '../store/store.ts';
 
-export const LAYOUT_VERSION = 1;
+/**
+ * 1: as hotledger 0.1.0 began. 2: the log may begin above genesis, at the height of its floor (`migrations/`).
+ */
+export const LAYOUT_VERSION = 2;
 
 const TAG = {
   meta: tag('M'),
@@ -42,9 +46,18 @@ const TAG = {
 
 /** Decimal text, readable by every version of the program. */
 export const LAYOUT_KEY = concatBytes(TAG.meta, utf8('layout'));
+/** Steps of `migrations/` that are in this directory, and the one that is under way (`layout-history.ts`). */
+export const MIGRATIONS_KEY = concatBytes(TAG.meta, utf8('migrations'));
+export const MIGRATION_KEY = concatBytes(TAG.meta, utf8('migration'));
 export const IDENTITY_KEY = concatBytes(TAG.meta, utf8('identity'));
 export const HEAD_KEY = concatBytes(TAG.meta, utf8('head'));
+/** The height of the first block that is in the log. */
+export const FLOOR_KEY = concatBytes(TAG.meta, utf8('floor'));
 export const SAFETY_KEY = concatBytes(TAG.meta, utf8('safety'));
+/** A snapshot is being put into an empty store: until it is whole, this is no ledger yet (`node/snapshot/`). */
+export const RESTORING_KEY = concatBytes(TAG.meta, utf8('restoring'));
+/** Of a restoration under way, one a chunk whose entries are all in the store. */
+const RESTORED_CHUNKS = concatBytes(TAG.meta, utf8('restored\0'));
 export const RAFT_LEDGER_KEY = concatBytes(TAG.meta, utf8('raft-ledger'));
 
 export const RAFT_HARD_STATE_KEY = concatBytes(TAG.raft, utf8('hard-state'));
@@ -70,12 +83,17 @@ export const LEDGER_RANGES = [
   TAG.legacy,
 ].map(rangeOf);
 export const HEIGHT_RANGE = rangeOf(TAG.height);
-export const CHANGES_RANGE = rangeOf(TAG.changes);
+export const RESTORED_CHUNK_RANGE = rangeOf(RESTORED_CHUNKS);
 export const UNCOMMITTED_RANGE = rangeOf(TAG.uncommitted);
+export const CHANGES_RANGE = rangeOf(TAG.changes);
 export const EVIDENCE_RANGE = rangeOf(TAG.evidence);
 
 export function blockKey(height: number): Uint8Array {
   return storeKey(TAG.block, bigEndian(height));
+}
+
+export function restoredChunkKey(index: number): Uint8Array {
+  return concatBytes(RESTORED_CHUNKS, bigEndian(index));
 }
 
 export function changesKey(height: number): Uint8Array {

@@ -263,6 +263,11 @@ export class LedgerMachine {
     return this.#committed.proveAt(height, key);
   }
 
+  /** What the state held at one of the last 64 heights, of every key that changed behind it. Refusal: `height-not-held`. */
+  changedSince(height: number): Result<ReadonlyMap<string, Uint8Array | undefined>> {
+    return this.#committed.changedSince(height);
+  }
+
   #apply(overlay: Overlay, event: VerifiedEvent, context: BlockContext): Result<void> {
     const applied = applyEvent(overlay, event, context);
     if (!applied.ok) return applied;

@@ -4,7 +4,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Hash } from '../base/hash.ts';
-import { ok, refuse, unwrap, type Result } from '../base/result.ts';
+import { ok, refuse, type Result } from '../base/result.ts';
 import type { ValidatorSet } from '../qc/validator-set.ts';
 import type { Block, SealedBlock } from './block.ts';
 import { checkAgainstParent, checkStateRoot, type ParentBlock } from './block-rules.ts';
@@ -88,9 +88,14 @@ export class Replay {
     return this.#state;
   }
 
-  /** A value after the last block that was executed, with its proof. */
-  prove(key: string): ProvenValue {
-    return unwrap(this.#machine.proveAt(this.#parent.height, key));
+  /** Whether the state at this height can be proven, perhaps after some more blocks. */
+  holds(height: number): boolean {
+    return height >= this.#machine.oldestHeldHeight;
+  }
+
+  /** A value after one of the last 64 blocks that were executed, with its proof. Refusal: `height-not-held`. */
+  proveAt(height: number, key: string): Result<ProvenValue> {
+    return this.#machine.proveAt(height, key);
   }
 
   /**

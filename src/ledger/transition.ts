@@ -8,7 +8,7 @@ import { unreachable } from '../base/assert.ts';
 import { ZERO_HASH } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import type { BlockContext } from './block-context.ts';
-import { readEntry, writeEntry } from './entries.ts';
+import { entryChange, readEntry } from './entries.ts';
 import type { Capabilities, JoinedEvent, LedgerEvent } from './event-schema.ts';
 import { recordEvidence } from './evidence-entry.ts';
 import { checkReach } from './invariants.ts';
@@ -48,13 +48,33 @@ export function applyEvent(
   const { event } = verified;
   const next = signersNext(state, verified, context);
   if (!next.ok) return next;
+  const own = entryChange({ ...next.value, lastSeq: event.seq, lastEventId: verified.id });
+  if (!own.ok) return own;
+  switch (event.type) {
+    case 'proposed':
+    case 'approved':
+    case 'evidenceRecorded':
+      return applyWithAct(state, own.value, verified, context);
+    default: {
+      const changes = [own.value];
+      checkReach(event.peerId, undefined, changes);
+      return ok(changes);
+    }
+  }
+}
+
+function applyWithAct(
+  state: StateReader,
+  own: StateChange,
+  verified: VerifiedEvent,
+  context: BlockContext,
+): Result<readonly StateChange[]> {
   const overlay = new Overlay(state);
-  const written = writeEntry(overlay, { ...next.value, lastSeq: event.seq, lastEventId: verified.id });
-  if (!written.ok) return written;
+  overlay.set(own.key, own.value);
   const decidedAbout = act(overlay, verified, context);
   if (!decidedAbout.ok) return decidedAbout;
   const changes = overlay.changes();
-  checkReach(event.peerId, decidedAbout.value, changes);
+  checkReach(verified.event.peerId, decidedAbout.value, changes);
   return ok(changes);
 }
 
@@ -165,8 +185,16 @@ function firstRecord(event: JoinedEvent, now: number): NodeRecord {
 }
 
 function rejoined(record: NodeRecord, event: JoinedEvent, { now, windowSeconds }: Moment): NodeRecord {
-  const { multiaddrs, version } = event;
-  return { ...joined(record, now, windowSeconds), multiaddrs, version, ...capabilitiesOf(event) };
+  const { isDiscordScraper, isTelegramScraper, isTwitterScraper, isWebScraper, multiaddrs, version } = event;
+  return {
+    ...joined(record, now, windowSeconds),
+    multiaddrs,
+    version,
+    isTwitterScraper,
+    isDiscordScraper,
+    isTelegramScraper,
+    isWebScraper,
+  };
 }
 
 type ChangeOfRecord = Exclude<LedgerEvent, { type: 'joined' | 'proposed' | 'approved' | 'evidenceRecorded' }>;

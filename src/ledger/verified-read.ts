@@ -60,6 +60,11 @@ export interface ReadOptions {
    * reader chose, over a connection that proves who it is, and never what others kept for it.
    */
   readonly trust?: ReaderTrust;
+  /**
+   * When the reader asked for a linearizable answer, unix milliseconds: of a Raft epoch, whose servers sign no head
+   * statements, it bounds the age.
+   */
+  readonly linearizableSinceMs?: number;
 }
 
 export type ReaderTrust = 'byzantine' | 'crash-only';
@@ -181,11 +186,12 @@ export function verifyStateRead(
   if (!validators.ok) return validators;
   const sealed = verifySeal(answer.seal, block, trusted, validators.value, options);
   if (!sealed.ok) return sealed;
-  const ageMs = ageOf(answer.headStatements, block, trusted.chainId, validators.value, options);
-  if (!ageMs.ok) return ageMs;
-  const fresh = checkAge(ageMs.value, options.maxAgeMs);
+  const stated = ageOf(answer.headStatements, block, trusted.chainId, validators.value, options);
+  if (!stated.ok) return stated;
+  const ageMs = sealed.value.trust === 'crash-only' ? ageOfLinearizable(options) : stated.value;
+  const fresh = checkAge(ageMs, options.maxAgeMs);
   if (!fresh.ok) return fresh;
-  return ok({ value, epoch, height, blockId: block.id, stateRoot, timestamp, ageMs: ageMs.value, ...sealed.value });
+  return ok({ value, epoch, height, blockId: block.id, stateRoot, timestamp, ageMs, ...sealed.value });
 }
 
 interface ProvenBlock {
@@ -303,6 +309,11 @@ function ageOf(
   const times = statements.map((statement) => statement.nowMs).filter((time) => time <= nowMs + MAX_CLOCK_LEAD_MS);
   const oldestNeeded = times.sort((a, b) => b - a)[validators.f];
   return ok(oldestNeeded === undefined ? null : Math.max(0, nowMs - oldestNeeded));
+}
+
+/** Whoever believes the server of what it holds believes it of when it held it. */
+function ageOfLinearizable({ linearizableSinceMs, nowMs }: ReadOptions): number | null {
+  return linearizableSinceMs === undefined ? null : Math.max(0, nowMs - linearizableSinceMs);
 }
 
 function checkAge(ageMs: number | null, maxAgeMs: number | undefined): Result<void> {

@@ -19,16 +19,25 @@ export type ReadRequest =
   /** The statement that a validator signs of its head; from a non-validator, those that it holds. */
   | { readonly kind: 'headStatements' }
   /** Epoch proofs from this epoch on. */
-  | { readonly kind: 'epochProofs'; readonly fromEpoch: number };
+  | { readonly kind: 'epochProofs'; readonly fromEpoch: number }
+  /** Of a member of a Raft cluster: as `records`, and what was committed before the request is in the answers. */
+  | { readonly kind: 'linearizable'; readonly peerIds: readonly string[] }
+  /** Of the leader of a Raft cluster: the index that a member must have applied to answer so. */
+  | { readonly kind: 'readIndex' };
 
 export const readRequestCodec: Codec<ReadRequest> = codec(
   union<ReadRequest>({
     records: struct({ peerIds: list(text(64), MAX_READ_PEERS), withAge: bool }),
     headStatements: struct({}),
     epochProofs: struct({ fromEpoch: uint() }),
+    linearizable: struct({ peerIds: list(text(64), MAX_READ_PEERS) }),
+    readIndex: struct({}),
   }),
   8 << 10,
 );
+
+/** What answers `readIndex`. */
+export const readIndexCodec: Codec<number> = codec(uint(), 16);
 
 export const readAnswerCodec: Codec<readonly Uint8Array[]> = codec(
   list(bytes(MAX_READ_ANSWER_BYTES), 1024),

@@ -2,15 +2,19 @@
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { toHex } from '../base/bytes.ts';
+import { fromBase64 } from '../base/base64.ts';
 import { CodedError, codedError, type Refusal } from '../base/result.ts';
 import type { KnownServer } from '../raft/sender.ts';
 import type { KeyRange } from '../store/store.ts';
 import { partsOf } from './ledger-pages.ts';
 import type { Entry, OpenedView } from './ledger-views.ts';
 import type { SignedClusterList } from './raft/cluster-list.ts';
+import type { ExportQuery } from './projections/export.ts';
+import type { HistoryQuery, HistoryReport } from './projections/history-report.ts';
 import type { RaftChange, RaftReport } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
 import type { LedgerFacts } from './replay/source.ts';
+import type { WrittenSnapshot } from './snapshot/snapshot-writer.ts';
 import { socketPath } from './socket-path.ts';
 import type { CommitNotice, ComponentHealth, NodeStatus, ReadOptions } from './status.ts';
 
@@ -20,6 +24,8 @@ const READ_DEADLINE_MS = 30_000;
 const RAFT_DEADLINE_MS = 90_000;
 /** A disk that is busy takes its time for a page. */
 const PAGE_DEADLINE_MS = 30_000;
+/** An old height is executed up to, from the beginning of the log at worst. */
+const PAST_DEADLINE_MS = 3_600_000;
 /** A large state takes its time. */
 const SNAPSHOT_DEADLINE_MS = 3_600_000;
 
@@ -112,6 +118,36 @@ export class ControlClient {
     await this.#call('DELETE', `/ledger/views/${view}`);
   }
 
+  /** At the last block. Settles when it is written. */
+  async snapshotCreate(): Promise<WrittenSnapshot> {
+    return (await this.#call('POST', '/snapshot', {}, SNAPSHOT_DEADLINE_MS)) as WrittenSnapshot;
+  }
+
+  async history(query: HistoryQuery): Promise<HistoryReport> {
+    return (await this.#call('POST', '/history', query, READ_DEADLINE_MS)) as HistoryReport;
+  }
+
+  /** What proves a record at a height: for `verifyRead`, as it is the word of nobody. */
+  async at(peerId: string, height: number): Promise<Uint8Array> {
+    const { answer } = (await this.#call('POST', '/at', { peerId, height }, PAST_DEADLINE_MS)) as { answer?: string };
+    const bytes = typeof answer === 'string' ? fromBase64(answer) : undefined;
+    if (bytes !== undefined) return bytes;
+    throw codedError('answer-invalid', 'the node sent no answer');
+  }
+
+  /** The lines as they come. @throws CodedError `export-cut-off` when the node ends before they do */
+  async export(query: ExportQuery): Promise<{ readonly height: number; readonly text: AsyncIterable<Buffer> }> {
+    const response = await this.#open('POST', '/export', query, undefined);
+    if (response.statusCode !== 200) throw await refusalIn(response);
+    return { height: Number(response.headers['hotledger-height']), text: wholeText(response) };
+  }
+
+  /** @param projections names; none: all */
+  async rebuild(projections: readonly string[]): Promise<{ readonly projections: readonly string[] }> {
+    const answer = await this.#call('POST', '/rebuild', { projections });
+    return answer as { readonly projections: readonly string[] };
+  }
+
   /** Asks the node to stop; its process ends some moments later. */
   async stop(): Promise<void> {
     await this.#call('POST', '/stop', {}, DEADLINE_MS, [202]);
@@ -162,9 +198,10 @@ export class ControlClient {
     return { bytes: Buffer.concat(chunks), status: response.statusCode ?? 0 };
   }
 
-  #open(method: string, path: string, body: unknown, signal: AbortSignal): Promise<IncomingMessage> {
+  #open(method: string, path: string, body: unknown, signal: AbortSignal | undefined): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const call = request({ socketPath: socketPath(this.#socket), method, path, signal, agent: false }, resolve);
+      const options = { socketPath: socketPath(this.#socket), method, path, agent: false };
+      const call = request(signal === undefined ? options : { ...options, signal }, resolve);
       call.once('error', (error) => {
         reject(
           codedError(
@@ -187,4 +224,30 @@ function failure(status: number, answer: Partial<Refusal>): CodedError {
     message: answer.message ?? `the node answered with status ${status}`,
     details: answer.details ?? {},
   });
+}
+
+async function jsonIn(response: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+}
+
+async function refusalIn(response: IncomingMessage): Promise<CodedError> {
+  const answer = (await jsonIn(response)) as Partial<Refusal>;
+  return new CodedError({
+    code: answer.code ?? 'control-failed',
+    message: answer.message ?? `the node answered with status ${response.statusCode}`,
+    details: answer.details ?? {},
+  });
+}
+
+/** A text that was cut off must not pass for a whole one. */
+async function* wholeText(response: IncomingMessage): AsyncGenerator<Buffer, void> {
+  try {
+    for await (const chunk of response) yield chunk as Buffer;
+  } catch (error) {
+    throw codedError('export-cut-off', 'the node ended the export before its end', {}, { cause: error });
+  } finally {
+    response.destroy();
+  }
 }

@@ -1,102 +1,110 @@
 /**
- * What the control endpoint gives to a process that replays the ledger while the node runs (`ledger-views.ts`):
+ * What the control endpoint takes about the node's own ledger:
  *
- *   GET    /ledger                          LedgerFacts
- *   GET    /ledger/blocks?from=&to=         a page of encoded sealed blocks (`ledger-pages.ts`)
- *   POST   /ledger/views                    {view, facts, signs: [[key, value]]}, in hex
- *   GET    /ledger/views/ID/rows?gte=&lt=   a page of keys and values by turns; the bounds of the range in hex
- *   DELETE /ledger/views/ID
+ *   POST /history   {peerId, limit, before: {height, index} or null} -> HistoryReport
+ *   POST /at        {peerId, height} -> {answer}: what proves the record at that height, in base64
+ *   POST /export    ExportQuery -> lines, as fast as they are read; the header `hotledger-height` names their height
+ *   POST /rebuild   {projections: names, none for all} -> {projections}
  *
  * 422 with the refusal.
  */
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { fromHex, toHex } from '../base/bytes.ts';
 import { CodedError, ok, refuse, type Result } from '../base/result.ts';
-import type { KeyRange } from '../store/store.ts';
-import { pageOf } from './ledger-pages.ts';
-import type { LedgerAccess } from './ledger-views.ts';
+import { MAX_HISTORY_PAGE } from '../projections/node-history.ts';
+import { EXPORT_FORMATS, type ExportQuery } from './projections/export.ts';
+import type { HistoryQuery } from './projections/history-report.ts';
+import type { LedgerOperations } from './projections/ledger-reads.ts';
+
+/** An export that nobody has read from for so long is ended: the store keeps for it what it held when it began. */
+const EXPORT_STALL_MS = 120_000;
+
+const peerId = z.string().max(128);
+const height = z.int().nonnegative();
+const format = z.enum(EXPORT_FORMATS);
+
+const historyRequest = z.strictObject({
+  peerId,
+  limit: z.int().min(1).max(MAX_HISTORY_PAGE),
+  before: z.strictObject({ height, index: z.int().nonnegative() }).nullable(),
+});
+const atRequest = z.strictObject({ peerId, height });
+const exportRequest = z.discriminatedUnion('what', [
+  z.strictObject({ what: z.literal('state'), format }),
+  z.strictObject({ what: z.literal('events'), format, from: height.nullable(), to: height.nullable() }),
+]);
+const rebuildRequest = z.strictObject({ projections: z.array(z.string().max(64)).max(64) });
+
+/** Refusal: `request-invalid`. */
+export function parseHistoryRequest(body: unknown): Result<HistoryQuery> {
+  return parsed(historyRequest, body);
+}
+
+/** Refusal: `request-invalid`. */
+export function parseAtRequest(body: unknown): Result<{ readonly peerId: string; readonly height: number }> {
+  return parsed(atRequest, body);
+}
+
+/** Refusal: `request-invalid`. */
+export function parseExportRequest(body: unknown): Result<ExportQuery> {
+  return parsed(exportRequest, body);
+}
+
+/** Refusal: `request-invalid`. */
+export function parseRebuildRequest(body: unknown): Result<{ readonly projections: readonly string[] }> {
+  return parsed(rebuildRequest, body);
+}
 
 type Send = (reply: FastifyReply, status: number, body: unknown) => FastifyReply;
 
-const height = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const blocksRequest = z.strictObject({ from: height, to: height });
-const MAX_KEY_DIGITS = 8192;
-const key = z.string().max(MAX_KEY_DIGITS).optional();
-const rowsRequest = z.strictObject({ gte: key, gt: key, lt: key, lte: key });
-const viewRequest = z.strictObject({ view: height });
-
-/** Refusal: `request-invalid`. */
-export function parseBlocksRequest(query: unknown): Result<z.infer<typeof blocksRequest>> {
-  return parsed(blocksRequest, query);
-}
-
-/** Refusal: `request-invalid`. */
-export function parseRowsRequest(query: unknown): Result<KeyRange> {
-  const request = parsed(rowsRequest, query);
-  if (!request.ok) return request;
-  const range: Record<string, Uint8Array> = {};
-  for (const [bound, digits] of Object.entries(request.value)) {
-    if (digits === undefined) continue;
-    const bytes = fromHex(digits);
-    if (bytes === undefined) return refuse('request-invalid', `${bound} is not in lowercase hex digits`);
-    range[bound] = bytes;
-  }
-  return ok(range);
-}
-
-export function addLedgerRoutes(server: FastifyInstance, ledger: LedgerAccess, send: Send): void {
-  const answer = async (
+export function addLedgerRoutes(server: FastifyInstance, ledger: LedgerOperations, send: Send): void {
+  const answer = async <T>(
     reply: FastifyReply,
-    work: () => Promise<Result<unknown>>,
-    form: 'json' | 'page' = 'json',
+    request: Result<T>,
+    work: (request: T) => Promise<Result<unknown>> | Result<unknown>,
   ): Promise<FastifyReply> => {
-    const outcome = await work().catch(refusalOf);
-    if (!outcome.ok) return send(reply, 422, outcome.refusal);
-    if (form === 'json') return send(reply, 200, outcome.value);
-    return reply.code(200).type('application/octet-stream').send(outcome.value);
+    if (!request.ok) return send(reply, 400, request.refusal);
+    const outcome = await attempt(() => work(request.value));
+    return outcome.ok ? send(reply, 200, outcome.value) : send(reply, 422, outcome.refusal);
   };
-  server.get('/ledger', (_, reply) => answer(reply, async () => ok(await ledger.facts())));
-  server.get('/ledger/blocks', (request, reply) => answer(reply, () => blocksPage(ledger, request.query), 'page'));
-  server.post('/ledger/views', (_, reply) =>
-    answer(reply, async () => {
-      const { signs, ...opened } = await ledger.open();
-      return ok({ ...opened, signs: signs.map((entry) => entry.map(toHex)) });
-    }),
+  server.post('/history', ({ body }, reply) =>
+    answer(reply, parseHistoryRequest(body), (query) => ledger.history(query)),
   );
-  server.get('/ledger/views/:view/rows', (request, reply) =>
-    answer(reply, () => rowsPage(ledger, request.params, request.query), 'page'),
+  server.post('/at', ({ body }, reply) =>
+    answer(reply, parseAtRequest(body), (asked) => ledger.at(asked.peerId, asked.height)),
   );
-  server.delete('/ledger/views/:view', (request, reply) =>
-    answer(reply, async () => {
-      const view = parsed(viewRequest, request.params);
-      if (!view.ok) return view;
-      await ledger.close(view.value.view);
-      return ok({ closed: true });
-    }),
+  server.post('/rebuild', ({ body }, reply) =>
+    answer(reply, parseRebuildRequest(body), ({ projections }) => ledger.rebuild(projections)),
   );
+  server.post('/export', async ({ body }, reply) => {
+    const query = parseExportRequest(body);
+    if (!query.ok) return send(reply, 400, query.refusal);
+    const outcome = await attempt(() => ledger.export(query.value));
+    if (!outcome.ok) return send(reply, 422, outcome.refusal);
+    const { close, height: at, lines } = outcome.value;
+    const { raw } = reply;
+    raw.once('close', () => void close());
+    raw.setTimeout(EXPORT_STALL_MS, () => raw.destroy());
+    return reply
+      .code(200)
+      .type('text/plain')
+      .header('hotledger-height', at)
+      .send(Readable.from(lines, { highWaterMark: 2 }));
+  });
 }
 
-async function blocksPage(ledger: LedgerAccess, query: unknown): Promise<Result<Buffer>> {
-  const request = parseBlocksRequest(query);
-  if (!request.ok) return request;
-  return ok(pageOf(await ledger.blocks(request.value.from, request.value.to)));
+async function attempt<T>(work: () => Promise<Result<T>> | Result<T>): Promise<Result<T>> {
+  try {
+    return await work();
+  } catch (error) {
+    // What is thrown with a code is an answer; anything else is our own bug, and the server says 500.
+    if (error instanceof CodedError) return refuse(error.code, error.message, error.details);
+    throw error;
+  }
 }
 
-async function rowsPage(ledger: LedgerAccess, params: unknown, query: unknown): Promise<Result<Buffer>> {
-  const view = parsed(viewRequest, params);
-  if (!view.ok) return view;
-  const range = parseRowsRequest(query);
-  if (!range.ok) return range;
-  return ok(pageOf((await ledger.rows(view.value.view, range.value)).flat()));
-}
-
-function parsed<T>(schema: z.ZodType<T>, value: unknown): Result<T> {
-  const result = schema.safeParse(value);
+function parsed<T>(schema: z.ZodType<T>, body: unknown): Result<T> {
+  const result = schema.safeParse(body);
   return result.success ? ok(result.data) : refuse('request-invalid', result.error.message);
-}
-
-function refusalOf(error: unknown): Result<never> {
-  if (error instanceof CodedError) return refuse(error.code, error.message, error.details);
-  throw error;
 }

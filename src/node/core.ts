@@ -10,6 +10,7 @@ import { genesisCertificate, type EpochContext, type VerifiedCertificate } from 
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
 import type { SignatureScheme } from '../qc/scheme.ts';
 import { makeValidatorSet } from '../qc/validator-set.ts';
+import type { PinnableStore } from '../store/store.ts';
 import { AddressBook } from './address-book.ts';
 import { Admission } from './admit.ts';
 import { loadBlsKey } from './bls-key.ts';
@@ -49,7 +50,7 @@ export interface NodeCore {
   readonly identity: IdentityKey;
   /** Null for an observer. */
   readonly seat: ValidatorSeat | null;
-  readonly ledger: OpenLedger;
+  readonly ledger: OpenLedger<PinnableStore>;
   /** What is on the disk, for other processes of the user. */
   readonly views: LedgerViews;
   readonly addresses: AddressBook;
@@ -70,8 +71,9 @@ export interface NetworkedCore extends NodeCore {
 /** What a validator stands on. A simulation hands in a disk, a clock, keys and a network of its own. */
 export interface ValidatorCore extends Pick<
   NodeCore,
-  'genesis' | 'scheme' | 'context' | 'ledger' | 'events' | 'admission' | 'log' | 'nowMs'
+  'genesis' | 'scheme' | 'context' | 'events' | 'admission' | 'log' | 'nowMs'
 > {
+  readonly ledger: OpenLedger;
   readonly config: Pick<NodeConfig, 'limits' | 'pacemaker' | 'submission'>;
   readonly identity: Pick<IdentityKey, 'sign'>;
   readonly addresses: Pick<AddressBook, 'of'>;

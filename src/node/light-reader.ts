@@ -124,9 +124,7 @@ class Visit {
   }
 
   #peerSource(target: PeerTarget): ReadSource {
-    return peerSource(target, (to, peerId, deadlineMs) =>
-      read(this.#host, to, { kind: 'records', peerIds: [peerId], withAge: true }, { deadlineMs }),
-    );
+    return peerSource(target, (to, request, deadlineMs) => read(this.#host, to, request, { deadlineMs }));
   }
 
   #dhtSource(entries: readonly PeerTarget[]): ReadSource {

@@ -2,19 +2,17 @@
 import type { Consensus } from './consensus.ts';
 import type { NetworkedCore } from './core.ts';
 import { PROGRAM_VERSION } from './program-version.ts';
-import type { ProjectionStatus } from '../projections/projector.ts';
+import type { ProjectionsStatus } from './projections/node-projections.ts';
+import { projectionFacts, projectionHealth } from './projections/projection-health.ts';
 import type { ComponentHealth, NodeStatus } from './status.ts';
 
 export interface StatusFacts {
   readonly startedAtMs: number;
   readonly commits: number;
   readonly eventsCommitted: number;
-  readonly projections: readonly ProjectionStatus[];
+  readonly projections: ProjectionsStatus;
   readonly gossipSubscribers: number;
 }
-
-/** A projection this far behind the head is not healthy. */
-const MAX_PROJECTION_LAG = 1_000;
 
 export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: StatusFacts): NodeStatus {
   const engine = consensus.status();
@@ -32,7 +30,7 @@ export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: Sta
     eventsCommitted: facts.eventsCommitted,
     rssBytes: process.memoryUsage.rss(),
     cpuMs: cpuMs(),
-    projections: facts.projections.map(({ name, height }) => ({ name, height })),
+    ...projectionFacts(facts.projections),
     components: components(core, consensus, engine, facts),
   };
 }
@@ -57,7 +55,7 @@ function components(
       healthy: facts.gossipSubscribers > 0,
       detail: `${facts.gossipSubscribers} peers follow the ledger's topic`,
     },
-    projectionHealth(engine.height, facts),
+    projectionHealth(engine.height, facts.projections),
   ];
 }
 
@@ -86,18 +84,4 @@ function networkHealth({ host }: NetworkedCore): ComponentHealth {
   return connections > 0
     ? { name: 'network', healthy: true, detail: `${connections} connections` }
     : { name: 'network', healthy: false, detail: 'no connection; check "bootstrap" and the firewall' };
-}
-
-function projectionHealth(height: number, { projections }: StatusFacts): ComponentHealth {
-  const halted = projections.find(({ state }) => state !== 'following');
-  if (halted !== undefined) {
-    const detail = `${halted.name} is ${halted.state}; "hotledger replay" rebuilds it`;
-    return { name: 'projections', healthy: false, detail };
-  }
-  const lag = Math.max(0, ...projections.map((projection) => height - projection.height));
-  return {
-    name: 'projections',
-    healthy: lag <= MAX_PROJECTION_LAG,
-    detail: lag === 0 ? 'at the head' : `${lag} blocks behind the head`,
-  };
 }

@@ -44,9 +44,7 @@ export class OwnReads {
   }
 
   #peerSource(target: PeerTarget): ReadSource {
-    return peerSource(target, (to, peerId, deadlineMs) =>
-      read(this.#core.host, to, { kind: 'records', peerIds: [peerId], withAge: true }, { deadlineMs }),
-    );
+    return peerSource(target, (to, request, deadlineMs) => read(this.#core.host, to, request, { deadlineMs }));
   }
 
   #dhtSource(): ReadSource {

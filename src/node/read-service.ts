@@ -55,6 +55,9 @@ export class ReadService {
       }
       case 'epochProofs':
         return ok([]);
+      case 'linearizable':
+      case 'readIndex':
+        return refuse('no-read-index', 'this node is no member of a Raft cluster: head statements tell the age here');
     }
   };
 

@@ -248,8 +248,10 @@ class Run {
     const swapped: string[] = [];
     for (const projection of projections) {
       if (equal.has(projection.name)) continue;
-      await source.replaceRows(projection, this.#rebuild.rowsOf(projection.name));
-      swapped.push(projection.name);
+      const { name } = projection;
+      if (await source.replaceRows(projection, this.#rebuild.rowsOf(name))) swapped.push(name);
+      else
+        this.#options.onNote(`the node rebuilds ${name} beside what it serves, and swaps it by itself: see its status`);
     }
     return swapped;
   }

@@ -6,7 +6,6 @@ import { blockSyncServer } from '../net/block-sync.ts';
 import { createHost, type Host } from '../net/host.ts';
 import type { Logger } from '../observability/log.ts';
 import { CATALOG } from '../projections/catalog.ts';
-import { Projector } from '../projections/projector.ts';
 import { writeAddressFile } from './address-book.ts';
 import { blockSource } from './block-source.ts';
 import { noticeOf } from './commit-notice.ts';
@@ -19,7 +18,12 @@ import { GossipService, gossipRules } from './gossip-service.ts';
 import type { LedgerAccess } from './ledger-views.ts';
 import { nodeStatus } from './node-status.ts';
 import { startObserver } from './observer.ts';
+import { ledgerDirectory } from './open-ledger.ts';
 import { OwnReads } from './own-reads.ts';
+import { LedgerReads } from './projections/ledger-reads.ts';
+import { NodeProjections } from './projections/node-projections.ts';
+import { PastThread, type PastTask } from './projections/past-thread.ts';
+import { rebuildInThread } from './projections/rebuild-thread.ts';
 import { readServiceOf, startReadServer } from './read-server.ts';
 import type { ReadService } from './read-service.ts';
 import type { CommitNotice, ReadOptions, RunningNode } from './status.ts';
@@ -44,7 +48,7 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
       pid: process.pid,
       addresses: [...host.addresses()],
     });
-    node = new Node(withNetwork(core, host), await projectorOf(core));
+    node = new Node(withNetwork(core, host), await projectionsOf(core));
     await node.start();
     return node;
   } catch (error) {
@@ -70,15 +74,16 @@ function hostOf(core: NodeCore): Promise<Host> {
   });
 }
 
-function projectorOf({ ledger, log }: NodeCore): Promise<Projector> {
-  return Projector.open({
-    store: ledger.store,
-    log: ledger.log,
-    projections: CATALOG,
-    onStopped: (projection, error) => {
-      log.error({ projection, err: error }, 'a projection stopped; "hotledger replay" rebuilds it');
-    },
-  });
+function projectionsOf(core: NodeCore): Promise<NodeProjections> {
+  const { log, store } = core.ledger;
+  const startRebuild = rebuildInThread(store, taskOf(core));
+  return NodeProjections.open({ store, log, projections: CATALOG, startRebuild, logger: core.log });
+}
+
+/** What a thread needs to read the ledger beside the node. */
+function taskOf({ config, ledger }: NodeCore): PastTask {
+  const { identity } = ledger.log;
+  return { directory: ledgerDirectory(config.dataDirectory), genesisFile: config.genesis, identity };
 }
 
 /** What everything else stands on, so it goes last. */
@@ -92,13 +97,15 @@ async function closeCore(core: NodeCore, host: Host | undefined): Promise<void> 
 class Node implements RunningNode {
   readonly failed: Promise<never>;
   readonly raft = null;
-  readonly ledger: LedgerAccess;
+  readonly views: LedgerAccess;
   readonly #core: NetworkedCore;
   readonly #reads: ReadService;
   readonly #ownReads: OwnReads;
   readonly #gossip: GossipService;
   readonly #dht: DhtService;
-  readonly #projections: Projector;
+  readonly ledger: LedgerReads;
+  readonly #projections: NodeProjections;
+  readonly #past: PastThread;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
   readonly #startedAtMs: number;
   readonly #fail: (error: unknown) => void;
@@ -110,7 +117,7 @@ class Node implements RunningNode {
   #commits = 0;
   #eventsCommitted = 0;
 
-  constructor(core: NetworkedCore, projections: Projector) {
+  constructor(core: NetworkedCore, projections: NodeProjections) {
     this.#core = core;
     this.#startedAtMs = core.nowMs();
     const { promise, reject } = Promise.withResolvers<never>();
@@ -118,7 +125,7 @@ class Node implements RunningNode {
     this.#fail = reject;
     // Whoever runs the node awaits it; until then a failure must not count as unhandled.
     promise.catch(() => undefined);
-    this.ledger = core.views;
+    this.views = core.views;
     this.#reads = readServiceOf(core);
     this.#gossip = new GossipService({
       core,
@@ -129,6 +136,13 @@ class Node implements RunningNode {
     this.#dht = new DhtService(core, core.host, this.#reads, core.seat !== null);
     this.#ownReads = new OwnReads(core, this.#dht);
     this.#projections = projections;
+    this.#past = new PastThread(taskOf(core));
+    this.ledger = new LedgerReads({
+      ledger: () => core.ledger,
+      projections: () => projections,
+      past: this.#past,
+      nowMs: core.nowMs,
+    });
   }
 
   get listenAddrs(): readonly string[] {
@@ -139,7 +153,7 @@ class Node implements RunningNode {
     const core = this.#core;
     const { context, host, ledger, seat } = core;
     const outlets = { committed: this.#committed, fatal: this.#fatal };
-    this.#projections.offer([]);
+    this.#projections.begin();
     const blocks = blockSyncServer({ host, source: blockSource(ledger.log, context.validators.epoch) });
     await blocks.start();
     this.#closers.push(() => blocks.stop());
@@ -189,6 +203,7 @@ class Node implements RunningNode {
       await this.#consensus?.stop();
       await this.#projections.close();
       await this.#core.views.closeAll();
+      await this.#past.close();
     } finally {
       await closeCore(this.#core, this.#core.host);
     }

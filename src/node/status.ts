@@ -2,6 +2,9 @@
 import type { Hash } from '../base/hash.ts';
 import type { Result } from '../base/result.ts';
 import type { EngineStatus } from '../consensus/engine.ts';
+import type { ProjectionStatus } from '../projections/projector.ts';
+import type { LedgerOperations } from './projections/ledger-reads.ts';
+import type { RebuildStatus } from './projections/live-rebuild.ts';
 import type { LedgerAccess } from './ledger-views.ts';
 import type { RaftOperations } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
@@ -26,14 +29,10 @@ export interface NodeStatus extends EngineStatus {
   readonly rssBytes: number;
   /** User and system time of the process since it started, all threads, milliseconds. */
   readonly cpuMs: number;
-  readonly projections: readonly ProjectionCursor[];
+  readonly projections: readonly ProjectionStatus[];
+  /** Of projections beside those that serve; null where none is under way. */
+  readonly rebuild: RebuildStatus | null;
   readonly components: readonly ComponentHealth[];
-}
-
-export interface ProjectionCursor {
-  readonly name: string;
-  /** The last block height that the projection holds. */
-  readonly height: number;
 }
 
 export interface ComponentHealth {
@@ -72,10 +71,12 @@ export interface RunningNode {
   read(peerId: string, options: ReadOptions): Promise<Result<ReadReport>>;
   /** @returns a function that ends the subscription */
   onCommit(listener: (notice: CommitNotice) => void): () => void;
+  /** Its own ledger, as its operator asks about it. */
+  readonly ledger: LedgerOperations;
   /** Null on a node that runs no Raft. */
   readonly raft: RaftOperations | null;
   /** What is on its disk, for other processes of its user. */
-  readonly ledger: LedgerAccess;
+  readonly views: LedgerAccess;
   /** Settles once everything acknowledged is durable and the store is closed. */
   stop(): Promise<void>;
   /** Rejects with the reason when the node stops by itself: a failed write, or a broken assertion. */

@@ -8,6 +8,7 @@ import type { ChainParameters } from '../ledger/parameters.ts';
 import type { TrustedChain } from '../ledger/trusted-chain.ts';
 import { checkConsistent, verifyRead, type ReaderTrust, type VerifiedRead } from '../ledger/verified-read.ts';
 import type { PeerTarget } from '../net/host.ts';
+import type { ReadRequest } from '../net/read.ts';
 import type { SignatureScheme } from '../qc/scheme.ts';
 import { readReport, type ReadReport } from './read-report.ts';
 
@@ -22,8 +23,13 @@ export interface ReadSource {
   readonly name: string;
   /** It keeps what anybody put there, so its word is nothing: it is believed as a `byzantine` reader believes. */
   readonly isKeeper?: true;
-  /** The bytes for `verifyRead`. @throws CodedError when nothing came */
-  ask(peerId: string, deadlineMs: number): Promise<Result<Uint8Array>>;
+  /**
+   * The bytes for `verifyRead`.
+   *
+   * @param linearizable of a member of a Raft cluster: nothing is missing that was committed before it was asked
+   * @throws CodedError when nothing came
+   */
+  ask(peerId: string, deadlineMs: number, linearizable: boolean): Promise<Result<Uint8Array>>;
 }
 
 export interface VerifiedReaderOptions {
@@ -46,6 +52,8 @@ interface Judgement {
   readonly maxAgeMs: number | undefined;
   readonly minHeight: number;
   readonly trust: ReaderTrust;
+  /** When a linearizable answer was asked for, unix milliseconds. */
+  readonly linearizableSinceMs?: number;
 }
 
 /** What holds, as it is reported, and the bytes that prove it. */
@@ -126,18 +134,26 @@ export class VerifiedReader {
       if (this.#stopped !== undefined) return this.#stopped;
       const leftMs = giveUpAtMs - this.#options.nowMs();
       if (leftMs <= 0) break;
-      const answer = await ask(source, peerId, Math.min(leftMs, PEER_DEADLINE_MS));
+      const judged = this.#judgementOf(source, judgement);
+      const linearizable = judged.linearizableSinceMs !== undefined;
+      const answer = await ask(source, peerId, Math.min(leftMs, PEER_DEADLINE_MS), linearizable);
       if (answer instanceof CodedError) {
         silence = { asked: source.name, because: answer.code, reason: answer.message };
         continue;
       }
-      const judged: Judgement = source.isKeeper === true ? { ...judgement, trust: 'byzantine' } : judgement;
       const held = answer.ok ? this.#held(answer.value, peerId, source.name, judged) : answer;
       if (held.ok) return held;
       refusal = { ...held.refusal, details: { ...held.refusal.details, servedBy: source.name } };
     }
     if (refusal !== undefined) return { ok: false, refusal };
     return refuse('peer-unreachable', 'nobody answered the read; name another peer', silence);
+  }
+
+  /** A member of a Raft cluster signs no statements of its head: whoever wants no old answer asks for a linearizable one. */
+  #judgementOf(source: ReadSource, judgement: Judgement): Judgement {
+    if (source.isKeeper === true) return { ...judgement, trust: 'byzantine' };
+    if (judgement.trust === 'byzantine' || judgement.maxAgeMs === undefined) return judgement;
+    return { ...judgement, linearizableSinceMs: this.#options.nowMs() };
   }
 
   #held(bytes: Uint8Array, peerId: string, servedBy: string, judgement: Judgement): Result<Held> {
@@ -149,7 +165,11 @@ export class VerifiedReader {
     return refuse('behind-hint', 'the peer proves an older state than the one at hand', { height, minHeight });
   }
 
-  #verify(bytes: Uint8Array, peerId: string, { maxAgeMs, trust }: Judgement): Result<VerifiedRead> {
+  #verify(
+    bytes: Uint8Array,
+    peerId: string,
+    { linearizableSinceMs, maxAgeMs, trust }: Judgement,
+  ): Result<VerifiedRead> {
     const { trusted, scheme, nowMs } = this.#options;
     const read = verifyRead(bytes, trusted, {
       scheme,
@@ -157,6 +177,7 @@ export class VerifiedReader {
       nowMs: nowMs(),
       trust,
       ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
+      ...(linearizableSinceMs === undefined ? {} : { linearizableSinceMs }),
     });
     if (!read.ok) return read;
     const { height, blockId } = read.value;
@@ -179,24 +200,33 @@ export class VerifiedReader {
   }
 }
 
-async function ask(source: ReadSource, peerId: string, deadlineMs: number): Promise<Result<Uint8Array> | CodedError> {
+async function ask(
+  source: ReadSource,
+  peerId: string,
+  deadlineMs: number,
+  linearizable: boolean,
+): Promise<Result<Uint8Array> | CodedError> {
   try {
-    return await source.ask(peerId, deadlineMs);
+    return await source.ask(peerId, deadlineMs, linearizable);
   } catch (error) {
     if (error instanceof CodedError) return error;
     throw error;
   }
 }
 
-/** Asks one peer over the read protocol. `read` is `net/read.ts` bound to a host. */
+/** Asks one peer over the read protocol. @param read `net/read.ts` bound to a host */
 export function peerSource(
   target: PeerTarget,
-  read: (target: PeerTarget, peerId: string, deadlineMs: number) => Promise<Result<readonly Uint8Array[]>>,
+  read: (target: PeerTarget, request: ReadRequest, deadlineMs: number) => Promise<Result<readonly Uint8Array[]>>,
 ): ReadSource {
   return {
     name: target.peerId,
-    async ask(peerId, deadlineMs) {
-      const answer = await read(target, peerId, deadlineMs);
+    async ask(peerId, deadlineMs, linearizable) {
+      const peerIds = [peerId];
+      const request: ReadRequest = linearizable
+        ? { kind: 'linearizable', peerIds }
+        : { kind: 'records', peerIds, withAge: true };
+      const answer = await read(target, request, deadlineMs);
       if (!answer.ok) return answer;
       const [bytes] = answer.value;
       return bytes === undefined ? refuse('answer-invalid', 'the peer sent no answer', {}) : { ok: true, value: bytes };

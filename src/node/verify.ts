@@ -10,8 +10,8 @@ import { BlockLog, readIdentity, type LogIdentity } from '../ledger/block-log.ts
 import { chainIdOf, type Genesis } from '../ledger/genesis.ts';
 import { HEAD_KEY, RAFT_LEDGER_KEY } from '../ledger/layout.ts';
 import { checkLevelFiles } from '../store/level-files.ts';
-import { LevelStore } from '../store/level-store.ts';
-import { ledgerDirectory } from './open-ledger.ts';
+import type { LevelStore } from '../store/level-store.ts';
+import { ledgerDirectory, openStore as openData } from './open-store.ts';
 import { loadLegacy, openStanding } from './raft/ledger-store.ts';
 import { isRunning } from './replay/open-source.ts';
 import type { LedgerReplayProgress } from './replay.ts';
@@ -82,7 +82,7 @@ export async function verifyDirectory(options: VerifyOptions): Promise<VerifyRep
 
 async function repairIn(options: VerifyOptions, findings: readonly Finding[]): Promise<void> {
   const { dataDirectory, genesis, onNote, onProgress, threads } = options;
-  const store = await LevelStore.open(ledgerDirectory(dataDirectory));
+  const store = await openData(dataDirectory, {});
   const into = join(dataDirectory, 'repair');
   try {
     await repair(findings, { store, genesis, into, onNote, onProgress, threads });
@@ -106,7 +106,7 @@ async function check({ dataDirectory, genesis, onNote }: VerifyOptions, findings
   // Opening a store with a damaged table may write the damage on, under new checksums.
   if (damaged.length > 0) return unread;
   onNote(`the checksums of ${files} files hold`);
-  const store = await openStore(directory, findings);
+  const store = await openStore(dataDirectory, findings);
   if (store === null) return unread;
   try {
     const read = await checkRows(store, genesis, findings, onNote);
@@ -125,9 +125,9 @@ async function filesOf(directory: string): Promise<Awaited<ReturnType<typeof che
   }
 }
 
-async function openStore(directory: string, findings: Findings): Promise<LevelStore | null> {
+async function openStore(dataDirectory: string, findings: Findings): Promise<LevelStore | null> {
   try {
-    return await LevelStore.open(directory);
+    return await openData(dataDirectory, {});
   } catch (error) {
     if (!(error instanceof CodedError) || error.code !== 'store-corrupt') throw error;
     findings.addFinding('verify-store-unreadable', 'LevelDB cannot open the store', { because: error.message });

@@ -24,6 +24,11 @@ export interface Projection {
   /** Grows with every change of what `apply` writes: an older view is rebuilt beside itself. */
   readonly version: number;
   /**
+   * Rows of this version and later are understood by this program's reading functions, and serve reads while newer ones
+   * are made. Left out: of every older version.
+   */
+  readonly readableSince?: number;
+  /**
    * Synchronous and deterministic.
    *
    * @param view the projection's own rows before this block

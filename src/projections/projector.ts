@@ -2,20 +2,24 @@
  * Drives the projections behind the log: after each commit, in batches of its own. What a projection does, a slow disk
  * or a wrong `apply`, never reaches consensus; it goes on from its cursor, through the changes that the log keeps until
  * every projection has seen them.
+ *
+ * Rows that were made beside those that serve (`build.ts`) are adopted as successors: they follow the log with the
+ * others, and once they are as far, one batch moves all of their pointers.
  */
 import { assert } from '../base/assert.ts';
 import { codedError } from '../base/result.ts';
 import { projectedOps, type BlockLog } from '../ledger/block-log.ts';
-import type { Store, StoreOperation } from '../store/store.ts';
+import { CHANGES_RANGE, fromBigEndian } from '../ledger/layout.ts';
+import type { StoreOperation } from '../store/store.ts';
+import { buildEndOps, readBuild, removeBuildState, type PlannedRows } from './build-state.ts';
 import type { ProjectedBlock, Projection, ProjectionReader } from './projection.ts';
 import { PendingRows, pointerOps, readPointer, Rows } from './rows.ts';
+import type { ServedRows } from './served-rows.ts';
+import { servedRows, takeUp, type Follower, type TakenUpFrom, type Track } from './take-up.ts';
+import { Tidying } from './tidying.ts';
 
-export interface ProjectorOptions {
-  readonly store: Store;
-  readonly log: BlockLog;
+export interface ProjectorOptions extends TakenUpFrom {
   readonly projections: readonly Projection[];
-  /** Of the log's first block, which changed all of the state as it was then; 0 where it is not said. */
-  readonly firstHeight?: number;
   /** A projection stopped: it serves what it has until it is rebuilt. */
   readonly onStopped: (name: string, error: unknown) => void;
 }
@@ -24,57 +28,96 @@ export interface ProjectionStatus {
   readonly name: string;
   /** The last height that the rows hold; -1 before genesis is in them. */
   readonly height: number;
-  /** `stale`: rows of another version, or behind what the log still knows: `replay` rebuilds them. */
-  readonly state: 'following' | 'stale' | 'stopped';
+  /** `stale`: none, or of another version, or behind what the log still knows: they are rebuilt. */
+  readonly state: Follower['state'];
 }
 
-interface Follower {
-  readonly projection: Projection;
-  rows: Rows;
-  cursor: number;
-  state: ProjectionStatus['state'];
+interface Adoption {
+  /** Those that went wrong are taken out. */
+  readonly successors: Track[];
+  /** Of the log when they came: what a stale projection's successors must hold. */
+  readonly headHeight: number;
+  readonly done: PromiseWithResolvers<readonly string[]>;
 }
 
 /** Blocks offered and not projected yet; beyond, they are read from the log again. */
 const MAX_BUFFERED_BLOCKS = 64;
+/**
+ * Blocks that are committed within this time share a batch: of a row that several of them write, the last is written, and a
+ * batch of its own costs each of them as much as the rows of ten events. So late are the rows at most, on an idle machine.
+ */
+const GATHER_MS = 25;
 /** Blocks of one batch while catching up. */
 const MAX_BLOCKS_PER_BATCH = 64;
+/** Heights whose changes are forgotten in one batch. */
+const MAX_FORGOTTEN_PER_BATCH = 256;
 
 export class Projector {
   readonly #options: ProjectorOptions;
   readonly #followers: readonly Follower[];
   readonly #buffer = new Map<number, ProjectedBlock>();
+  readonly #tidying: Tidying;
+  /** The changes of heights up to here are gone. */
+  #forgotten: number;
+  /** Changes above this height stay, whoever has seen them. */
+  #heldAbove: number | null = null;
+  #adoption: Adoption | null = null;
   #running: Promise<void> | undefined;
+  #gathering: NodeJS.Timeout | undefined;
   #closed = false;
 
-  private constructor(options: ProjectorOptions, followers: readonly Follower[]) {
+  private constructor(options: ProjectorOptions, followers: readonly Follower[], tidying: Tidying, forgotten: number) {
     this.#options = options;
     this.#followers = followers;
+    this.#tidying = tidying;
+    this.#forgotten = forgotten;
   }
 
   /** Takes up each projection where it stood; a new log begins all of them. */
   static async open(options: ProjectorOptions): Promise<Projector> {
+    const { log, store } = options;
+    const tidying = new Tidying(store);
     const followers: Follower[] = [];
-    for (const projection of options.projections) followers.push(await takeUp(options, projection));
-    return new Projector(options, followers);
+    for (const projection of options.projections) followers.push(await takeUp(options, projection, tidying));
+    let forgotten = log.head().height;
+    for await (const [key] of store.entries({ ...CHANGES_RANGE, limit: 1 })) {
+      forgotten = Math.min(forgotten, fromBigEndian(key.subarray(1)) - 1);
+    }
+    if (readBuild(store) === undefined) tidying.begin((write) => removeBuildState(store, write));
+    return new Projector(options, followers, tidying, forgotten);
   }
 
   status(): readonly ProjectionStatus[] {
-    return this.#followers.map(({ cursor, projection, state }) => ({ name: projection.name, height: cursor, state }));
+    return this.#followers.map(({ projection: { name }, state, track }) => ({ name, height: track.cursor, state }));
   }
 
-  /** Rows to serve reads from: of the generation that serves at this moment. */
+  /**
+   * Rows to serve reads from: of the generation that serves at this moment, and may be replaced at any other.
+   *
+   * @throws CodedError `projection-not-built`
+   */
   reader(name: string): ProjectionReader {
-    return this.#follower(name).rows;
+    return this.#served(name).current;
+  }
+
+  /**
+   * Reads of one generation to the end, whatever takes its place meanwhile.
+   *
+   * @throws CodedError `projection-not-built`, and what `use` throws
+   */
+  read<T>(name: string, use: (reader: ProjectionReader, height: number) => Promise<T>): Promise<T> {
+    return this.#served(name).read((rows) => use(rows, rows.cursor()));
   }
 
   /** Blocks that were just committed. Returns at once. */
   offer(blocks: readonly ProjectedBlock[]): void {
+    const lowest = Math.min(...this.#tracks().map(({ cursor }) => cursor));
     for (const block of blocks) {
-      const isNew = this.#following().some(({ cursor }) => cursor < block.header.height);
+      const isNew = lowest < block.header.height;
       if (isNew && this.#buffer.size < MAX_BUFFERED_BLOCKS) this.#buffer.set(block.header.height, block);
     }
-    this.#start();
+    // What is running finds them.
+    if (this.#running === undefined) this.#gathering ??= setTimeout(() => this.#start(), GATHER_MS);
   }
 
   /** Resolves when every projection that follows holds the head of the log. */
@@ -83,16 +126,78 @@ export class Projector {
     await this.#running;
   }
 
+  /** Resolves when nothing is left of rows that nobody reads any more. */
+  async tidied(): Promise<void> {
+    await this.#tidying.idle();
+  }
+
   /** Ends after the batch under way. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#gathering);
     await this.#running;
+    this.#adoption?.done.reject(closedError());
+    await this.#tidying.close();
+  }
+
+  /** Generations that nothing uses, for rows to be made beside those that serve. */
+  async plan(names: readonly string[]): Promise<readonly PlannedRows[]> {
+    await this.#tidying.idle();
+    return names.map((name) => {
+      const { projection } = this.#follower(name);
+      const pointer = readPointer(this.#options.store, name);
+      const generation = pointer === undefined ? 0 : pointer.generation + 1;
+      return { name, version: projection.version, generation };
+    });
+  }
+
+  /**
+   * From now on the log keeps what blocks changed, until rows are adopted or `release` is called.
+   *
+   * @param height what is known to be executed already
+   * @returns the least height at which rows can be adopted
+   */
+  hold(height: number): number {
+    const following = this.#following().map(({ cursor }) => cursor);
+    this.#heldAbove = Math.max(
+      height,
+      following.length === 0 ? this.#options.log.head().height : Math.min(...following),
+    );
+    return this.#heldAbove;
+  }
+
+  release(): void {
+    this.#heldAbove = null;
+    this.#start();
+  }
+
+  /**
+   * Rows that were made beside those that serve, up to a height at which what blocks changed is held.
+   *
+   * @returns the names of those that serve now, the others having stopped
+   */
+  adopt(plan: readonly PlannedRows[], height: number): Promise<readonly string[]> {
+    const { log, store } = this.#options;
+    assert(this.#adoption === null, 'rows are adopted one rebuild after another');
+    assert(this.#heldAbove !== null && this.#heldAbove <= height, 'what blocks changed is held', { height });
+    const successors = plan.map(({ generation, name }): Track => {
+      const rows = new Rows(store, name, generation);
+      return { projection: this.#follower(name).projection, rows, cursor: height };
+    });
+    const done = Promise.withResolvers<readonly string[]>();
+    this.#adoption = { successors, headHeight: log.head().height, done };
+    this.#start();
+    return done.promise;
   }
 
   #start(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     this.#running ??= this.#run()
       .catch((error: unknown) => {
-        for (const follower of this.#following()) this.#stop(follower, error);
+        for (const follower of this.#followers) if (follower.state === 'following') this.#stop(follower, error);
+        this.#adoption?.done.reject(error);
+        this.#adoption = null;
       })
       .finally(() => {
         this.#running = undefined;
@@ -101,45 +206,101 @@ export class Projector {
 
   async #run(): Promise<void> {
     while (!this.#closed) {
+      if (this.#isReady()) await this.#swap();
       const head = this.#options.log.head().height;
-      const behind = this.#following().filter(({ cursor }) => cursor < head);
-      if (behind.length === 0) return;
-      await this.#projectSome(Math.min(...behind.map(({ cursor }) => cursor)) + 1, head);
+      const behind = this.#tracks().filter(({ cursor }) => cursor < head);
+      if (behind.length > 0) {
+        await this.#projectSome(Math.min(...behind.map(({ cursor }) => cursor)) + 1, head);
+        continue;
+      }
+      const forgetting = this.#forgetOps();
+      if (forgetting.length === 0) return;
+      await this.#options.store.batch(forgetting, { sync: false });
     }
   }
 
   /** One batch, from this height on. */
   async #projectSome(fromHeight: number, head: number): Promise<void> {
-    const followers = this.#following();
-    const pending = new Map(followers.map((follower) => [follower, new PendingRows(follower.rows)]));
+    const pending = new Map(this.#tracks().map((track) => [track, new PendingRows(track.rows)]));
     const last = Math.min(head, fromHeight + MAX_BLOCKS_PER_BATCH - 1);
-    const done: StoreOperation[] = [];
     for (let height = fromHeight; height <= last; height++) {
       const block = this.#take(height);
-      for (const [follower, rows] of pending) {
-        if (follower.cursor !== height - 1) continue;
-        if (this.#apply(follower, rows, block)) follower.cursor = height;
-        else pending.delete(follower);
+      for (const [track, rows] of pending) {
+        if (track.cursor !== height - 1) continue;
+        if (this.#apply(track, rows, block)) track.cursor = height;
+        else pending.delete(track);
       }
-      done.push(...projectedOps(height));
     }
     const written = Array.from(pending, ([{ cursor, rows }, own]) => rows.writeOps(own.take(), cursor));
-    await this.#options.store.batch([...written.flat(), ...done], { sync: false });
+    await this.#options.store.batch([...written.flat(), ...this.#forgetOps()], { sync: false });
   }
 
-  #apply(follower: Follower, rows: PendingRows, block: ProjectedBlock): boolean {
+  #apply(track: Track, rows: PendingRows, block: ProjectedBlock): boolean {
     try {
-      rows.add(follower.projection.apply(block, rows));
+      rows.add(track.projection.apply(block, rows));
       return true;
     } catch (error) {
-      this.#stop(follower, error);
+      this.#failed(track, error);
       return false;
     }
+  }
+
+  #failed(track: Track, error: unknown): void {
+    const follower = this.#follower(track.projection.name);
+    if (follower.track === track) {
+      this.#stop(follower, error);
+      return;
+    }
+    const successors = this.#adoption?.successors ?? [];
+    successors.splice(successors.indexOf(track), 1);
+    this.#tidying.begin((write) => track.rows.remove(write));
+    this.#options.onStopped(track.projection.name, error);
   }
 
   #stop(follower: Follower, error: unknown): void {
     follower.state = 'stopped';
     this.#options.onStopped(follower.projection.name, error);
+  }
+
+  /** Whether the rows that were adopted are as far as those that they replace. */
+  #isReady(): boolean {
+    if (this.#adoption === null) return false;
+    const { headHeight, successors } = this.#adoption;
+    return successors.every(({ cursor, projection: { name } }) => {
+      const { state, track } = this.#follower(name);
+      return state === 'following' ? cursor >= track.cursor : cursor >= headHeight;
+    });
+  }
+
+  /** The one batch by which rows that were adopted begin to serve. */
+  async #swap(): Promise<void> {
+    const { successors, done } = this.#adoption as Adoption;
+    const { store } = this.#options;
+    const pointers = successors.flatMap(({ projection: { name, version }, rows: { generation } }) =>
+      pointerOps(name, { version, generation }),
+    );
+    await store.batch([...pointers, ...buildEndOps()], { sync: true });
+    for (const track of successors) {
+      const follower = this.#follower(track.projection.name);
+      follower.track = track;
+      follower.state = 'following';
+      if (follower.served === null) follower.served = servedRows(track.rows, this.#tidying);
+      else follower.served.replace(track.rows);
+    }
+    this.#adoption = null;
+    this.#heldAbove = null;
+    this.#tidying.begin((write) => removeBuildState(store, write));
+    done.resolve(successors.map(({ projection: { name } }) => name));
+  }
+
+  /** Changes that every projection has seen, oldest first. */
+  #forgetOps(): StoreOperation[] {
+    const seen = Math.min(...this.#following().map(({ cursor }) => cursor), this.#heldAbove ?? Infinity);
+    if (seen === Infinity) return [];
+    const operations: StoreOperation[] = [];
+    const last = Math.min(seen, this.#forgotten + MAX_FORGOTTEN_PER_BATCH);
+    while (this.#forgotten < last) operations.push(...projectedOps(++this.#forgotten));
+    return operations;
   }
 
   #take(height: number): ProjectedBlock {
@@ -148,8 +309,13 @@ export class Projector {
     return buffered ?? blockFromLog(this.#options.log, height);
   }
 
-  #following(): Follower[] {
-    return this.#followers.filter(({ state }) => state === 'following');
+  /** That serve. */
+  #following(): Track[] {
+    return this.#followers.flatMap(({ state, track }) => (state === 'following' ? [track] : []));
+  }
+
+  #tracks(): Track[] {
+    return [...this.#following(), ...(this.#adoption?.successors ?? [])];
   }
 
   #follower(name: string): Follower {
@@ -157,19 +323,18 @@ export class Projector {
     assert(follower !== undefined, 'the projection is in the catalog', { name });
     return follower;
   }
+
+  #served(name: string): ServedRows {
+    const { served } = this.#follower(name);
+    if (served !== null) return served;
+    throw codedError('projection-not-built', 'this projection is being made; "hotledger status" says how far it is', {
+      name,
+    });
+  }
 }
 
-/** The rows that serve now, or new ones where the log still knows its first block's changes. */
-async function takeUp({ firstHeight = 0, log, store }: ProjectorOptions, projection: Projection): Promise<Follower> {
-  const { name, version } = projection;
-  const pointer = readPointer(store, name);
-  const rows = new Rows(store, name, pointer?.generation ?? 0);
-  if (pointer === undefined) await store.batch(pointerOps(name, { version, generation: 0 }), { sync: false });
-  const written = rows.cursor();
-  const cursor = written === -1 ? firstHeight - 1 : written;
-  const isCurrent = pointer === undefined || pointer.version === version;
-  const canFollow = cursor === log.head().height || log.changesAt(cursor + 1) !== undefined;
-  return { projection, rows, cursor, state: isCurrent && canFollow ? 'following' : 'stale' };
+function closedError(): Error {
+  return new Error('the projections are closed');
 }
 
 /** @throws CodedError `changes-not-kept` */

@@ -9,7 +9,7 @@ import type { BlockLog } from '../ledger/block-log.ts';
 import type { Replay, ReplayedBlock } from '../ledger/replay.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
 import type { Projection } from './projection.ts';
-import { PendingRows, pointerOps, readPointer, Rows, type Pointer } from './rows.ts';
+import { PendingRows, pointerOps, readPointer, Rows, rowWriter, type Pointer } from './rows.ts';
 
 export interface RebuildOptions {
   /** Nothing else writes to it meanwhile. */
@@ -59,7 +59,7 @@ interface Build {
 export async function rebuildProjections(options: RebuildOptions): Promise<readonly RebuiltProjection[]> {
   const { store, replay } = options;
   const builds = options.projections.map((projection) => begin(store, projection));
-  for (const { rows } of builds) await rows.remove();
+  for (const { rows } of builds) await rows.remove(rowWriter(store));
   await fill(options, builds);
   const results: RebuiltProjection[] = [];
   for (const build of builds) results.push(await finish(store, build, replay.head.height));
@@ -130,7 +130,7 @@ async function finish(store: Store, build: Build, height: number): Promise<Rebui
   const comparable = pointer?.version === version && served?.cursor() === height ? served : undefined;
   const compared = await compareRows(rows, comparable);
   await store.batch(pointerOps(name, { version, generation: rows.generation }), { sync: true });
-  await served?.remove();
+  await served?.remove(rowWriter(store));
   const before = comparable === undefined ? 'none' : compared.firstDifference === null ? 'equal' : 'different';
   return { name, before, ...compared };
 }

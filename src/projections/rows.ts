@@ -5,6 +5,7 @@
  *     P @ name                              version and generation that serve
  *     P # name generation                   cursor: the last height that is in these rows
  *     P : name generation row key           a row
+ *     P ! , P % state key                   of a rebuild beside a running node (`build-state.ts`)
  */
 import { concatBytes, storeKey, utf8 } from '../base/bytes.ts';
 import { codec, struct, uint, type Codec } from '../base/codec.ts';
@@ -22,7 +23,7 @@ const pointerCodec = codec(struct<Pointer>({ version: uint(), generation: uint()
 
 const NUL = Uint8Array.of(0);
 
-export function readPointer(store: Store, name: string): Pointer | undefined {
+export function readPointer(store: Pick<Store, 'get'>, name: string): Pointer | undefined {
   const pointer = store.get(pointerKey(name));
   return pointer === undefined ? undefined : decodeRow(pointerCodec, pointer);
 }
@@ -42,15 +43,45 @@ function pointerKey(name: string): Uint8Array {
   return projectionKey(concatBytes(utf8('@'), utf8(name)));
 }
 
+/** Writes one batch, which a crash may take back; never a later one without it. */
+export type RowWriter = (operations: readonly StoreOperation[]) => Promise<void>;
+
+export function rowWriter(store: Pick<Store, 'batch'>): RowWriter {
+  return (operations) => store.batch(operations, { sync: false });
+}
+
+const DELETES_PER_BATCH = 1000;
+
+/** Deletes all keys of a range, in bounded batches. */
+export async function removeRange(store: Pick<Store, 'entries'>, range: KeyRange, write: RowWriter): Promise<void> {
+  let operations: StoreOperation[] = [];
+  for await (const [key] of store.entries(range)) {
+    operations.push({ kind: 'delete', key });
+    if (operations.length < DELETES_PER_BATCH) continue;
+    await write(operations);
+    operations = [];
+  }
+  if (operations.length > 0) await write(operations);
+}
+
+/** Generations of a projection of which anything is in the store, lowest first. */
+export async function generationsOf(store: Pick<Store, 'entries'>, name: string): Promise<readonly number[]> {
+  const prefix = projectionKey(concatBytes(utf8('#'), utf8(name), NUL));
+  const generations: number[] = [];
+  for await (const [key] of store.entries(rangeOf(prefix)))
+    generations.push(fromBigEndian(key.subarray(prefix.length)));
+  return generations;
+}
+
 /** The rows of one generation of a projection. */
 export class Rows implements ProjectionReader {
   readonly name: string;
   readonly generation: number;
-  readonly #store: Store;
+  readonly #store: Pick<Store, 'entries' | 'get'>;
   readonly #prefix: Uint8Array;
   readonly #cursorKey: Uint8Array;
 
-  constructor(store: Store, name: string, generation: number) {
+  constructor(store: Pick<Store, 'entries' | 'get'>, name: string, generation: number) {
     this.#store = store;
     this.name = name;
     this.generation = generation;
@@ -88,16 +119,10 @@ export class Rows implements ProjectionReader {
     return own;
   }
 
-  /** Deletes the whole generation, in bounded batches. */
-  async remove(): Promise<void> {
-    let operations: StoreOperation[] = [{ kind: 'delete', key: this.#cursorKey }];
-    for await (const [key] of this.entries({})) {
-      operations.push({ kind: 'delete', key: this.#keyOf(key) });
-      if (operations.length < 1000) continue;
-      await this.#store.batch(operations, { sync: false });
-      operations = [];
-    }
-    await this.#store.batch(operations, { sync: false });
+  /** Deletes the whole generation, in bounded batches. The cursor goes last: by it what is left over is found again. */
+  async remove(write: RowWriter): Promise<void> {
+    await removeRange(this.#store, rangeOf(this.#prefix), write);
+    await write([{ kind: 'delete', key: this.#cursorKey }]);
   }
 
   #keyOf(key: Uint8Array): Uint8Array {

@@ -18,6 +18,11 @@ export interface LevelStoreOptions {
   readonly create?: boolean;
   /** Block cache, bytes. */
   readonly cacheBytes?: number;
+  /**
+   * Lets other threads of this process open it as well, by `LevelStore.join`: they share its tables, its log and its
+   * caches. Another process is refused as ever.
+   */
+  readonly threads?: boolean;
 }
 
 const DEFAULT_CACHE_BYTES = 8 * 1024 * 1024;
@@ -53,6 +58,27 @@ export class LevelStore implements PinnableStore {
       createIfMissing: options.create ?? false,
       cacheSize: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
       writeBufferSize: WRITE_BUFFER_BYTES,
+      multithreading: options.threads ?? false,
+    });
+    try {
+      await level.open();
+    } catch (error) {
+      throw openingError(directory, error);
+    }
+    return new LevelStore(level);
+  }
+
+  /**
+   * In a worker thread: the store that the main thread has open with `threads`. Its closing closes nothing of the other's.
+   *
+   * @throws CodedError `store-locked` where it was opened without `threads`, `store-missing`, `store-open-failed`
+   */
+  static async join(directory: string): Promise<LevelStore> {
+    const level: Level = new ClassicLevel(directory, {
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+      createIfMissing: false,
+      multithreading: true,
     });
     try {
       await level.open();

@@ -5,8 +5,10 @@ import { ZERO_HASH } from '../../src/base/hash.ts';
 import { refuse } from '../../src/base/result.ts';
 import { startControl } from '../../src/node/control.ts';
 import type { CommitNotice, NodeStatus, RunningNode } from '../../src/node/status.ts';
-import { NO_LEDGER } from '../node/no-ledger.ts';
+import type { LedgerOperations } from '../../src/node/projections/ledger-reads.ts';
+import { NO_VIEWS } from '../node/no-views.ts';
 import { temporaryDirectory } from '../node/directory.ts';
+import { NO_LEDGER } from './no-ledger.ts';
 
 export const STATUS: NodeStatus = {
   engine: 'hotstuff',
@@ -35,7 +37,8 @@ export const STATUS: NodeStatus = {
   eventsCommitted: 9,
   rssBytes: 140_000_000,
   cpuMs: 61_000,
-  projections: [{ name: 'node-data', height: 7 }],
+  projections: [{ name: 'node-data', height: 7, state: 'following' }],
+  rebuild: null,
   components: [{ name: 'store', healthy: true, detail: 'open' }],
 };
 
@@ -49,12 +52,16 @@ export interface FakeNode {
   readonly end: () => Promise<void>;
 }
 
-export async function startFakeNode(status: Partial<NodeStatus> = {}): Promise<FakeNode> {
+export async function startFakeNode(
+  status: Partial<NodeStatus> = {},
+  ledger: Partial<LedgerOperations> = {},
+): Promise<FakeNode> {
   const directory = await temporaryDirectory();
   const listeners = new Set<(notice: CommitNotice) => void>();
   const node: RunningNode = {
+    ledger: { ...NO_LEDGER, ...ledger },
     raft: null,
-    ledger: NO_LEDGER,
+    views: NO_VIEWS,
     listenAddrs: [],
     status: () => ({ ...STATUS, ...status }),
     read: () => Promise.resolve(refuse('busy', 'later')),

@@ -10,11 +10,12 @@ import { NamedServers } from '../../src/node/raft/named-servers.ts';
 import { ServerOperations } from '../../src/node/raft/operations.ts';
 import { raftConfigSchema } from '../../src/node/raft/raft-config.ts';
 import type { RunningNode } from '../../src/node/status.ts';
+import { NO_VIEWS } from '../node/no-views.ts';
 import { temporaryDirectory } from '../node/directory.ts';
-import { NO_LEDGER } from '../node/no-ledger.ts';
 import { eventually, TestCluster, type TestServer } from '../node/raft/cluster.ts';
 import { startFakeNode, STATUS } from './fake-node.ts';
 import { run, type Ran } from './terminal.ts';
+import { NO_LEDGER } from './no-ledger.ts';
 
 let cluster: TestCluster;
 let operator: IdentityKey;
@@ -44,8 +45,9 @@ async function member(id: string, first: readonly string[] | null): Promise<{ se
     nowMs: () => performance.now(),
   });
   const node: RunningNode = {
-    raft,
     ledger: NO_LEDGER,
+    raft,
+    views: NO_VIEWS,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('busy', 'later')),

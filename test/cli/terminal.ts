@@ -19,6 +19,7 @@ export function terminalIn(directory: string, environment: Readonly<Record<strin
     out: nowhere,
     err: nowhere,
     raw: nowhere,
+    stream: () => Promise.resolve(),
     interactive: false,
     columns: () => 100,
     rows: () => 40,
@@ -39,6 +40,7 @@ export async function run(
     out: (line) => out.push(line),
     err: (line) => err.push(line),
     raw: (text) => out.push(text),
+    stream: async (text) => void out.push(text.replace(/\n$/, '')),
   };
   const exit = await main(argv, terminal);
   const [, code] = /^hotledger: error ([a-z-]+): /m.exec(err.join('\n')) ?? [];

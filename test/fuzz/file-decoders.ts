@@ -21,7 +21,7 @@ import { registrationOf } from '../../src/node/bls-key.ts';
 import { parseConfig } from '../../src/node/config.ts';
 import { parseRaftChange } from '../../src/node/control-raft.ts';
 import { parseReadRequest } from '../../src/node/control.ts';
-import { parseBlocksRequest, parseRowsRequest } from '../../src/node/control-ledger.ts';
+import { parseBlocksRequest, parseRowsRequest } from '../../src/node/control-replay.ts';
 import { genesisValidatorOf } from '../../src/node/genesis-file.ts';
 import { identityKeyFromProtobuf } from '../../src/node/keys.ts';
 import { parseClusterList, signClusterList } from '../../src/node/raft/cluster-list.ts';
@@ -184,7 +184,7 @@ export const fileDecoders = [
   }),
   decoder({
     name: 'range of blocks that a replay asks for',
-    covers: ['node/control-ledger.ts#parseBlocksRequest'],
+    covers: ['node/control-replay.ts#parseBlocksRequest'],
     format: 'json',
     maxBytes: 16 * 1024,
     isBoundedByCaller: true,
@@ -194,7 +194,7 @@ export const fileDecoders = [
   }),
   decoder({
     name: 'range of rows that a replay asks for',
-    covers: ['node/control-ledger.ts#parseRowsRequest'],
+    covers: ['node/control-replay.ts#parseRowsRequest'],
     format: 'json',
     maxBytes: 16 * 1024,
     isBoundedByCaller: true,

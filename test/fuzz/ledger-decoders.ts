@@ -15,7 +15,7 @@ import { syncBlocksCodec, syncHeadCodec, syncRequestCodec, type SyncRequest } fr
 import { decodeAnswer } from '../../src/net/exchange.ts';
 import { FRAME_HEADER_BYTES, FrameDecoder, writeFrameHeader } from '../../src/net/frame-decoder.ts';
 import { parseJson } from '../../src/net/json-text.ts';
-import { readAnswerCodec, readRequestCodec, type ReadRequest } from '../../src/net/read.ts';
+import { readAnswerCodec, readIndexCodec, readRequestCodec, type ReadRequest } from '../../src/net/read.ts';
 import { parseJsonAnswer } from '../../src/net/submission-client.ts';
 import {
   submissionReplyCodec,
@@ -179,7 +179,10 @@ export const ledgerDecoders = [
     { kind: 'records', peerIds: [], withAge: false },
     { kind: 'headStatements' },
     { kind: 'epochProofs', fromEpoch: 7 },
+    { kind: 'linearizable', peerIds: PEER_IDS },
+    { kind: 'readIndex' },
   ]),
+  codecDecoder('read index', 'net/read.ts#readIndexCodec', readIndexCodec, () => [0, 7, 2 ** 40]),
   codecDecoder('read answers', 'net/read.ts#readAnswerCodec', readAnswerCodec, () => [
     [],
     readAnswers().map(({ bytes }) => bytes),

@@ -5,12 +5,14 @@ import { fileDecoders } from './file-decoders.ts';
 import { ledgerDecoders } from './ledger-decoders.ts';
 import { raftDecoders } from './raft-decoders.ts';
 import { raftLedgerDecoders } from './raft-ledger-decoders.ts';
+import { snapshotDecoders } from './snapshot-decoders.ts';
 
 export const decoders: readonly Decoder[] = [
   ...consensusDecoders,
   ...ledgerDecoders,
   ...raftDecoders,
   ...raftLedgerDecoders,
+  ...snapshotDecoders,
   ...fileDecoders,
 ];
 
@@ -45,6 +47,7 @@ export const otherFiles: Readonly<Record<string, string>> = {
   'ledger/block-log.ts': 'the own store',
   'ledger/log-hash.ts': 'only encodes, for digests',
   'node/raft/ledger-store.ts': 'the own store',
+  'node/snapshot/restoring-record.ts': 'the own store, under a check',
   'ledger/checked-record.ts': 'the own store; with the safety record, which is in the table',
   'node/replay/place.ts': 'a file that the program itself wrote; a replay begins anew when it is not so',
   'node/control-client.ts': 'answers of the own node, over a socket that only its user can open',

@@ -4,6 +4,7 @@ import { ZERO_HASH, type Hash } from '../../src/base/hash.ts';
 import {
   BlockLog,
   committedBlockOps,
+  floorOps,
   evidenceOps,
   forgottenBlockOps,
   projectedOps,
@@ -18,10 +19,13 @@ import {
   blockKey,
   changesKey,
   fromBigEndian,
+  FLOOR_KEY,
   HEAD_KEY,
   heightKey,
   IDENTITY_KEY,
   LAYOUT_KEY,
+  LAYOUT_VERSION,
+  MIGRATIONS_KEY,
   rangeOf,
   stateKey,
   uncommittedKey,
@@ -142,9 +146,12 @@ describe('opening a block log', () => {
   });
 
   test('of a newer or an older layout is refused', async () => {
-    await put(LAYOUT_KEY, utf8('2'));
+    await put(LAYOUT_KEY, utf8(String(LAYOUT_VERSION + 1)));
     await expect(reopen()).rejects.toThrow(code('layout-newer'));
-    await put(LAYOUT_KEY, utf8('0'));
+    await put(LAYOUT_KEY, utf8('1'));
+    await expect(reopen()).rejects.toThrow(code('store-corrupt'));
+    // As a program of layout 1 left it.
+    await store.batch([{ kind: 'delete', key: MIGRATIONS_KEY }]);
     await expect(reopen()).rejects.toThrow(code('layout-older'));
     await put(LAYOUT_KEY, utf8('one'));
     await expect(reopen()).rejects.toThrow(code('store-corrupt'));
@@ -152,11 +159,26 @@ describe('opening a block log', () => {
 
   test.each([
     ['the layout version', LAYOUT_KEY],
+    ['the record of its migrations', MIGRATIONS_KEY],
     ['the identity', IDENTITY_KEY],
     ['the head', HEAD_KEY],
+    ['the floor', FLOOR_KEY],
     ['the block of the head', blockKey(0)],
-  ])('without %s is store-corrupt', async (_what, key) => {
+  ])('without %s is refused', async (_what, key) => {
     await store.batch([{ kind: 'delete', key }]);
+    const expected = key === MIGRATIONS_KEY ? 'migration-unrecorded' : 'store-corrupt';
+    await expect(reopen()).rejects.toThrow(code(expected));
+  });
+
+  test('begins at its floor, whose block must be there', async () => {
+    expect(log.floor()).toBe(0);
+    await commit(1);
+    await commit(2);
+    await store.batch([{ kind: 'delete', key: blockKey(0) }, ...floorOps(1)]);
+    expect((await reopen()).floor()).toBe(1);
+    await store.batch([{ kind: 'delete', key: blockKey(1) }]);
+    await expect(reopen()).rejects.toThrow(code('store-corrupt'));
+    await store.batch(floorOps(3));
     await expect(reopen()).rejects.toThrow(code('store-corrupt'));
   });
 
@@ -220,9 +242,16 @@ describe('a flipped bit', () => {
     expect(await outcomes(IDENTITY_KEY, opened)).toEqual(new Set(['store-corrupt', 'chain-mismatch', 'key-mismatch']));
   });
 
+  test('in the floor, the migrations or the one under way is refused at the next start', async () => {
+    const opened = async () => (await reopen()).floor();
+    expect(await outcomes(FLOOR_KEY, opened)).toEqual(new Set(['store-corrupt']));
+    const found = await outcomes(MIGRATIONS_KEY, opened);
+    expect(found).toEqual(new Set(['store-corrupt']));
+  });
+
   test('in the layout version is refused at the next start', async () => {
     const opened = async () => (await reopen()).identity;
-    expect(await outcomes(LAYOUT_KEY, opened)).toEqual(new Set(['store-corrupt', 'layout-newer', 'layout-older']));
+    expect(await outcomes(LAYOUT_KEY, opened)).toEqual(new Set(['store-corrupt', 'layout-newer']));
   });
 
   test('in a key is refused at the next start', async () => {

@@ -272,13 +272,21 @@ describe('a value that the store gives back changed', () => {
 
   test('is refused, whoever asks: it is not what the root was computed of', () => {
     const { machine, stored } = started();
-    expect(machine.durable.get(key)).toEqual(stored.get(key));
+    expect(started().machine.durable.get(key)).toEqual(stored.get(key));
     for (const damaged of everyFlip(stored.get(key) as Uint8Array)) {
       stored.set(key, damaged);
       expect(() => machine.get(key)).toThrow(refused);
       expect(() => machine.durable.get(key)).toThrow(refused);
     }
     expect(machine.get(nodeKey(peerOf(2)))).toBeDefined();
+  });
+
+  test('is not asked for again once it was found to be right', () => {
+    const { machine, stored } = started();
+    const value = stored.get(key);
+    expect(machine.durable.get(key)).toEqual(value);
+    stored.delete(key);
+    expect(machine.durable.get(key)).toEqual(value);
   });
 
   test('is refused when it is gone, and when there was none', () => {

@@ -28,6 +28,8 @@ describe('read protocol', () => {
       { kind: 'records', peerIds: ['a', 'b', 'c'], withAge: true },
       { kind: 'headStatements' },
       { kind: 'epochProofs', fromEpoch: 2 },
+      { kind: 'linearizable', peerIds: ['a'] },
+      { kind: 'readIndex' },
     ];
     for (const request of asked) expect(await ask(request)).toEqual({ ok: true, value: parts });
     expect(requests).toEqual(asked.map((request) => ({ peer: asking.peerId, request })));

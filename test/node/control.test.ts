@@ -8,8 +8,9 @@ import { refuse } from '../../src/base/result.ts';
 import { startControl } from '../../src/node/control.ts';
 import { ControlClient } from '../../src/node/control-client.ts';
 import type { CommitNotice, NodeStatus, RunningNode } from '../../src/node/status.ts';
-import { NO_LEDGER } from './no-ledger.ts';
+import { NO_VIEWS } from './no-views.ts';
 import { temporaryDirectory } from './directory.ts';
+import { NO_LEDGER } from '../cli/no-ledger.ts';
 
 const STATUS = {
   chainId: 'test-00',
@@ -33,8 +34,9 @@ async function running(overrides: Partial<RunningNode> = {}) {
   const socket = join(await temporaryDirectory(), 'control.sock');
   const listeners = new Set<(notice: CommitNotice) => void>();
   const node: RunningNode = {
-    raft: null,
     ledger: NO_LEDGER,
+    raft: null,
+    views: NO_VIEWS,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('quorum-missing', 'fewer validators signed than a quorum', { signers: 2 })),

@@ -1,39 +1,75 @@
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import { loadConfig } from '../../src/node/config.ts';
+import { describe, expect, test } from 'vitest';
+import { LAYOUT_VERSION } from '../../src/ledger/layout.ts';
+import { migrate, migrationStatus } from '../../src/node/migrate/migrate.ts';
+import { contentsOf, copyOf, filesOf, FIXTURES, type Copied } from './migrate/directories.ts';
 import { replayOf } from './replaying.ts';
 
-const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
-const layouts = readdirSync(FIXTURES).filter((name) => name.startsWith('layout-'));
-const work = mkdtempSync(join(tmpdir(), 'hotledger-layouts-'));
+const fixtures = readdirSync(FIXTURES).filter((name) => name.startsWith('layout-'));
+const layoutOf = (fixture: string): number => Number(/^layout-(\d+)/.exec(fixture)?.[1]);
+const older = fixtures.filter((fixture) => layoutOf(fixture) < LAYOUT_VERSION);
 
-afterAll(() => {
-  rmSync(work, { recursive: true, force: true });
-});
+const replayed = ({ config }: Copied) => replayOf(config);
 
-describe('data directories of released versions', () => {
-  test('are kept, from the first layout on', () => {
-    expect(layouts).toContain('layout-1');
+async function opens(copied: Copied): Promise<void> {
+  const report = await replayed(copied);
+  expect(report.events).toBeGreaterThan(40);
+  expect(report.height).toBeGreaterThan(10);
+  expect(report.compared?.state).toMatchObject({ equal: true, firstDifference: null });
+}
+
+const move = ({ data }: Copied, direction: 'up' | 'down', to: number) =>
+  migrate(data, { direction, to, backup: true, onProgress: () => undefined });
+
+describe('data directories of every layout there was, of a process that was killed in the middle of its work,', () => {
+  test('are kept: of each layout before the present one', () => {
+    const layouts = new Set(older.map(layoutOf));
+    expect([...layouts].sort()).toEqual(Array.from({ length: LAYOUT_VERSION - 1 }, (_, index) => index + 1));
   });
 
-  test.each(layouts)(
-    '%s, killed in the middle of its work, opens, and its log gives the same state',
-    async (layout) => {
-      const directory = join(work, layout);
-      cpSync(join(FIXTURES, layout), directory, { recursive: true });
-      const { config } = await loadConfig({
-        file: join(directory, 'config.json'),
-        environment: {},
-        flags: {},
-        directory,
-      });
-      const report = await replayOf(config, { verifySignatures: true });
-      expect(report.events).toBeGreaterThan(40);
-      expect(report.height).toBeGreaterThan(10);
-      expect(report.compared?.state).toMatchObject({ equal: true, firstDifference: null });
-      expect(report.verified).toEqual({ signatures: true, seals: true });
-    },
-  );
+  test.each(older)('%s is refused as it is, and stays byte for byte as it was', async (fixture) => {
+    const copied = await copyOf(fixture);
+    const before = await filesOf(copied.directory);
+    await expect(replayed(copied)).rejects.toMatchObject({ code: 'layout-older' });
+    expect(await migrationStatus(copied.data)).toMatchObject({
+      layout: layoutOf(fixture),
+      newest: LAYOUT_VERSION,
+      refusal: { code: 'layout-older' },
+    });
+    expect(await filesOf(copied.directory)).toEqual(before);
+  });
+
+  test.each(fixtures)('%s opens when it is migrated, and its log gives the same state', async (fixture) => {
+    const copied = await copyOf(fixture);
+    const report = await move(copied, 'up', LAYOUT_VERSION);
+    expect(report).toMatchObject({ from: layoutOf(fixture), to: LAYOUT_VERSION });
+    await opens(copied);
+    expect(await migrationStatus(copied.data)).toMatchObject({ layout: LAYOUT_VERSION, refusal: null });
+  });
+
+  test.each(older)('%s goes back to what it was, and up again to the same', async (fixture) => {
+    const copied = await copyOf(fixture);
+    const first = await contentsOf(copied.data);
+    await move(copied, 'up', LAYOUT_VERSION);
+    const last = await contentsOf(copied.data);
+    expect(last).not.toEqual(first);
+    await move(copied, 'down', layoutOf(fixture));
+    expect(await contentsOf(copied.data)).toEqual(first);
+    await move(copied, 'up', LAYOUT_VERSION);
+    expect(await contentsOf(copied.data)).toEqual(last);
+    await opens(copied);
+  });
+
+  test.each(older)('%s is in the backup that its migration made, as it was', async (fixture) => {
+    const copied = await copyOf(fixture);
+    const before = await contentsOf(copied.data);
+    const { backup } = await move(copied, 'up', LAYOUT_VERSION);
+    expect(backup?.directory).toBe(join(copied.data, `ledger.layout-${layoutOf(fixture)}`));
+    await opens(copied);
+    await rm(join(copied.data, 'ledger'), { recursive: true });
+    await rename(backup?.directory ?? '', join(copied.data, 'ledger'));
+    expect(await contentsOf(copied.data)).toEqual(before);
+  });
 });

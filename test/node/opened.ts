@@ -5,11 +5,12 @@ import type { CommittedBlock } from '../../src/consensus/engine.ts';
 import { committedBlockOps } from '../../src/ledger/block-log.ts';
 import type { VerifiedEvent } from '../../src/ledger/verified-event.ts';
 import { openLedger, type OpenLedger } from '../../src/node/open-ledger.ts';
+import type { LevelStore } from '../../src/store/level-store.ts';
 import type { SealedChain } from '../ledger/chain.ts';
 import { temporaryDirectory } from './directory.ts';
 
 export interface FollowingLedger {
-  readonly ledger: OpenLedger;
+  readonly ledger: OpenLedger<LevelStore>;
   readonly directory: string;
   /** A block with these events, in memory and on disk. */
   readonly commit: (events?: readonly VerifiedEvent[]) => Promise<CommittedBlock>;

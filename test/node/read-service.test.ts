@@ -154,6 +154,13 @@ describe('head statements', () => {
     expect(await asked()).toEqual({ ok: true, value: [own] });
   });
 
+  test.each([{ kind: 'linearizable', peerIds: [] }, { kind: 'readIndex' }] as const)(
+    'are what tells the age here: $kind is for members of a Raft cluster',
+    async (request) => {
+      expect(await service.handle('a reader', request)).toMatchObject({ refusal: { code: 'no-read-index' } });
+    },
+  );
+
   test('need no epoch proofs in the first epoch', async () => {
     expect(await service.handle('a reader', { kind: 'epochProofs', fromEpoch: 0 })).toEqual({ ok: true, value: [] });
   });

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.ts';
+import { ok } from '../../src/base/result.ts';
 import { BlockLog, committedBlockOps } from '../../src/ledger/block-log.ts';
 import { STATE_RANGE } from '../../src/ledger/layout.ts';
 import { startControl } from '../../src/node/control.ts';
@@ -14,6 +15,7 @@ import { CATALOG } from '../../src/projections/catalog.ts';
 import { Projector } from '../../src/projections/projector.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import { startFakeNode } from '../cli/fake-node.ts';
+import { NO_LEDGER } from '../cli/no-ledger.ts';
 import { run } from '../cli/terminal.ts';
 import { entriesOf } from '../store/contract.ts';
 import { ledgerIn } from './ledger-directory.ts';
@@ -30,7 +32,10 @@ async function runningNode(maxIdleMs?: number) {
   const views = new LedgerViews(store, maxIdleMs);
   const socket = join(config.dataDirectory, 'control.sock');
   await mkdir(config.dataDirectory, { recursive: true });
-  const node = { raft: null, ledger: views, status: () => ({ components: [] }) } as unknown as RunningNode;
+  const rebuilt: string[] = [];
+  const rebuild = (names: readonly string[]) => ok({ projections: [...names], told: rebuilt.push(...names) });
+  const ledger = { ...NO_LEDGER, rebuild };
+  const node = { raft: null, ledger, views, status: () => ({ components: [] }) } as unknown as RunningNode;
   const close = await startControl({ socket, node, stop: () => undefined });
   onTestFinished(async () => {
     await close();
@@ -44,7 +49,7 @@ async function runningNode(maxIdleMs?: number) {
     projector.offer([{ header: sealed.block.header, events: sealed.block.events, changes }]);
     await projector.caughtUp();
   };
-  return { chain, client: new ControlClient(socket), commit, config, directory, store };
+  return { chain, client: new ControlClient(socket), commit, config, directory, rebuilt, store };
 }
 
 const from = (first: number, count: number) => Array.from({ length: count }, (_, i) => first + i);
@@ -72,7 +77,7 @@ test('a running node is replayed while it commits, and compared as it is at one 
 });
 
 test('the command reads the running node of a directory, and finds what is not what the log gives', async () => {
-  const { directory, store } = await runningNode();
+  const { directory, rebuilt, store } = await runningNode();
   const argv = ['replay', '--data', 'data', '--verify', 'none', '--compare', '--json'];
   const equal = await run(argv, directory);
   expect(equal).toMatchObject({ exit: 0 });
@@ -80,8 +85,12 @@ test('the command reads the running node of a directory, and finds what is not w
   const [key] = (await entriesOf(store, STATE_RANGE)).at(-1) as readonly [Uint8Array, Uint8Array];
   await store.batch([{ kind: 'put', key, value: utf8('other') }], { sync: false });
   expect(await run(argv, directory)).toMatchObject({ exit: 6 });
-  const swap = await run(['replay', '--data', 'data', '--verify', 'none', '--swap'], directory);
-  expect(swap.code).toBe('replay-swap-running');
+  const swap = await run(
+    ['replay', '--data', 'data', '--verify', 'none', '--projection', 'validators', '--swap'],
+    directory,
+  );
+  expect(swap.err).toContain('the node rebuilds validators beside what it serves');
+  expect(rebuilt).toEqual(['validators']);
 });
 
 test('pages give a whole range in order, from the pinned moment', async () => {

@@ -6,7 +6,14 @@ import { assert } from '../../base/assert.ts';
 import type { Hash } from '../../base/hash.ts';
 import { CodedError, codedError, refuse, type Refusal } from '../../base/result.ts';
 import type { CommittedBlock } from '../../consensus/engine.ts';
-import { BlockLog, committedBlockOps, headBlockOps, stateOps, type LogIdentity } from '../../ledger/block-log.ts';
+import {
+  BlockLog,
+  committedBlockOps,
+  floorOps,
+  headBlockOps,
+  stateOps,
+  type LogIdentity,
+} from '../../ledger/block-log.ts';
 import type { SealedBlock } from '../../ledger/block.ts';
 import { decodeControlRecord, type BaseRecord } from '../../ledger/control-record.ts';
 import { decodeSignedEvent, type EventDecoder } from '../../ledger/event.ts';
@@ -185,7 +192,8 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
       const log = await BlockLog.open(store, this.#identity);
       const sealed = log.sealedBlockAt(log.head().height);
       assert(sealed !== undefined, 'the head of a log that was opened is in it');
-      this.#phase = this.#chainPhase(await log.loadMachine(), sealed, standing);
+      const firstHeight = log.floor();
+      this.#phase = this.#chainPhase(await log.loadMachine(), sealed, { ...standing, firstHeight });
     }
     this.#lastIndex = standing.lastIndex;
   }
@@ -202,7 +210,11 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
   #chainPhase(
     machine: LedgerMachine,
     sealed: SealedBlock,
-    { base, controls, firstHeight }: Pick<Extract<Standing, { kind: 'chain' }>, 'base' | 'controls' | 'firstHeight'>,
+    {
+      base,
+      controls,
+      firstHeight,
+    }: Pick<Extract<Standing, { kind: 'chain' }>, 'base' | 'controls'> & Pick<ChainPhase, 'firstHeight'>,
   ): ChainPhase {
     const { decodeEvent = decodeSignedEvent, store, validators } = this.#options;
     const chain = new RaftChain({
@@ -256,7 +268,7 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
     const { changes, imported, sealed, version } = firstBlockAtBase({ genesis, legacy, record, position, data });
     // The older system's values stay where they are too, as they were at BASE: a replay begins with them.
     const own = changes.filter(({ key }) => legacyKeyOf(key) === undefined);
-    operations.push(...headBlockOps(sealed, own), ...stateOps(changes));
+    operations.push(...floorOps(0), ...headBlockOps(sealed, own), ...stateOps(changes));
     const machine = this.#machineAt(sealed, { tree: legacy.tree, version, unsettled: changes });
     this.#phase = this.#chainPhase(machine, sealed, { base: position, controls: NO_CONTROLS, firstHeight: 0 });
     return { kind: 'base', committed: { block: sealed.block, sealed, changes: own }, imported };
@@ -267,8 +279,8 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
     const lastIndex = this.#lastIndex;
     assert(phase.kind !== 'restoring', 'a whole state stands somewhere');
     if (phase.kind === 'map') return { kind: 'map', root: phase.legacy.root, lastIndex };
-    const { base, chain, firstHeight } = phase;
-    return { kind: 'chain', base, controls: chain.controls, firstHeight, lastIndex };
+    const { base, chain } = phase;
+    return { kind: 'chain', base, controls: chain.controls, lastIndex };
   }
 }
 

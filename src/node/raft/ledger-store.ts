@@ -24,8 +24,6 @@ export type Standing =
       readonly base: LogPosition;
       /** Of the control records behind the head. */
       readonly controls: Hash;
-      /** Of the first block that this disk holds: 0, or that of the snapshot that it began with. */
-      readonly firstHeight: number;
       readonly lastIndex: number | null;
     }
   /** Neither the state before nor the one of the snapshot is whole. */
@@ -37,7 +35,6 @@ const standingCodec = codec<Standing>(
     chain: struct<Omit<Extract<Standing, { kind: 'chain' }>, 'kind'>>({
       base: struct<LogPosition>({ index: uint(), term: uint() }),
       controls: hash,
-      firstHeight: uint(),
       lastIndex: nullable(uint()),
     }),
     restoring: struct({}),

@@ -1,14 +1,16 @@
 /** Reads that a member of a Raft cluster serves, and its own: what they hold is the word of the members, and they say so. */
-import { ok, refuse, type Result } from '../../base/result.ts';
+import { codedError, ok, refuse, type Result } from '../../base/result.ts';
 import type { CommittedBlock } from '../../consensus/engine.ts';
 import { DEFAULT_EXCHANGE_LIMITS } from '../../net/exchange.ts';
 import type { Host, PeerTarget } from '../../net/host.ts';
-import { read, readServer, type ReadHandler } from '../../net/read.ts';
+import { read, readIndexCodec, readServer, type ReadHandler, type ReadRequest } from '../../net/read.ts';
 import type { AddressBook } from '../address-book.ts';
 import { ReadService } from '../read-service.ts';
 import type { ReadOptions, RunningNode } from '../status.ts';
 import { peerSource, VerifiedReader, type ReadSource, type VerifiedReaderOptions } from '../verified-reader.ts';
 import type { ChainLedger } from './ledger-machine.ts';
+import { LinearizableReads, type LinearizableReadsOptions } from './linearizable-reads.ts';
+import { Waiters } from './waiters.ts';
 
 const READ_TIMEOUT_MS = 10_000;
 
@@ -18,17 +20,33 @@ export interface MemberReadsOptions extends Pick<VerifiedReaderOptions, 'nowMs' 
   /** Of the genesis: the members that are asked. */
   readonly members: readonly string[];
   readonly perPeerPerSecond: number;
+  readonly server: LinearizableReadsOptions['server'];
+}
+
+/** The blocks of the entries that are applied are on the disk by then, unless it stands still. */
+const DURABLE_DEADLINE_MS = 2_000;
+
+/** What is read from, and who waits for its blocks. */
+interface Serving {
+  readonly ledger: ChainLedger;
+  readonly service: ReadService;
+  readonly heights: Waiters;
 }
 
 export class MemberReads {
   readonly #options: MemberReadsOptions;
   readonly #reader: VerifiedReader;
+  readonly #linearizable: LinearizableReads;
   /** Null before BASE, and while a snapshot takes the ledger's place. */
-  #service: ReadService | null = null;
+  #serving: Serving | null = null;
 
   constructor(options: MemberReadsOptions) {
     this.#options = options;
     this.#reader = new VerifiedReader({ ...options, trust: 'crash-only' });
+    this.#linearizable = new LinearizableReads({
+      server: options.server,
+      askLeader: (id, deadlineMs) => this.#askLeader(id, deadlineMs),
+    });
   }
 
   /** @returns how to close it */
@@ -43,13 +61,21 @@ export class MemberReads {
 
   /** The ledger is there, or another one than before, or none. */
   ledger(ledger: ChainLedger | null): void {
-    this.#service =
-      ledger === null ? null : new ReadService(ledger, { f: 0, own: () => null, collect: async () => [] });
+    this.#serving?.heights.close();
+    if (ledger === null) {
+      this.#serving = null;
+      return;
+    }
+    const service = new ReadService(ledger, { f: 0, own: () => null, collect: async () => [] });
+    this.#serving = { ledger, service, heights: new Waiters(ledger.log.head().height) };
   }
 
+  /** Of blocks that are durable. */
   committed(ledger: ChainLedger | null, blocks: readonly CommittedBlock[]): void {
-    if (this.#service === null) this.ledger(ledger);
-    else this.#service.committed(blocks);
+    if (this.#serving === null) return this.ledger(ledger);
+    this.#serving.service.committed(blocks);
+    const last = blocks.at(-1);
+    if (last !== undefined) this.#serving.heights.reached(last.block.header.height);
   }
 
   read(peerId: string, { from, maxAgeMs }: ReadOptions): ReturnType<RunningNode['read']> {
@@ -62,9 +88,40 @@ export class MemberReads {
   }
 
   readonly #handle: ReadHandler = async (peer, request): Promise<Result<readonly Uint8Array[]>> => {
-    if (this.#service !== null) return this.#service.handle(peer, request);
-    return request.kind === 'epochProofs' ? ok([]) : refuse('before-base', 'the cluster has no ledger yet');
+    if (request.kind === 'readIndex') {
+      const index = await this.#linearizable.index();
+      return index.ok ? ok([readIndexCodec.encode(index.value)]) : index;
+    }
+    if (request.kind !== 'linearizable') return this.#serve(peer, request);
+    const ready = await this.#ready();
+    return ready.ok ? this.#serve(peer, { kind: 'records', peerIds: request.peerIds, withAge: false }) : ready;
   };
+
+  async #serve(peer: string, request: ReadRequest): Promise<Result<readonly Uint8Array[]>> {
+    if (this.#serving !== null) return this.#serving.service.handle(peer, request);
+    return request.kind === 'epochProofs' ? ok([]) : refuse('before-base', 'the cluster has no ledger yet');
+  }
+
+  /** What the read must see is applied, and its block is one that reads are served from. */
+  async #ready(): Promise<Result<void>> {
+    const ready = await this.#linearizable.ready();
+    if (!ready.ok || this.#serving === null) return ready.ok ? ok(undefined) : ready;
+    const { heights, ledger } = this.#serving;
+    const { height } = ledger.machine.head;
+    if (await heights.upTo(height, DURABLE_DEADLINE_MS)) return ok(undefined);
+    return refuse('read-behind', 'the block that the read must see is not on this disk yet; ask another', { height });
+  }
+
+  async #askLeader(peerId: string, deadlineMs: number): Promise<Result<number>> {
+    const { addresses, host } = this.#options;
+    const target = { peerId, multiaddrs: addresses.of(peerId) };
+    const answer = await read(host, target, { kind: 'readIndex' }, { deadlineMs });
+    if (!answer.ok) return answer;
+    const [index] = answer.value;
+    const decoded = index === undefined ? undefined : readIndexCodec.decode(index);
+    if (decoded?.ok === true) return decoded;
+    throw codedError('answer-invalid', 'the leader answered with no index', { peerId });
+  }
 
   #members(): readonly PeerTarget[] {
     const { addresses, host, members } = this.#options;
@@ -75,9 +132,7 @@ export class MemberReads {
 
   #source(target: PeerTarget): ReadSource {
     const { host } = this.#options;
-    return peerSource(target, (to, peerId, deadlineMs) =>
-      read(host, to, { kind: 'records', peerIds: [peerId], withAge: true }, { deadlineMs }),
-    );
+    return peerSource(target, (to, request, deadlineMs) => read(host, to, request, { deadlineMs }));
   }
 }
 

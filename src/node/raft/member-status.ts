@@ -3,9 +3,10 @@ import type { Hash } from '../../base/hash.ts';
 import { ZERO_HASH } from '../../base/hash.ts';
 import type { EngineStatus } from '../../consensus/engine.ts';
 import type { Host } from '../../net/host.ts';
-import type { ProjectionStatus } from '../../projections/projector.ts';
 import type { ValidatorSet } from '../../qc/validator-set.ts';
 import { PROGRAM_VERSION } from '../program-version.ts';
+import type { ProjectionsStatus } from '../projections/node-projections.ts';
+import { projectionFacts, projectionHealth } from '../projections/projection-health.ts';
 import type { ComponentHealth, NodeStatus } from '../status.ts';
 import type { RaftLedger } from './ledger-machine.ts';
 import type { RaftServerStatus } from './raft-server.ts';
@@ -21,10 +22,8 @@ export interface MemberFacts {
   readonly nowMs: number;
   readonly commits: number;
   readonly eventsCommitted: number;
-  readonly projections: readonly ProjectionStatus[];
+  readonly projections: ProjectionsStatus;
 }
-
-const MAX_PROJECTION_LAG = 1_000;
 
 export function memberStatus(facts: MemberFacts): NodeStatus {
   const { chainId, commits, eventsCommitted, host, nowMs, peerId, projections, startedAtMs, validators } = facts;
@@ -44,7 +43,7 @@ export function memberStatus(facts: MemberFacts): NodeStatus {
     eventsCommitted,
     rssBytes: process.memoryUsage.rss(),
     cpuMs: (user + system) / 1000,
-    projections: projections.map(({ height, name }) => ({ name, height })),
+    ...projectionFacts(projections),
     components: [
       { name: 'store', healthy: true, detail: `open, head at height ${engine.height}` },
       consensusHealth(facts.raft),
@@ -86,15 +85,4 @@ function consensusHealth({ configuration, foreign, leader, role, self, term }: R
     return { name, healthy: false, detail: `term ${term}, no leader; a majority of the voters must be up` };
   }
   return { name, healthy: true, detail: `term ${term}, ${own.suffrage}, ${role}, led by ${leader.id}` };
-}
-
-function projectionHealth(height: number, projections: readonly ProjectionStatus[]): ComponentHealth {
-  const halted = projections.find(({ state }) => state !== 'following');
-  if (halted !== undefined) {
-    const detail = `${halted.name} is ${halted.state}; "hotledger replay" rebuilds it`;
-    return { name: 'projections', healthy: false, detail };
-  }
-  const lag = Math.max(0, ...projections.map((projection) => height - projection.height));
-  const detail = lag === 0 ? 'at the head' : `${lag} blocks behind the head`;
-  return { name: 'projections', healthy: lag <= MAX_PROJECTION_LAG, detail };
 }

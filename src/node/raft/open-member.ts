@@ -8,10 +8,10 @@ import type { Genesis } from '../../ledger/genesis.ts';
 import type { ServerAddress, ServerId } from '../../raft/messages.ts';
 import { loadDefaultScheme } from '../../qc/default-scheme.ts';
 import { makeValidatorSet, type ValidatorSet } from '../../qc/validator-set.ts';
-import { LevelStore } from '../../store/level-store.ts';
+import type { LevelStore } from '../../store/level-store.ts';
 import { loadBlsKey } from '../bls-key.ts';
 import type { NodeConfig } from '../config.ts';
-import { ledgerDirectory } from '../open-ledger.ts';
+import { openStore } from '../open-store.ts';
 import { RaftLedger, type LedgerOutlets } from './ledger-machine.ts';
 import type { RaftConfig } from './raft-config.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
@@ -39,7 +39,7 @@ export function selfOf(
 
 /**
  * @param create whether an empty directory becomes a new member
- * @throws CodedError of `LevelStore.open`, of `RaftLedger.open`, and of `makeValidatorSet`
+ * @throws CodedError of `openStore`, of `RaftLedger.open`, and of `makeValidatorSet`
  */
 export async function openMember(
   config: Pick<NodeConfig, 'blsKeyFile' | 'dataDirectory'> & { readonly raft: RaftConfig },
@@ -53,7 +53,7 @@ export async function openMember(
   // Of the time after Raft; here it says whose directory this is.
   const validatorKey = blsKeyFile === null ? null : sha256Hex(scheme.publicKeyOf(await loadBlsKey(blsKeyFile)));
   if (create) await mkdir(raftDirectory(dataDirectory), { recursive: true, mode: 0o700 });
-  const store = await LevelStore.open(ledgerDirectory(dataDirectory), { create });
+  const store = await openStore(dataDirectory, { create, threads: true });
   try {
     const ledger = await RaftLedger.open({ store, genesis, validators, validatorKey, ...ledgerParts });
     const snapshots = await SnapshotFiles.open({

@@ -18,6 +18,10 @@ import { EventVerifier } from '../event-verifier.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { LedgerViews, type LedgerAccess } from '../ledger-views.ts';
 import { loadIdentityKey, type IdentityKey } from '../keys.ts';
+import { ledgerDirectory } from '../open-ledger.ts';
+import { LedgerReads, type ReadableLedger } from '../projections/ledger-reads.ts';
+import { PastThread } from '../projections/past-thread.ts';
+import { rebuildInThread } from '../projections/rebuild-thread.ts';
 import { SignatureThread } from '../signature-thread.ts';
 import type { CommitNotice, NodeStatus, ReadOptions, RunningNode } from '../status.ts';
 import { startSubmissionServer } from '../submission-service.ts';
@@ -78,6 +82,7 @@ interface Parts extends Services {
 
 class RaftNode implements RunningNode {
   readonly failed: Promise<never>;
+  readonly ledger: LedgerReads;
   readonly #config: RaftNodeConfig;
   readonly #genesis: Genesis;
   readonly #identity: IdentityKey;
@@ -87,6 +92,7 @@ class RaftNode implements RunningNode {
   readonly #events: EventVerifier;
   readonly #addresses: AddressBook;
   readonly #projections: LedgerProjections;
+  readonly #past: PastThread;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
   readonly #startedAtMs = Date.now();
   /** In the order in which they were opened. */
@@ -115,11 +121,23 @@ class RaftNode implements RunningNode {
     });
     const known = new Map(genesis.validators.map(({ multiaddrs, peerId }) => [peerId, multiaddrs]));
     this.#addresses = new AddressBook(known, config.bootstrap, config.addressFiles);
+    const task = {
+      directory: ledgerDirectory(config.dataDirectory),
+      genesisFile: config.genesis,
+      identity: { chainId: chainIdOf(genesis), validatorKey: null },
+    };
     this.#projections = new LedgerProjections({
       projections: CATALOG,
-      onStopped: (projection, error) =>
-        log.error({ projection, err: error }, 'a projection stopped; "hotledger replay" rebuilds it'),
+      logger: log,
+      startRebuildOf: ({ store }) => rebuildInThread(store, task),
       onFailed: this.#fatal,
+    });
+    this.#past = new PastThread(task);
+    this.ledger = new LedgerReads({
+      ledger: () => this.#readable(),
+      projections: () => this.#projections.current,
+      past: this.#past,
+      nowMs: () => Date.now(),
     });
   }
 
@@ -131,7 +149,7 @@ class RaftNode implements RunningNode {
     return this.#running().operations;
   }
 
-  get ledger(): LedgerAccess {
+  get views(): LedgerAccess {
     return this.#running().views;
   }
 
@@ -155,6 +173,7 @@ class RaftNode implements RunningNode {
     this.#services = { member, reads, submissions };
     reads.ledger(member.ledger.ledger);
     await this.#projections.begin(member.ledger.ledger);
+    this.#closers.push(() => this.#past.close());
     this.#closers.push(() => this.#projections.end());
     const server = await startRaftServer<LedgerOutcome>(
       memberServerOptions({
@@ -223,6 +242,12 @@ class RaftNode implements RunningNode {
     if (failures.length > 0) throw failures[0];
   }
 
+  #readable(): ReadableLedger | null {
+    const { ledger, store } = this.#services?.member ?? {};
+    const chain = ledger?.ledger ?? null;
+    return chain === null || store === undefined ? null : { store, log: chain.log, machine: chain.machine };
+  }
+
   #running(): Parts {
     assert(this.#parts !== null, 'the node is started');
     return this.#parts;
@@ -261,6 +286,7 @@ class RaftNode implements RunningNode {
       parameters: this.#genesis.parameters,
       scheme,
       nowMs: () => Date.now(),
+      server: () => this.#running().server,
     });
   }
 
@@ -287,6 +313,7 @@ class RaftNode implements RunningNode {
       replacing: async () => {
         this.#services?.reads.ledger(null);
         await this.#projections.end();
+        await this.#past.reset();
       },
       replaced: async (ledger: ChainLedger | null) => {
         this.#services?.reads.ledger(ledger);

@@ -12,7 +12,6 @@ import type { ShareOf } from '../inbox.ts';
 import { Loop, type Steps } from '../loop.ts';
 import { Runner } from '../runner.ts';
 import { Applier } from './applier.ts';
-import { AppliedReads } from './applied-reads.ts';
 import { Asks } from './asks.ts';
 import type { IncomingAsk, RaftLinks } from './links.ts';
 import { HistoryGate } from './history-gate.ts';
@@ -24,6 +23,7 @@ import { Requests } from './requests.ts';
 import type { RaftServerOptions, ShellLimits } from './server-options.ts';
 import { SnapshotSchedule } from './snapshot-schedule.ts';
 import { Snapshotting } from './snapshotting.ts';
+import { Waiters } from './waiters.ts';
 
 /** Proposals wait: the engine is handed all of them at its next turn. */
 type ShellInput = RaftInput | { readonly kind: 'proposalsWait' };
@@ -64,7 +64,7 @@ export class RaftServer<O> {
   #foreign: Refusal | null = null;
   readonly #members: Members;
   readonly #asks = new Asks();
-  readonly #reads: AppliedReads;
+  readonly #reads: Waiters;
   #links: RaftLinks | null = null;
   #stopping: Promise<void> | null = null;
   /** Nobody is answered any more: at the end, or after a failure. */
@@ -102,7 +102,7 @@ export class RaftServer<O> {
       outlets.fatal(error);
     });
     this.#members = new Members(configurations);
-    this.#reads = new AppliedReads(applied.index);
+    this.#reads = new Waiters(applied.index);
     const [configuration] = configurations;
     assert(configuration !== undefined, 'a configuration is in force, be it empty');
     this.#applier = new Applier<O>(
@@ -183,6 +183,11 @@ export class RaftServer<O> {
     const index = await this.#request((request) => ({ kind: 'readIndex', request }));
     if (index.ok) await this.#reads.upTo(index.value);
     return this.#isEnding ? stopping() : index;
+  }
+
+  /** @returns whether everything up to the index was applied within this time */
+  appliedUpTo(index: number, withinMs: number): Promise<boolean> {
+    return this.#reads.upTo(index, withinMs);
   }
 
   /** Settles when the change is committed. Refusals: those of the engine, `stopping`. */
@@ -367,12 +372,12 @@ export class RaftServer<O> {
   #restored(snapshot: SnapshotMeta): void {
     this.#history.restored(snapshot);
     this.#offer({ kind: 'restored', snapshot });
-    this.#reads.applied(snapshot.lastIndex);
+    this.#reads.reached(snapshot.lastIndex);
   }
 
   #applied(index: number): void {
     this.#offer({ kind: 'applied', index });
-    this.#reads.applied(index);
+    this.#reads.reached(index);
     this.#schedule.applied();
   }
 }

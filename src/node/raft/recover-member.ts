@@ -2,11 +2,10 @@
 import { codedError } from '../../base/result.ts';
 import type { Configuration } from '../../raft/messages.ts';
 import type { KnownServer } from '../../raft/sender.ts';
-import { LevelStore } from '../../store/level-store.ts';
 import type { NodeConfig } from '../config.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { loadIdentityKey } from '../keys.ts';
-import { ledgerDirectory } from '../open-ledger.ts';
+import { openStore } from '../open-store.ts';
 import { openMember, selfOf } from './open-member.ts';
 import { backUp, recoverServer, type Recovery } from './recover.ts';
 
@@ -23,7 +22,7 @@ export async function recoverMember(
   const genesis = await readGenesisFile(config.genesis);
   const { peerId } = await loadIdentityKey(config);
   // Nobody has it open while it is copied.
-  const store = await LevelStore.open(ledgerDirectory(config.dataDirectory));
+  const store = await openStore(config.dataDirectory, { create: false });
   await store.close();
   const backup = await backUp(config.dataDirectory);
   const outlets = { committed: () => undefined, replacing: async () => undefined, replaced: async () => undefined };

@@ -4,7 +4,7 @@
  * process that ends before that is over finds so when it starts, and begins again with the first byte.
  */
 import { CodedError, type Result } from '../../base/result.ts';
-import { headBlockOps, stateOps } from '../../ledger/block-log.ts';
+import { floorOps, headBlockOps, stateOps } from '../../ledger/block-log.ts';
 import { LEDGER_RANGES } from '../../ledger/layout.ts';
 import { legacyChange, legacyKeyOf, LegacyState } from '../../ledger/legacy-state.ts';
 import { LedgerRestoration, stateInChunk, type RestoredLedger } from '../../ledger/raft-snapshot.ts';
@@ -62,10 +62,13 @@ export async function* replaceLedger(
     for (const change of batch) if (legacyKeyOf(change.key) === undefined) own.push(change);
     yield stateOps(batch);
   }
-  const firstHeight = sealed.block.header.height;
   const { base, controls } = head;
   // Projections begin with the whole state, as what their first block changed.
-  yield [...headBlockOps(sealed, own), ...standingOps({ kind: 'chain', base, controls, firstHeight, lastIndex: null })];
+  yield [
+    ...floorOps(sealed.block.header.height),
+    ...headBlockOps(sealed, own),
+    ...standingOps({ kind: 'chain', base, controls, lastIndex: null }),
+  ];
 }
 
 async function* partsOf(

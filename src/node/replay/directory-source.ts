@@ -3,7 +3,7 @@ import { codedError } from '../../base/result.ts';
 import { blockKey, fromBigEndian } from '../../ledger/layout.ts';
 import type { LevelStore } from '../../store/level-store.ts';
 import type { Projection } from '../../projections/projection.ts';
-import { pointerOps, readPointer, Rows } from '../../projections/rows.ts';
+import { pointerOps, readPointer, Rows, rowWriter } from '../../projections/rows.ts';
 import type { Store, StoreOperation } from '../../store/store.ts';
 import { ledgerFacts, type LedgerSource } from './source.ts';
 
@@ -25,11 +25,11 @@ export function directorySource(store: LevelStore): LedgerSource {
 }
 
 /** A process that is killed on the way leaves rows that nothing points to, which the next one overwrites. */
-async function replaceRows(store: LevelStore, { name, version }: Projection, rebuilt: Rows): Promise<void> {
+async function replaceRows(store: LevelStore, { name, version }: Projection, rebuilt: Rows): Promise<boolean> {
   const pointer = readPointer(store, name);
   const served = new Rows(store, name, pointer?.generation ?? 0);
   const next = new Rows(store, name, pointer === undefined ? 0 : pointer.generation + 1);
-  await next.remove();
+  await next.remove(rowWriter(store));
   const cursor = rebuilt.cursor();
   let operations: StoreOperation[] = [];
   const write = async (sync: boolean, more: readonly StoreOperation[] = []): Promise<void> => {
@@ -41,7 +41,8 @@ async function replaceRows(store: LevelStore, { name, version }: Projection, reb
     if (operations.length === ROWS_PER_BATCH) await write(false);
   }
   await write(true, pointerOps(name, { version, generation: next.generation }));
-  if (pointer !== undefined) await served.remove();
+  if (pointer !== undefined) await served.remove(rowWriter(store));
+  return true;
 }
 
 /** @throws CodedError `store-corrupt` where one is missing */

@@ -1,6 +1,5 @@
 /** The ledger of a running node, over its control socket. A page is fetched while the one before is worked on. */
 import { fromHex, toHex } from '../../base/bytes.ts';
-import { codedError } from '../../base/result.ts';
 import type { KeyRange } from '../../store/store.ts';
 import type { ControlClient } from '../control-client.ts';
 import type { Entry } from '../ledger-views.ts';
@@ -12,10 +11,11 @@ export function nodeSource(control: ControlClient): LedgerSource {
     facts: () => control.ledgerFacts(),
     blocks: (from, to) => blocksOf(control, from, to),
     pin: () => pin(control),
-    replaceRows: () =>
-      Promise.reject(
-        codedError('replay-swap-running', 'a running node takes no rows of projections from another process'),
-      ),
+    // It rebuilds beside what it serves, and swaps when it has caught up: rows of another process would be behind by then.
+    replaceRows: async ({ name }) => {
+      await control.rebuild([name]);
+      return false;
+    },
     close: () => Promise.resolve(),
   };
 }

@@ -1,9 +1,8 @@
 /** The ledger of a data directory: asked of the node that runs on it, or opened where none does. */
 import { join } from 'node:path';
 import { CodedError } from '../../base/result.ts';
-import { LevelStore } from '../../store/level-store.ts';
 import { ControlClient } from '../control-client.ts';
-import { ledgerDirectory } from '../open-ledger.ts';
+import { openStore } from '../open-store.ts';
 import { directorySource } from './directory-source.ts';
 import { nodeSource } from './node-source.ts';
 import type { LedgerSource } from './source.ts';
@@ -11,7 +10,7 @@ import type { LedgerSource } from './source.ts';
 /** @throws CodedError those of `LevelStore.open` */
 export async function openSource(dataDirectory: string): Promise<LedgerSource> {
   if (await isRunning(dataDirectory)) return nodeSource(controlOf(dataDirectory));
-  return directorySource(await LevelStore.open(ledgerDirectory(dataDirectory)));
+  return directorySource(await openStore(dataDirectory, {}));
 }
 
 function controlOf(dataDirectory: string): ControlClient {

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { AppliedReads } from '../../../src/node/raft/applied-reads.ts';
 import { Members } from '../../../src/node/raft/members.ts';
 import type { LoggedConfiguration } from '../../../src/raft/messages.ts';
 
@@ -27,18 +26,4 @@ test('what a leader commits is shared when another one has a vote', () => {
   expect(members.sharesWhatItCommits('a')).toBe(false);
   members.configurationChanged(logged(2, 'a', 'b'), true);
   expect([members.sharesWhatItCommits('a'), members.sharesWhatItCommits('b')]).toEqual([true, false]);
-});
-
-test('a read waits until as much is applied as it must see, or until the end', async () => {
-  const reads = new AppliedReads(5);
-  await reads.upTo(5);
-  const seen: number[] = [];
-  for (const index of [9, 6, 7]) void reads.upTo(index).then(() => seen.push(index));
-  reads.applied(7);
-  await Promise.resolve();
-  await Promise.resolve();
-  expect(seen).toEqual([6, 7]);
-  reads.close();
-  await reads.upTo(100);
-  expect(seen).toEqual([6, 7, 9]);
 });

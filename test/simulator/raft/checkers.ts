@@ -81,9 +81,9 @@ export class RaftCheckers {
 
   /** Everything that becomes durable on its disk is looked at from now on. */
   watch({ disk, serverId: id }: SimulatedServer): void {
-    /** In the log on the disk, ascending. */
+    /** In the log on the disk, or of the snapshot that it begins behind, ascending. */
     let configurations: readonly LoggedConfiguration[] = [];
-    const view = new DiskView({
+    const view: DiskView = new DiskView({
       hardState: (now) => this.#votes.written(id, now),
       entry: (entry, previousTerm) => {
         this.#logs.seen(id, entry, previousTerm);
@@ -95,8 +95,13 @@ export class RaftCheckers {
         if (before !== undefined) this.#configurations.follows(before, next, null);
         configurations = [...configurations, next];
       },
-      snapshot: ({ configuration }) => {
-        configurations = [configuration, ...configurations.filter(({ index }) => index > configuration.index)];
+      deleted: (index) => {
+        // What a snapshot stands for is not undone.
+        if (index > view.snapshotIndex) configurations = configurations.filter((other) => other.index !== index);
+      },
+      snapshot: ({ configuration, lastIndex }) => {
+        // What this log held up to there, and the snapshot does not name, was never committed.
+        configurations = [configuration, ...configurations.filter(({ index }) => index > lastIndex)];
       },
     });
     disk.onDurable = (operations) => view.durable(operations);

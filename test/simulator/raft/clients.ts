@@ -76,6 +76,11 @@ export class Clients {
     this.#waiting.delete(life);
   }
 
+  /** Those that mostly write turn to the one machine, those that mostly read to the other. */
+  part(writers: number, readers: number): void {
+    for (const client of this.#clients) client.asks = isWriter(client) ? writers : readers;
+  }
+
   #later(client: Client, afterMs: number): void {
     this.#options.scheduler.after(afterMs, null, () => this.#next(client));
   }
@@ -122,8 +127,7 @@ export class Clients {
       this.#turnTo(client, refusal);
       goOn(this.#retryMs);
     };
-    if (this.#chance(turn, 3, place) < READS[client.id % 2 === 0 ? 0 : 1])
-      this.#read(life, key, { close, refused, goOn });
+    if (this.#chance(turn, 3, place) < READS[isWriter(client) ? 0 : 1]) this.#read(life, key, { close, refused, goOn });
     else this.#write(life, key, `c${client.id}.${number}.${place}`, { close, refused, goOn });
   }
 
@@ -177,6 +181,10 @@ export class Clients {
   #chance({ client, number }: Turn, use: number, place = 0): number {
     return fractionOf(this.#options.seed, 500 + use, client.id, number, place);
   }
+}
+
+function isWriter({ id }: Client): boolean {
+  return id % 2 === 0;
 }
 
 interface Ending {

@@ -30,6 +30,8 @@ export interface DiskListener {
   hardState(now: HardState): void;
   /** @param previousTerm of the entry before it; null where that is compacted */
   entry(entry: Entry, previousTerm: number | null): void;
+  /** The log holds it no more: it is cut off, compacted, or gives way to a snapshot. */
+  deleted(index: number): void;
   snapshot(snapshot: StoredSnapshot): void;
 }
 
@@ -74,6 +76,7 @@ export class DiskView implements DurableLog, LogTerms {
   #entry(index: number, operation: StoreOperation): void {
     if (operation.kind === 'delete') {
       this.#terms.delete(index);
+      this.#listener.deleted(index);
       return;
     }
     const entry = unwrap(readStoredEntry(operation.value));

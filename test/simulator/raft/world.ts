@@ -192,6 +192,7 @@ export class RaftWorld extends Stage<SimulatedServer, RaftLife> {
     this.runUntil(this.scheduler.nowMs + this.cast.timings.electionMs, () => term() > before);
     if (term() === before) return false;
     this.network.change({ ...CALM, cuts: [{ from: this.#othersThan(id), to: [id] }] });
+    this.clients.part(other.id, id);
     return true;
   }
 

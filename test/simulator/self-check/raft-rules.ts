@@ -91,13 +91,6 @@ export const brokenRaftRules: readonly BrokenRule[] = [
   },
   {
     ...THREE,
-    rule: 'what is cut off on the disk was cut off in the log',
-    file: 'src/raft/following.ts',
-    find: 'writes.cutFrom(entry.index);',
-    replace: '',
-  },
-  {
-    ...THREE,
     rule: 'a follower commits what it knows to be the leader’s',
     file: 'src/raft/following.ts',
     find: 'commitUpTo(server, Math.min(request.commitIndex, prevIndex + entries.length));',

@@ -4,9 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { eventually } from '../eventually.ts';
 import { needs } from '../needs.ts';
-import { seenBallots } from './ballots.ts';
-import { TestNetwork } from './harness.ts';
-import { authors, Submitters, type Author } from './load.ts';
+import { seenBallots } from '../e2e/ballots.ts';
+import { TestNetwork } from '../e2e/harness.ts';
+import { authors, Submitters, type Author } from '../e2e/load.ts';
 
 const WINDOW_MS = 3_000;
 /** Of one processor, for each process. */

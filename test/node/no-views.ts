@@ -3,4 +3,4 @@ import type { LedgerAccess } from '../../src/node/ledger-views.ts';
 
 const none = (): Promise<never> => Promise.reject(new TypeError('this node has no ledger'));
 
-export const NO_LEDGER: LedgerAccess = { facts: none, blocks: none, open: none, rows: none, close: none };
+export const NO_VIEWS: LedgerAccess = { facts: none, blocks: none, open: none, rows: none, close: none };

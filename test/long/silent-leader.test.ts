@@ -2,10 +2,10 @@
 import { expect, test } from 'vitest';
 import { leaderOf } from '../../src/hotstuff/leader.ts';
 import { eventually } from '../eventually.ts';
-import { ballotFaults, seenBallots, validatorNames, type SeenBallot } from './ballots.ts';
-import { TestNetwork } from './harness.ts';
-import { chainOf, historyFaults } from './history.ts';
-import { Load } from './load.ts';
+import { ballotFaults, seenBallots, validatorNames, type SeenBallot } from '../e2e/ballots.ts';
+import { TestNetwork } from '../e2e/harness.ts';
+import { chainOf, historyFaults } from '../e2e/history.ts';
+import { Load } from '../e2e/load.ts';
 
 const TURNS = 4;
 /** Failed rounds in a row that a slow machine may add to the one of the silent leader. */

@@ -1,0 +1,121 @@
+/**
+ * The thread in which projections are rebuilt. It has a lower priority than the node's own threads, and takes no more than
+ * half of a core: commits come first.
+ */
+import { setPriority } from 'node:os';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert } from '../../base/assert.ts';
+import { CodedError, unwrap, type Refusal } from '../../base/result.ts';
+import { BlockLog } from '../../ledger/block-log.ts';
+import { buildRows, type BuildControl } from '../../projections/build.ts';
+import { CATALOG } from '../../projections/catalog.ts';
+import { loadDefaultScheme } from '../../qc/default-scheme.ts';
+import { makeValidatorSet } from '../../qc/validator-set.ts';
+import { LevelStore } from '../../store/level-store.ts';
+import type { StoreOperation } from '../../store/store.ts';
+import { readGenesisFile } from '../genesis-file.ts';
+import { firstStateOf } from './first-state.ts';
+import { packOperations } from './packed-operations.ts';
+import type { FromRebuild, RebuildTask, ToRebuild } from './rebuild-messages.ts';
+
+/** Of one core. */
+const SHARE_OF_TIME = 0.5;
+/** Looks for new blocks at the head this often. */
+const AT_HEAD_MS = 20;
+/** A third of the node's own weight where both want a core: with the least (19) it would stand still on a busy machine. */
+const NICENESS = 5;
+const PROGRESS_INTERVAL_MS = 100;
+
+const port = parentPort;
+assert(port !== null, 'the rebuild runs in a worker thread');
+
+let finishAt: number | null = null;
+let isStopped = false;
+const writes: (() => void)[] = [];
+
+port.on('message', (message: ToRebuild) => {
+  switch (message.kind) {
+    case 'written':
+      writes.shift()?.();
+      break;
+    case 'finishAt':
+      finishAt = message.height;
+      break;
+    case 'stop':
+      isStopped = true;
+      break;
+  }
+});
+
+function say(message: FromRebuild): void {
+  port?.postMessage(message);
+}
+
+function write(operations: readonly StoreOperation[]): Promise<void> {
+  const packed = packOperations(operations);
+  port?.postMessage({ kind: 'write', packed } satisfies FromRebuild, [packed.buffer]);
+  return new Promise((resolve) => {
+    writes.push(resolve);
+  });
+}
+
+function control(): BuildControl {
+  let wokenMs = performance.now();
+  let toldMs = -Infinity;
+  return {
+    pause: async (atHead) => {
+      const workedMs = performance.now() - wokenMs;
+      if (atHead) await delay(AT_HEAD_MS);
+      else await delay(Math.ceil((workedMs * (1 - SHARE_OF_TIME)) / SHARE_OF_TIME));
+      await setImmediate();
+      wokenMs = performance.now();
+    },
+    onProgress: (progress) => {
+      const nowMs = performance.now();
+      if (nowMs - toldMs < PROGRESS_INTERVAL_MS && progress.height < progress.headHeight) return;
+      toldMs = nowMs;
+      say({ kind: 'progress', progress });
+    },
+    finishAt: () => finishAt,
+    isStopped: () => isStopped,
+  };
+}
+
+async function rebuild({ directory, genesisFile, identity, plan }: RebuildTask): Promise<number | null> {
+  const store = await LevelStore.join(directory);
+  try {
+    const log = BlockLog.over(store, identity);
+    const genesis = await readGenesisFile(genesisFile);
+    const { scheme } = await loadDefaultScheme();
+    const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
+    const first = await firstStateOf(store, log, genesis);
+    return await buildRows({
+      store,
+      write,
+      log,
+      first,
+      validatorsOf: () => validators,
+      plan,
+      catalog: CATALOG,
+      control: control(),
+    });
+  } finally {
+    await store.close();
+  }
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof CodedError) return { code: error.code, message: error.message, details: error.details };
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: 'rebuild-failed', message, details: {} };
+}
+
+/** Linux gives each thread a priority of its own; elsewhere this would be the priority of the whole node. */
+if (process.platform === 'linux') setPriority(0, NICENESS);
+try {
+  say({ kind: 'ended', height: await rebuild(workerData as RebuildTask) });
+} catch (error) {
+  say({ kind: 'failed', refusal: refusalOf(error) });
+}
+port.close();

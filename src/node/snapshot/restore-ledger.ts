@@ -1,0 +1,171 @@
+/**
+ * A ledger out of a snapshot, in a directory that has none. Every chunk is checked before anything of it is written, on
+ * all cores, by the threads that write it. A process that is killed on the way leaves a store that no program takes for a
+ * ledger, and that the same command goes on with.
+ *
+ *     1  the mark of a restoration, synced, into an empty store
+ *     2  each chunk: its file, synced; then its entries and its mark, in one batch
+ *     3  the manifest, and the folder gets its name
+ *     4  the rows of projections
+ *     5  one synced batch: identity, floor, the block, and no mark any more
+ *
+ * The snapshot stays in the directory: the log begins at its block, so a replay begins with it. A validator's safety
+ * record is in no snapshot: docs/SAFETY.md says what that means for its vote.
+ */
+import { mkdir, open } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { textFromUtf8 } from '../../base/bytes.ts';
+import { codedError } from '../../base/result.ts';
+import { firstBlockOps, floorOps, identityOps, isEmpty, type LogIdentity } from '../../ledger/block-log.ts';
+import type { Genesis } from '../../ledger/genesis.ts';
+import { restoredChunkKey, RESTORING_KEY, STATE_RANGE } from '../../ledger/layout.ts';
+import type { StateChange } from '../../ledger/state.ts';
+import { CATALOG } from '../../projections/catalog.ts';
+import { projectState } from '../../projections/from-state.ts';
+import { LevelStore } from '../../store/level-store.ts';
+import type { Store, StoreOperation } from '../../store/store.ts';
+import { ledgerDirectory } from '../open-ledger.ts';
+import { throughChunks } from './chunk-threads.ts';
+import { diskError } from './disk-error.ts';
+import {
+  chunkTasks,
+  chunkWork,
+  factsOf,
+  openSnapshot,
+  type ChunkProgress,
+  type OpenSnapshot,
+  type SnapshotFacts,
+} from './open-snapshot.ts';
+import { readRestoring, restoredChunks, restoringOps, type RestoringRecord } from './restoring-record.ts';
+import { chunkFile, MANIFEST_FILE, SnapshotFolder, syncFolder } from './snapshot-folder.ts';
+import type { SnapshotSource } from './snapshot-source.ts';
+
+export interface RestoreOptions {
+  readonly dataDirectory: string;
+  readonly genesis: Genesis;
+  /** As in the identity of a log. */
+  readonly validatorKey: LogIdentity['validatorKey'];
+  /** May be the snapshot in the very directory. */
+  readonly source: SnapshotSource;
+  readonly threads: number;
+  readonly onProgress: (progress: RestoreProgress) => void;
+}
+
+export interface RestoreProgress extends ChunkProgress {
+  readonly phase: 'chunks' | 'projections';
+}
+
+export interface RestoredLedger extends SnapshotFacts {
+  /** Chunks that an earlier run had put there. */
+  readonly resumedChunks: number;
+}
+
+/** Entries of the state that rows are made of at once. */
+const ENTRIES_PER_PART = 1000;
+
+/**
+ * @throws CodedError those of `openSnapshot` and of a chunk that does not hold; `store-not-empty` (there is a ledger),
+ *   `restore-of-another` (a restoration of another snapshot is under way there), `snapshot-no-space`,
+ *   `snapshot-write-failed`, and those of the store
+ */
+export async function restoreLedger(options: RestoreOptions): Promise<RestoredLedger> {
+  const { dataDirectory, genesis, source } = options;
+  const snapshot = await openSnapshot(source, genesis);
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  const directory = ledgerDirectory(dataDirectory);
+  const store = await LevelStore.open(directory, { create: true, threads: true });
+  try {
+    await begin(store, snapshot);
+    const resumed = await restoreChunks(store, snapshot, options);
+    await makeRows(store, snapshot, options);
+    await store.batch(lastOps(snapshot, options), { sync: true });
+    return { ...factsOf(snapshot), resumedChunks: resumed };
+  } catch (error) {
+    throw diskError(error);
+  } finally {
+    await store.close();
+  }
+}
+
+async function begin(store: Store, { manifest, sealed }: OpenSnapshot): Promise<void> {
+  const wanted: RestoringRecord = { height: manifest.height, blockId: sealed.block.id, depth: manifest.depth };
+  const underWay = readRestoring(store);
+  if (underWay === undefined) {
+    if (!(await isEmpty(store))) throw codedError('store-not-empty', 'the store already holds data');
+    return store.batch(restoringOps(wanted), { sync: true });
+  }
+  if (underWay.blockId === wanted.blockId && underWay.depth === wanted.depth) return;
+  throw codedError('restore-of-another', 'another snapshot is being restored in this directory', {
+    height: underWay.height,
+    wanted: wanted.height,
+  });
+}
+
+/** @returns how many were there already */
+async function restoreChunks(
+  store: Store,
+  snapshot: OpenSnapshot,
+  { dataDirectory, onProgress, threads }: RestoreOptions,
+): Promise<number> {
+  const { height } = snapshot.manifest;
+  const folder = SnapshotFolder.of(dataDirectory);
+  const isThere = (await folder.heights()).includes(height);
+  const part = await folder.resume(height);
+  const copyTo = (index: number): string | null => (isThere ? null : join(part, chunkFile(index)));
+  const kept = await restoredChunks(store);
+  const tasks = chunkTasks(snapshot, (index) => ({ copyTo: copyTo(index), gives: false }));
+  const left = tasks.filter(({ index }) => !kept.has(index));
+  let chunks = kept.size;
+  const totalChunks = tasks.length;
+  onProgress({ phase: 'chunks', chunks, totalChunks });
+  await throughChunks(chunkWork(snapshot, ledgerDirectory(dataDirectory)), left, threads, () => {
+    onProgress({ phase: 'chunks', chunks: ++chunks, totalChunks });
+  });
+  if (isThere) await folder.giveUp(height);
+  else await nameFolder(folder, height, part, snapshot.source.manifest);
+  return kept.size;
+}
+
+async function nameFolder(folder: SnapshotFolder, height: number, part: string, manifest: Uint8Array): Promise<void> {
+  const handle = await open(resolve(part, MANIFEST_FILE), 'w', 0o600);
+  try {
+    await handle.writeFile(manifest);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await folder.finish(height);
+  await syncFolder(folder.directory);
+}
+
+async function makeRows(
+  store: Store,
+  { manifest, sealed }: OpenSnapshot,
+  { onProgress }: RestoreOptions,
+): Promise<void> {
+  const totalChunks = 2 ** manifest.depth;
+  onProgress({ phase: 'projections', chunks: totalChunks, totalChunks });
+  await projectState(store, CATALOG, sealed.block.header, stateIn(store));
+}
+
+async function* stateIn(store: Store): AsyncGenerator<readonly StateChange[], void> {
+  let part: StateChange[] = [];
+  for await (const [key, value] of store.entries(STATE_RANGE)) {
+    part.push({ key: textFromUtf8(key.subarray(1)), value });
+    if (part.length < ENTRIES_PER_PART) continue;
+    yield part;
+    part = [];
+  }
+  yield part;
+}
+
+/** What makes a ledger of it. */
+function lastOps({ manifest, sealed }: OpenSnapshot, { validatorKey }: RestoreOptions): StoreOperation[] {
+  const marks = Array.from({ length: 2 ** manifest.depth }, (_, index) => restoredChunkKey(index));
+  return [
+    ...identityOps({ chainId: manifest.chainId, validatorKey }),
+    ...floorOps(manifest.height),
+    ...firstBlockOps(sealed),
+    ...[RESTORING_KEY, ...marks].map((key): StoreOperation => ({ kind: 'delete', key })),
+  ];
+}

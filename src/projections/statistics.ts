@@ -1,0 +1,261 @@
+/**
+ * `statistics`: how many nodes there are, of which kind; and what happened, in all, by day and by epoch.
+ *
+ *     t                        all of it now
+ *     v 0 version              nodes that run it
+ *     d 0 day                  what happened on a day, and how many nodes there were at its end; big-endian, days since 1970
+ *     p 0 epoch                the same of an epoch; big-endian
+ *     s 0 peer id              as what a node is counted
+ */
+import { storeKey, textFromUtf8, utf8 } from '../base/bytes.ts';
+import { bool, codec, list, oneOf, struct, text, uint } from '../base/codec.ts';
+import { bigEndian, fromBigEndian, rangeOf } from '../ledger/layout.ts';
+import { MAX_VERSION_LENGTH, nodeEntryCodec } from '../ledger/record.ts';
+import { NODE_KEY_PREFIX } from '../ledger/state.ts';
+import type { StoreOperation } from '../store/store.ts';
+import { CAPABILITIES, capabilitiesOf, type Capability } from './node-data.ts';
+import type { ProjectedBlock, Projection, ProjectionReader, RowReader } from './projection.ts';
+import { decodeRow } from './rows.ts';
+
+/** Nodes, each counted once in every line that is true of it. */
+export interface NodeCounts {
+  readonly records: number;
+  readonly joined: number;
+  readonly left: number;
+  readonly staked: number;
+  /** In the order in which the projections list them; of those that any node ever had. */
+  readonly capabilities: readonly CapabilityCount[];
+}
+
+export interface CapabilityCount {
+  readonly capability: Capability;
+  readonly count: number;
+}
+
+export interface TypeCount {
+  readonly type: string;
+  readonly count: number;
+}
+
+export interface Activity {
+  readonly blocks: number;
+  readonly events: number;
+  /** By type, in the order of their names. */
+  readonly types: readonly TypeCount[];
+}
+
+export interface Totals extends Activity {
+  readonly nodes: NodeCounts;
+}
+
+export interface Period extends Totals {
+  readonly firstHeight: number;
+  readonly lastHeight: number;
+  /** Block times, unix seconds. */
+  readonly firstTime: number;
+  readonly lastTime: number;
+}
+
+export interface Day extends Period {
+  /** Since 1970-01-01, UTC. */
+  readonly day: number;
+}
+
+export interface Epoch extends Period {
+  readonly epoch: number;
+}
+
+/** As what a node is counted. */
+interface NodeRow {
+  readonly isJoined: boolean;
+  readonly isStaked: boolean;
+  readonly capabilities: readonly Capability[];
+  readonly version: string;
+}
+
+/** More types of events than there will be. */
+const MAX_TYPES = 256;
+const SECONDS_PER_DAY = 86_400;
+
+const countsShape = struct<NodeCounts>({
+  records: uint(),
+  joined: uint(),
+  left: uint(),
+  staked: uint(),
+  capabilities: list(struct<CapabilityCount>({ capability: oneOf(CAPABILITIES), count: uint() }), CAPABILITIES.length),
+});
+const typesShape = list(struct<TypeCount>({ type: text(64), count: uint() }), MAX_TYPES);
+const totalsFields = { blocks: uint(), events: uint(), types: typesShape, nodes: countsShape };
+const totalsCodec = codec(struct<Totals>(totalsFields), 32 * 1024);
+const periodCodec = codec(
+  struct<Period>({ ...totalsFields, firstHeight: uint(), lastHeight: uint(), firstTime: uint(), lastTime: uint() }),
+  32 * 1024,
+);
+const countCodec = codec(struct<{ count: number }>({ count: uint() }), 32);
+const nodeRowCodec = codec(
+  struct<NodeRow>({
+    isJoined: bool,
+    isStaked: bool,
+    capabilities: list(oneOf(CAPABILITIES), CAPABILITIES.length),
+    version: text(MAX_VERSION_LENGTH),
+  }),
+  128,
+);
+
+const TOTALS_KEY = utf8('t');
+const VERSIONS = utf8('v\0');
+const DAYS = utf8('d\0');
+const EPOCHS = utf8('p\0');
+
+const NO_NODES: NodeCounts = {
+  records: 0,
+  joined: 0,
+  left: 0,
+  staked: 0,
+  capabilities: [],
+};
+const NOTHING: Totals = { blocks: 0, events: 0, types: [], nodes: NO_NODES };
+
+const nodeRowKey = (peerId: string) => storeKey('s\0', peerId);
+const versionKey = (version: string) => storeKey(VERSIONS, version);
+const dayKey = (day: number) => storeKey(DAYS, bigEndian(day));
+const epochKey = (epoch: number) => storeKey(EPOCHS, bigEndian(epoch));
+
+export const statistics: Projection = {
+  name: 'statistics',
+  version: 1,
+  apply({ changes, events, header }: ProjectedBlock, view: RowReader): readonly StoreOperation[] {
+    const operations: StoreOperation[] = [];
+    const before = totalsOf(view);
+    const nodes = { ...before.nodes };
+    const versions = new Map<string, number>();
+    for (const change of changes) {
+      if (!change.key.startsWith(NODE_KEY_PREFIX)) continue;
+      const peerId = change.key.slice(NODE_KEY_PREFIX.length);
+      const was = 'before' in change ? rowFromEntry(change.before) : rowOf(view, peerId);
+      const is = rowFromEntry(change.value);
+      if (isSame(was, is)) continue;
+      count(nodes, versions, was, -1);
+      count(nodes, versions, is, 1);
+      operations.push(rowOp(peerId, is));
+    }
+    for (const [version, difference] of versions) operations.push(...versionOps(view, version, difference));
+    const types = new Map<string, number>();
+    for (const { event } of events) types.set(event.type, (types.get(event.type) ?? 0) + 1);
+    const { epoch, height, timestamp } = header;
+    const now = added(before, events.length, types, nodes);
+    operations.push({ kind: 'put', key: TOTALS_KEY, value: totalsCodec.encode(now) });
+    for (const key of [dayKey(Math.floor(timestamp / SECONDS_PER_DAY)), epochKey(epoch)]) {
+      const row = view.get(key);
+      const period = row === undefined ? undefined : decodeRow(periodCodec, row);
+      const { firstHeight = height, firstTime = timestamp } = period ?? {};
+      const next = added(period ?? NOTHING, events.length, types, nodes);
+      const value = periodCodec.encode({ ...next, firstHeight, lastHeight: height, firstTime, lastTime: timestamp });
+      operations.push({ kind: 'put', key, value });
+    }
+    return operations;
+  },
+};
+
+export function totalsOf(view: RowReader): Totals {
+  const row = view.get(TOTALS_KEY);
+  return row === undefined ? NOTHING : decodeRow(totalsCodec, row);
+}
+
+/** How many nodes run each version, in the order of their names. */
+export async function versionsOf(reader: ProjectionReader): Promise<ReadonlyMap<string, number>> {
+  const versions = new Map<string, number>();
+  for await (const [key, row] of reader.entries(rangeOf(VERSIONS))) {
+    versions.set(textFromUtf8(key.subarray(VERSIONS.length)), decodeRow(countCodec, row).count);
+  }
+  return versions;
+}
+
+/** The newest days of which there are blocks, newest first. */
+export async function daysOf(reader: ProjectionReader, limit: number): Promise<readonly Day[]> {
+  const days: Day[] = [];
+  for await (const [key, row] of reader.entries({ ...rangeOf(DAYS), reverse: true, limit })) {
+    days.push({ day: fromBigEndian(key.subarray(DAYS.length)), ...decodeRow(periodCodec, row) });
+  }
+  return days;
+}
+
+/** The newest epochs, newest first. */
+export async function epochsOf(reader: ProjectionReader, limit: number): Promise<readonly Epoch[]> {
+  const epochs: Epoch[] = [];
+  for await (const [key, row] of reader.entries({ ...rangeOf(EPOCHS), reverse: true, limit })) {
+    epochs.push({ epoch: fromBigEndian(key.subarray(EPOCHS.length)), ...decodeRow(periodCodec, row) });
+  }
+  return epochs;
+}
+
+function added(before: Totals, events: number, types: ReadonlyMap<string, number>, nodes: NodeCounts): Totals {
+  const counts = new Map(before.types.map(({ count: known, type }) => [type, known]));
+  for (const [type, more] of types) counts.set(type, (counts.get(type) ?? 0) + more);
+  const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([type, known]) => ({ type, count: known }));
+  return { blocks: before.blocks + 1, events: before.events + events, types: sorted, nodes };
+}
+
+function rowOf(view: RowReader, peerId: string): NodeRow | undefined {
+  const row = view.get(nodeRowKey(peerId));
+  return row === undefined ? undefined : decodeRow(nodeRowCodec, row);
+}
+
+function rowFromEntry(value: Uint8Array | undefined): NodeRow | undefined {
+  if (value === undefined) return undefined;
+  const entry = nodeEntryCodec.decodeOwn(value);
+  if (entry.kind === 'absent') return undefined;
+  return {
+    isJoined: entry.activity === 'joined',
+    isStaked: entry.stake?.isStaked ?? false,
+    capabilities: capabilitiesOf(entry),
+    version: entry.version,
+  };
+}
+
+function isSame(one: NodeRow | undefined, other: NodeRow | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  const { capabilities, isJoined, isStaked, version } = one;
+  if (isJoined !== other.isJoined || isStaked !== other.isStaked || version !== other.version) return false;
+  return capabilities.join() === other.capabilities.join();
+}
+
+function count(
+  nodes: { -readonly [K in keyof NodeCounts]: NodeCounts[K] },
+  versions: Map<string, number>,
+  row: NodeRow | undefined,
+  difference: 1 | -1,
+): void {
+  if (row === undefined) return;
+  if (row.capabilities.length > 0) nodes.capabilities = counted(nodes.capabilities, row.capabilities, difference);
+  nodes.records += difference;
+  nodes[row.isJoined ? 'joined' : 'left'] += difference;
+  if (row.isStaked) nodes.staked += difference;
+  versions.set(row.version, (versions.get(row.version) ?? 0) + difference);
+}
+
+function counted(
+  counts: readonly CapabilityCount[],
+  capabilities: readonly Capability[],
+  difference: number,
+): readonly CapabilityCount[] {
+  const known = new Map(counts.map(({ capability, count: before }) => [capability, before]));
+  for (const capability of capabilities) known.set(capability, (known.get(capability) ?? 0) + difference);
+  return CAPABILITIES.flatMap((capability) => {
+    const now = known.get(capability);
+    return now === undefined ? [] : [{ capability, count: now }];
+  });
+}
+
+function rowOp(peerId: string, row: NodeRow | undefined): StoreOperation {
+  const key = nodeRowKey(peerId);
+  return row === undefined ? { kind: 'delete', key } : { kind: 'put', key, value: nodeRowCodec.encode(row) };
+}
+
+function versionOps(view: RowReader, version: string, difference: number): StoreOperation[] {
+  if (difference === 0) return [];
+  const key = versionKey(version);
+  const row = view.get(key);
+  const next = (row === undefined ? 0 : decodeRow(countCodec, row).count) + difference;
+  return next === 0 ? [{ kind: 'delete', key }] : [{ kind: 'put', key, value: countCodec.encode({ count: next }) }];
+}

@@ -20,6 +20,7 @@ import { submitCommand } from './submit.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 import { testnetCommand } from './testnet.ts';
 import { validatorsCommand } from './validators.ts';
+import { verifyCommand } from './verify.ts';
 import { watchCommand } from './watch.ts';
 
 const EXIT_CODES = `
@@ -68,6 +69,7 @@ export function programFor(terminal: Terminal): Command {
     replayCommand,
     migrateCommand,
     validatorsCommand,
+    verifyCommand,
     snapshotCommand,
     rebuildCommand,
     raftCommand,

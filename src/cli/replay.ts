@@ -1,6 +1,6 @@
 /** `hotledger replay`: everything again from the log, in a place of its own, and compared with what is kept. */
-import { access, rm } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { rm } from 'node:fs/promises';
+import { availableParallelism, constants, setPriority } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { codedError } from '../base/result.ts';
@@ -8,14 +8,14 @@ import type { LedgerReplayReport } from '../node/replay.ts';
 import { CATALOG } from '../projections/catalog.ts';
 import type { Projection } from '../projections/projection.ts';
 import { CommandFailure, EXIT } from './exit.ts';
-import { configFileOf, configOf, wholeNumber, withNodeChoice, type NodeChoice } from './options.ts';
+import { wholeNumber, withNodeChoice } from './options.ts';
 import { printJson } from './print.ts';
+import { directoryOf, type DirectoryChoice } from './replay/directory.ts';
 import { replayProgress } from './replay/progress.ts';
 import { differences, tellReplay } from './replay/report.ts';
 import type { Terminal } from './terminal.ts';
 
-interface Options extends NodeChoice {
-  readonly genesis?: string;
+interface Options extends DirectoryChoice {
   readonly into?: string;
   readonly to?: number;
   readonly verify?: 'none' | 'seals' | 'all';
@@ -77,6 +77,8 @@ async function replay(options: Options, terminal: Terminal): Promise<void> {
   const { readGenesisFile } = await import('../node/genesis-file.ts');
   const genesis = await readGenesisFile(genesisFile);
   const source = await openSource(dataDirectory);
+  // Both share the machine's cores, and a round of consensus waits for nobody.
+  if (source.kind === 'running node') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   let report: LedgerReplayReport;
   try {
     report = await replayLedger({
@@ -122,35 +124,4 @@ function verified(
   if (!seals || !signatures) terminal.err('hotledger: warning: --no-seals and --no-signatures go; use --verify');
   const level = verify ?? 'all';
   return { verifySeals: seals && level !== 'none', verifySignatures: signatures && level === 'all' };
-}
-
-async function directoryOf(
-  options: Options,
-  terminal: Terminal,
-): Promise<{ readonly dataDirectory: string; readonly genesisFile: string }> {
-  if (options.data !== undefined) {
-    const dataDirectory = resolve(terminal.directory, options.data);
-    const named = options.genesis === undefined ? undefined : resolve(terminal.directory, options.genesis);
-    return { dataDirectory, genesisFile: named ?? (await genesisBeside(dataDirectory)) };
-  }
-  const file = configFileOf(options, terminal);
-  if (file === undefined) throw codedError('usage', 'name the node with --config FILE or --data DIR');
-  const { dataDirectory, genesis } = await configOf(file, {}, terminal);
-  return {
-    dataDirectory,
-    genesisFile: options.genesis === undefined ? genesis : resolve(terminal.directory, options.genesis),
-  };
-}
-
-/** Where `init` and `testnet` put it. */
-async function genesisBeside(dataDirectory: string): Promise<string> {
-  for (const directory of [dataDirectory, join(dataDirectory, '..')]) {
-    const file = join(directory, 'genesis.json');
-    const isThere = await access(file).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return file;
-  }
-  throw codedError('usage', 'name the genesis file with --genesis: there is no genesis.json beside the data directory');
 }

@@ -105,13 +105,18 @@ export function headBlockOps(sealed: SealedBlock, changes: readonly StateChange[
   ];
 }
 
+/** The record of the head alone. */
+export function headOps(head: Head): StoreOperation[] {
+  return [put(HEAD_KEY, withCheck(headCodec.encode(head)))];
+}
+
 /** The head of a log that begins with it: the state is written by itself, and nobody is told what it changed. */
 export function firstBlockOps(sealed: SealedBlock): StoreOperation[] {
   const { block } = sealed;
   return [
     put(blockKey(block.header.height), encodeSealedBlock(sealed)),
     put(heightKey(block.id), indexEntry(sealed)),
-    put(HEAD_KEY, withCheck(headCodec.encode(headOf(block)))),
+    ...headOps(headOf(block)),
   ];
 }
 

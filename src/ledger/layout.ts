@@ -81,6 +81,7 @@ export const LEDGER_RANGES = [
   TAG.projection,
   TAG.legacy,
 ].map(rangeOf);
+export const HEIGHT_RANGE = rangeOf(TAG.height);
 export const RESTORED_CHUNK_RANGE = rangeOf(RESTORED_CHUNKS);
 export const UNCOMMITTED_RANGE = rangeOf(TAG.uncommitted);
 export const CHANGES_RANGE = rangeOf(TAG.changes);

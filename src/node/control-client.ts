@@ -1,14 +1,19 @@
 /** The other end of the control endpoint. */
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
+import { toHex } from '../base/bytes.ts';
 import { fromBase64 } from '../base/base64.ts';
 import { CodedError, codedError, type Refusal } from '../base/result.ts';
 import type { KnownServer } from '../raft/sender.ts';
+import type { KeyRange } from '../store/store.ts';
+import { partsOf } from './ledger-pages.ts';
+import type { Entry, OpenedView } from './ledger-views.ts';
 import type { SignedClusterList } from './raft/cluster-list.ts';
 import type { ExportQuery } from './projections/export.ts';
 import type { HistoryQuery, HistoryReport } from './projections/history-report.ts';
 import type { RaftChange, RaftReport } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
+import type { LedgerFacts } from './replay/source.ts';
 import type { WrittenSnapshot } from './snapshot/snapshot-writer.ts';
 import { socketPath } from './socket-path.ts';
 import type { CommitNotice, ComponentHealth, NodeStatus, ReadOptions } from './status.ts';
@@ -17,6 +22,8 @@ import type { CommitNotice, ComponentHealth, NodeStatus, ReadOptions } from './s
 const DEADLINE_MS = 5_000;
 const READ_DEADLINE_MS = 30_000;
 const RAFT_DEADLINE_MS = 90_000;
+/** A disk that is busy takes its time for a page. */
+const PAGE_DEADLINE_MS = 30_000;
 /** An old height is executed up to, from the beginning of the log at worst. */
 const PAST_DEADLINE_MS = 3_600_000;
 /** A large state takes its time. */
@@ -80,6 +87,37 @@ export class ControlClient {
     return (await this.#call('POST', '/raft/list', list)) as SignedClusterList;
   }
 
+  async ledgerFacts(): Promise<LedgerFacts> {
+    return (await this.#call('GET', '/ledger')) as LedgerFacts;
+  }
+
+  /** Encoded sealed blocks from this height on, at least one of those up to `to`. */
+  async ledgerBlocks(from: number, to: number): Promise<readonly Uint8Array[]> {
+    return partsOf(await this.#page(`/ledger/blocks?from=${from}&to=${to}`));
+  }
+
+  /** Keys and values in hex. It is closed when nobody asks of it for a minute. */
+  async openLedgerView(): Promise<
+    Omit<OpenedView, 'signs'> & { readonly signs: readonly (readonly [string, string])[] }
+  > {
+    const opened = await this.#call('POST', '/ledger/views');
+    return opened as Awaited<ReturnType<ControlClient['openLedgerView']>>;
+  }
+
+  /** The first entries of a range; none: there are no more. */
+  async ledgerRows(view: number, range: KeyRange): Promise<readonly Entry[]> {
+    const bounds = Object.entries(range).map(([bound, key]) => `${bound}=${toHex(key as Uint8Array)}`);
+    const parts = partsOf(await this.#page(`/ledger/views/${view}/rows?${bounds.join('&')}`));
+    return Array.from({ length: parts.length / 2 }, (_, i) => [
+      parts[2 * i] as Uint8Array,
+      parts[2 * i + 1] as Uint8Array,
+    ]);
+  }
+
+  async closeLedgerView(view: number): Promise<void> {
+    await this.#call('DELETE', `/ledger/views/${view}`);
+  }
+
   /** At the last block. Settles when it is written. */
   async snapshotCreate(): Promise<WrittenSnapshot> {
     return (await this.#call('POST', '/snapshot', {}, SNAPSHOT_DEADLINE_MS)) as WrittenSnapshot;
@@ -136,9 +174,28 @@ export class ControlClient {
     deadlineMs = DEADLINE_MS,
     expected: readonly number[] = [200],
   ): Promise<unknown> {
+    const { bytes, status } = await this.#answer(method, path, body, deadlineMs);
+    const answer: unknown = JSON.parse(bytes.toString('utf8'));
+    if (expected.includes(status)) return answer;
+    throw failure(status, answer as Partial<Refusal>);
+  }
+
+  async #page(path: string): Promise<Buffer> {
+    const { bytes, status } = await this.#answer('GET', path, undefined, PAGE_DEADLINE_MS);
+    if (status === 200) return bytes;
+    throw failure(status, JSON.parse(bytes.toString('utf8')) as Partial<Refusal>);
+  }
+
+  async #answer(
+    method: string,
+    path: string,
+    body: unknown,
+    deadlineMs: number,
+  ): Promise<{ readonly bytes: Buffer; readonly status: number }> {
     const response = await this.#open(method, path, body, AbortSignal.timeout(deadlineMs));
-    if (!expected.includes(response.statusCode ?? 0)) throw await refusalIn(response);
-    return jsonIn(response);
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    return { bytes: Buffer.concat(chunks), status: response.statusCode ?? 0 };
   }
 
   #open(method: string, path: string, body: unknown, signal: AbortSignal | undefined): Promise<IncomingMessage> {
@@ -159,6 +216,14 @@ export class ControlClient {
       call.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }
+}
+
+function failure(status: number, answer: Partial<Refusal>): CodedError {
+  return new CodedError({
+    code: answer.code ?? 'control-failed',
+    message: answer.message ?? `the node answered with status ${status}`,
+    details: answer.details ?? {},
+  });
 }
 
 async function jsonIn(response: IncomingMessage): Promise<unknown> {

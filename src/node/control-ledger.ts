@@ -99,7 +99,7 @@ async function attempt<T>(work: () => Promise<Result<T>> | Result<T>): Promise<R
     return await work();
   } catch (error) {
     // What is thrown with a code is an answer; anything else is our own bug, and the server says 500.
-    if (error instanceof CodedError) return { ok: false, refusal: error };
+    if (error instanceof CodedError) return refuse(error.code, error.message, error.details);
     throw error;
   }
 }

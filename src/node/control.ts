@@ -9,6 +9,7 @@
  *   POST /snapshot  {} -> the snapshot that was made, or 422 with the refusal
  *   POST /stop      202, and the node stops
  *   /raft/...       of a node that runs Raft (`control-raft.ts`)
+ *   /ledger...      the blocks and the state, for a replay (`control-replay.ts`)
  *   POST /history, /at, /export, /rebuild   about its own ledger (`control-ledger.ts`)
  */
 import { chmod, rm } from 'node:fs/promises';
@@ -20,6 +21,7 @@ import { stringifyWithDigits } from '../ledger/record-view.ts';
 import { addLedgerRoutes } from './control-ledger.ts';
 import { addRaftRoutes } from './control-raft.ts';
 import { crashOnly } from './snapshot/stopped-ledger.ts';
+import { addReplayRoutes } from './control-replay.ts';
 import { socketPath } from './socket-path.ts';
 import type { ReadOptions, RunningNode } from './status.ts';
 
@@ -94,6 +96,7 @@ function addRoutes(server: FastifyInstance, { node, stop }: ControlOptions): voi
   });
   addRaftRoutes(server, node.raft, send);
   addLedgerRoutes(server, node.ledger, send);
+  addReplayRoutes(server, node.views, send);
   server.post('/stop', (_request, reply) => {
     reply.raw.once('finish', stop);
     return send(reply, 202, { stopping: true });

@@ -19,6 +19,7 @@ import { EventVerifier } from './event-verifier.ts';
 import { checkEvidence } from './evidence-check.ts';
 import { markFile, type NeverSignedMark } from './first-signature.ts';
 import { loadIdentityKey, type IdentityKey } from './keys.ts';
+import { LedgerViews } from './ledger-views.ts';
 import { openLedger, type OpenLedger } from './open-ledger.ts';
 import { rememberingScheme } from './remembering-scheme.ts';
 import { verifyNative } from './signature-native.ts';
@@ -50,6 +51,8 @@ export interface NodeCore {
   /** Null for an observer. */
   readonly seat: ValidatorSeat | null;
   readonly ledger: OpenLedger<PinnableStore>;
+  /** What is on the disk, for other processes of the user. */
+  readonly views: LedgerViews;
   readonly addresses: AddressBook;
   readonly pool: VerificationPool;
   /** Null for an observer. */
@@ -136,6 +139,7 @@ export async function openCore(config: NodeConfig, genesis: Genesis, log: Logger
     identity,
     seat,
     ledger,
+    views: new LedgerViews(ledger.store),
     addresses,
     pool,
     signatures,

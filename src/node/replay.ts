@@ -10,6 +10,7 @@ import type { Projection } from '../projections/projection.ts';
 import { genesisCertificate } from '../qc/certificate.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
 import { makeValidatorSet } from '../qc/validator-set.ts';
+import type { Store } from '../store/store.ts';
 import { BlockChecks } from './replay/checks.ts';
 import {
   compareProjection,
@@ -41,6 +42,8 @@ export interface LedgerReplayOptions {
   readonly onProgress: (progress: LedgerReplayProgress) => void;
   /** A sentence about what the replay begins with. */
   readonly onNote: (note: string) => void;
+  /** All was replayed: the rebuilt state, while it is there. */
+  readonly onRebuilt?: (state: Pick<Store, 'entries'>) => Promise<void>;
 }
 
 export interface LedgerReplayProgress {
@@ -151,6 +154,7 @@ class Run {
     const { source } = this.#options;
     const compared = await this.#throughAndCompare(target);
     const swapped = this.#options.swap ? await this.#swap(compared) : [];
+    await this.#options.onRebuilt?.(this.#rebuild.store);
     const { events, head } = this.#rebuild;
     return {
       chainId: this.#facts.chainId,
@@ -244,8 +248,10 @@ class Run {
     const swapped: string[] = [];
     for (const projection of projections) {
       if (equal.has(projection.name)) continue;
-      await source.replaceRows(projection, this.#rebuild.rowsOf(projection.name));
-      swapped.push(projection.name);
+      const { name } = projection;
+      if (await source.replaceRows(projection, this.#rebuild.rowsOf(name))) swapped.push(name);
+      else
+        this.#options.onNote(`the node rebuilds ${name} beside what it serves, and swaps it by itself: see its status`);
     }
     return swapped;
   }

@@ -17,6 +17,7 @@ import { DhtService, dhtRules } from './dht-service.ts';
 import { readGenesisFile } from './genesis-file.ts';
 import { GossipService, gossipRules } from './gossip-service.ts';
 import { joinFirst, type JoinFirstOptions } from './joining/join-first.ts';
+import type { LedgerAccess } from './ledger-views.ts';
 import { nodeStatus } from './node-status.ts';
 import { startObserver } from './observer.ts';
 
@@ -107,6 +108,7 @@ async function closeCore(core: NodeCore, host: Host | undefined): Promise<void> 
 class Node implements RunningNode {
   readonly failed: Promise<never>;
   readonly raft = null;
+  readonly views: LedgerAccess;
   readonly #core: NetworkedCore;
   readonly #reads: ReadService;
   readonly #ownReads: OwnReads;
@@ -138,6 +140,7 @@ class Node implements RunningNode {
     this.#fail = reject;
     // Whoever runs the node awaits it; until then a failure must not count as unhandled.
     promise.catch(() => undefined);
+    this.views = core.views;
     this.#reads = readServiceOf(core);
     this.#gossip = new GossipService({
       core,
@@ -227,6 +230,7 @@ class Node implements RunningNode {
       await this.#consensus?.stop();
       await this.snapshots.close();
       await this.#projections.close();
+      await this.#core.views.closeAll();
       await this.#past.close();
     } finally {
       await closeCore(this.#core, this.#core.host);

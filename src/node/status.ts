@@ -8,6 +8,7 @@ import type { OpenProposal } from './open-proposals.ts';
 import type { LedgerOperations } from './projections/ledger-reads.ts';
 import type { RebuildStatus } from './projections/live-rebuild.ts';
 import type { JoinReport } from './joining/join-report.ts';
+import type { LedgerAccess } from './ledger-views.ts';
 import type { RaftOperations } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
 import type { WrittenSnapshot } from './snapshot/snapshot-writer.ts';
@@ -109,6 +110,8 @@ export interface RunningNode {
   readonly snapshots: SnapshotOperations | null;
   /** Null on a node that runs no Raft. */
   readonly raft: RaftOperations | null;
+  /** What is on its disk, for other processes of its user. */
+  readonly views: LedgerAccess;
   /** Settles once everything acknowledged is durable and the store is closed. */
   stop(): Promise<void>;
   /** Rejects with the reason when the node stops by itself: a failed write, or a broken assertion. */

@@ -65,7 +65,7 @@ function hasChecksum(log: Uint8Array, at: number, length: number): boolean {
 }
 
 /** LevelDB masks the checksums that it stores, as a checksum over bytes that hold checksums is a weak one. */
-function masked(crc: number): number {
+export function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 
@@ -89,7 +89,7 @@ function makeTables(): readonly Uint32Array[] {
   return tables;
 }
 
-function crc32c(bytes: Uint8Array, from: number, to: number): number {
+export function crc32c(bytes: Uint8Array, from: number, to: number): number {
   const [one, two, three, four] = TABLES as readonly [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
   const get = (table: Uint32Array, place: number): number => table[place & 255] as number;
   let crc = 0xffffffff;

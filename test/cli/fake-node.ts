@@ -6,6 +6,7 @@ import { refuse } from '../../src/base/result.ts';
 import { startControl } from '../../src/node/control.ts';
 import type { CommitNotice, NodeStatus, RunningNode } from '../../src/node/status.ts';
 import type { LedgerOperations } from '../../src/node/projections/ledger-reads.ts';
+import { NO_VIEWS } from '../node/no-views.ts';
 import { temporaryDirectory } from '../node/directory.ts';
 import { NO_LEDGER } from './no-ledger.ts';
 
@@ -65,6 +66,7 @@ export async function startFakeNode(
     ledger: { ...NO_LEDGER, ...ledger },
     raft: null,
     snapshots: null,
+    views: NO_VIEWS,
     listenAddrs: [],
     status: () => ({ ...STATUS, ...status }),
     read: () => Promise.resolve(refuse('busy', 'later')),

@@ -10,6 +10,7 @@ import { NamedServers } from '../../src/node/raft/named-servers.ts';
 import { ServerOperations } from '../../src/node/raft/operations.ts';
 import { raftConfigSchema } from '../../src/node/raft/raft-config.ts';
 import type { RunningNode } from '../../src/node/status.ts';
+import { NO_VIEWS } from '../node/no-views.ts';
 import { temporaryDirectory } from '../node/directory.ts';
 import { eventually, TestCluster, type TestServer } from '../node/raft/cluster.ts';
 import { startFakeNode, STATUS } from './fake-node.ts';
@@ -47,6 +48,7 @@ async function member(id: string, first: readonly string[] | null): Promise<{ se
     ledger: NO_LEDGER,
     raft,
     snapshots: null,
+    views: NO_VIEWS,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('busy', 'later')),

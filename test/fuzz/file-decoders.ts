@@ -21,6 +21,7 @@ import { registrationOf } from '../../src/node/bls-key.ts';
 import { parseConfig } from '../../src/node/config.ts';
 import { parseRaftChange } from '../../src/node/control-raft.ts';
 import { parseReadRequest } from '../../src/node/control.ts';
+import { parseBlocksRequest, parseRowsRequest } from '../../src/node/control-replay.ts';
 import { genesisValidatorOf } from '../../src/node/genesis-file.ts';
 import { identityKeyFromProtobuf } from '../../src/node/keys.ts';
 import { parseClusterList, signClusterList } from '../../src/node/raft/cluster-list.ts';
@@ -179,6 +180,26 @@ export const fileDecoders = [
         utf8(JSON.stringify(body)),
       ),
     decode: (bytes) => parseReadRequest(jsonOf(bytes)),
+    encode: null,
+  }),
+  decoder({
+    name: 'range of blocks that a replay asks for',
+    covers: ['node/control-replay.ts#parseBlocksRequest'],
+    format: 'json',
+    maxBytes: 16 * 1024,
+    isBoundedByCaller: true,
+    samples: () => [{ from: '1', to: '900' }].map((query) => utf8(JSON.stringify(query))),
+    decode: (bytes) => parseBlocksRequest(jsonOf(bytes)),
+    encode: null,
+  }),
+  decoder({
+    name: 'range of rows that a replay asks for',
+    covers: ['node/control-replay.ts#parseRowsRequest'],
+    format: 'json',
+    maxBytes: 16 * 1024,
+    isBoundedByCaller: true,
+    samples: () => [{ gte: '53', lt: '54' }, { gt: '5361' }].map((query) => utf8(JSON.stringify(query))),
+    decode: (bytes) => parseRowsRequest(jsonOf(bytes)),
     encode: null,
   }),
   decoder({

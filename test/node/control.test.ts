@@ -8,6 +8,7 @@ import { refuse } from '../../src/base/result.ts';
 import { startControl } from '../../src/node/control.ts';
 import { ControlClient } from '../../src/node/control-client.ts';
 import type { CommitNotice, NodeStatus, RunningNode } from '../../src/node/status.ts';
+import { NO_VIEWS } from './no-views.ts';
 import { temporaryDirectory } from './directory.ts';
 import { NO_LEDGER } from '../cli/no-ledger.ts';
 
@@ -36,6 +37,7 @@ async function running(overrides: Partial<RunningNode> = {}) {
     ledger: NO_LEDGER,
     raft: null,
     snapshots: null,
+    views: NO_VIEWS,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('quorum-missing', 'fewer validators signed than a quorum', { signers: 2 })),

@@ -3,6 +3,7 @@ import { ZERO_HASH } from '../../base/hash.ts';
 import { CodedError, refuse, type Refused } from '../../base/result.ts';
 import { NEWEST_EVENT_SCHEMA } from '../../ledger/newest-schema.ts';
 import type { NodeConfig } from '../config.ts';
+import type { LedgerAccess } from '../ledger-views.ts';
 import { PROGRAM_VERSION } from '../program-version.ts';
 import type { LedgerOperations } from '../projections/ledger-reads.ts';
 import type { NodeStatus, RunningNode } from '../status.ts';
@@ -25,8 +26,9 @@ export function joiningNode(facts: JoiningFacts): RunningNode {
   return {
     listenAddrs: [],
     raft: null,
-    snapshots: { create: () => Promise.reject(new CodedError(notYet().refusal)) },
+    snapshots: { create: notYetThrown },
     ledger: NO_LEDGER_YET,
+    views: NO_VIEWS_YET,
     failed: promise,
     status: () => joiningStatus(facts),
     read: async () => notYet(),
@@ -44,6 +46,18 @@ const NO_LEDGER_YET: LedgerOperations = {
   export: async () => notYet(),
   rebuild: () => notYet(),
 };
+
+const NO_VIEWS_YET: LedgerAccess = {
+  facts: notYetThrown,
+  blocks: notYetThrown,
+  open: notYetThrown,
+  rows: notYetThrown,
+  close: () => Promise.resolve(),
+};
+
+function notYetThrown(): Promise<never> {
+  return Promise.reject(new CodedError(notYet().refusal));
+}
 
 function notYet(): Refused {
   return refuse('node-joining', 'the node is joining and has no state yet; see its status');

@@ -16,6 +16,7 @@ import { noticeOf } from '../commit-notice.ts';
 import type { NodeConfig } from '../config.ts';
 import { EventVerifier } from '../event-verifier.ts';
 import { readGenesisFile } from '../genesis-file.ts';
+import { LedgerViews, type LedgerAccess } from '../ledger-views.ts';
 import { loadIdentityKey, type IdentityKey } from '../keys.ts';
 import { LedgerReads, type ReadableLedger } from '../projections/ledger-reads.ts';
 import { PastThread } from '../projections/past-thread.ts';
@@ -76,6 +77,7 @@ interface Parts extends Services {
   readonly host: Host;
   readonly server: RaftServer<LedgerOutcome>;
   readonly operations: RaftOperations;
+  readonly views: LedgerViews;
 }
 
 class RaftNode implements RunningNode {
@@ -150,6 +152,10 @@ class RaftNode implements RunningNode {
     return this.#running().operations;
   }
 
+  get views(): LedgerAccess {
+    return this.#running().views;
+  }
+
   async start(): Promise<void> {
     const { addressFile, raft } = this.#config;
     this.#closers.push(() => this.#signatures.close());
@@ -159,6 +165,8 @@ class RaftNode implements RunningNode {
       outlets: this.#ledgerOutlets(),
     });
     this.#closers.push(() => member.store.close());
+    const views = new LedgerViews(member.store);
+    this.#closers.push(() => views.closeAll());
     const host = await this.#openHost(member.ledger.chainId);
     await writeAddressFile(addressFile, { peerId: host.peerId, pid: process.pid, addresses: [...host.addresses()] });
     const named = await NamedServers.open(raftDirectory(this.#config.dataDirectory), raft);
@@ -189,7 +197,7 @@ class RaftNode implements RunningNode {
       begin: () => beginLedger(server, member.ledger, () => Date.now()),
       nowMs: () => performance.now(),
     });
-    this.#parts = { host, member, submissions, reads, server, operations };
+    this.#parts = { host, member, submissions, reads, server, operations, views };
     this.#closers.push(await reads.start());
     const parts = { config: this.#config, host, log: this.#log, context: { chainId: member.ledger.chainId } };
     this.#closers.push(await startSubmissionServer(parts, submissions.submissions));

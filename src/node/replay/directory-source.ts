@@ -25,7 +25,7 @@ export function directorySource(store: LevelStore): LedgerSource {
 }
 
 /** A process that is killed on the way leaves rows that nothing points to, which the next one overwrites. */
-async function replaceRows(store: LevelStore, { name, version }: Projection, rebuilt: Rows): Promise<void> {
+async function replaceRows(store: LevelStore, { name, version }: Projection, rebuilt: Rows): Promise<boolean> {
   const pointer = readPointer(store, name);
   const served = new Rows(store, name, pointer?.generation ?? 0);
   const next = new Rows(store, name, pointer === undefined ? 0 : pointer.generation + 1);
@@ -42,6 +42,7 @@ async function replaceRows(store: LevelStore, { name, version }: Projection, reb
   }
   await write(true, pointerOps(name, { version, generation: next.generation }));
   if (pointer !== undefined) await served.remove(rowWriter(store));
+  return true;
 }
 
 /** @throws CodedError `store-corrupt` where one is missing */

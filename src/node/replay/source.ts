@@ -40,8 +40,9 @@ export interface LedgerSource {
    * Puts rebuilt rows in place of those that serve, by one pointer: readers see all of the old ones or all of the new.
    *
    * @param rebuilt at the head
+   * @returns whether they are in place now; a running node was asked to rebuild the projection and swap it by itself
    */
-  replaceRows(projection: Projection, rebuilt: Rows): Promise<void>;
+  replaceRows(projection: Projection, rebuilt: Rows): Promise<boolean>;
   close(): Promise<void>;
 }
 

@@ -37,16 +37,13 @@ function logOf(cluster: Cluster) {
   ];
 }
 
-/** Events of these tests are signed by nobody. */
-const OPTIONS = { verifySignatures: false };
-
 test('a replay of a member gives its state again, from the values that it held at BASE', async () => {
   const cluster = new Cluster();
   const { config, store } = await directoryOf(cluster);
   const member = await Member.open(cluster, store);
   await member.apply(logOf(cluster));
   await store.close();
-  const report = await replayOf(config, OPTIONS);
+  const report = await replayOf(config);
   expect(report).toMatchObject({
     height: 3,
     events: 2,
@@ -64,7 +61,7 @@ test('a replay finds a value that is not what the log gives', async () => {
   const key = legacyKey('colour');
   await store.batch([{ kind: 'put', key: stateKey(key), value: utf8('"green"') }], { sync: true });
   await store.close();
-  expect((await replayOf(config, OPTIONS)).compared?.state).toMatchObject({
+  expect((await replayOf(config)).compared?.state).toMatchObject({
     equal: false,
     firstDifference: { key, replayed: { hex: toHex(utf8('"red"')) }, kept: { hex: toHex(utf8('"green"')) } },
   });
@@ -76,7 +73,7 @@ test('a replay refuses a first block that the kept values do not make', async ()
   await (await Member.open(cluster, store)).apply(logOf(cluster));
   await store.batch([{ kind: 'put', key: utf8('Gcolour'), value: utf8('"green"') }], { sync: true });
   await store.close();
-  await expect(replayOf(config, OPTIONS)).rejects.toThrow(code('state-root-mismatch'));
+  await expect(replayOf(config)).rejects.toThrow(code('state-root-mismatch'));
 });
 
 test('there is nothing to replay before BASE, nor where a member began with a snapshot', async () => {
@@ -85,11 +82,11 @@ test('there is nothing to replay before BASE, nor where a member began with a sn
   const source = await Member.open(cluster, before.store);
   await source.apply(logOf(cluster).slice(0, 2));
   await before.store.close();
-  await expect(replayOf(before.config, OPTIONS)).rejects.toThrow(code('before-base'));
+  await expect(replayOf(before.config)).rejects.toThrow(code('before-base'));
   const whole = await Member.open(cluster);
   await whole.apply(logOf(cluster));
   const { config, store } = await directoryOf(cluster);
   await (await Member.open(cluster, store)).restore(inPieces(await whole.snapshot(), 999), 6);
   await store.close();
-  await expect(replayOf(config, OPTIONS)).rejects.toThrow(code('replay-from-snapshot'));
+  await expect(replayOf(config)).rejects.toThrow(code('replay-from-snapshot'));
 });

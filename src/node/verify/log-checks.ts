@@ -1,0 +1,198 @@
+/** The log against itself: every block decodes, follows its parent and is found by its id; nothing else is. */
+import { AssertionError } from '../../base/assert.ts';
+import { toHex } from '../../base/bytes.ts';
+import { hashFromBytes, type Hash } from '../../base/hash.ts';
+import { CodedError } from '../../base/result.ts';
+import { BlockLog, headOps, type LogIdentity } from '../../ledger/block-log.ts';
+import { decodeOwnSealedBlock, peekBlockId, type Block } from '../../ledger/block.ts';
+import { headOf } from '../../ledger/genesis-state.ts';
+import { BLOCK_RANGE, bigEndian, blockKey, fromBigEndian, HEIGHT_RANGE, heightKey } from '../../ledger/layout.ts';
+import type { Head } from '../../ledger/machine.ts';
+import type { Store } from '../../store/store.ts';
+import type { Findings } from './finding.ts';
+
+export interface CheckedLog {
+  /** Null: it is damaged, and so is the last block. */
+  readonly head: Head | null;
+  readonly firstHeight: number;
+  /** Of the last block, that decodes, behind which there is no gap. */
+  readonly last: Block | null;
+  readonly blocks: number;
+  readonly events: number;
+}
+
+/** @param onBlock is told of heights as they are read */
+export async function checkLog(
+  store: Store,
+  identity: LogIdentity,
+  findings: Findings,
+  onBlock: (height: number) => void,
+): Promise<CheckedLog> {
+  const walk = new LogWalk(store, identity.chainId, findings);
+  for await (const [key, sealedBytes] of store.entries(BLOCK_RANGE)) {
+    const height = fromBigEndian(key.subarray(1));
+    walk.block(height, sealedBytes);
+    onBlock(height);
+  }
+  await checkIndex(store, walk.indexed, findings);
+  const head = checkHead(store, identity, walk.last, walk.lastHeight, findings);
+  const { blocks, events, firstHeight, last } = walk;
+  return { head, firstHeight, last, blocks, events };
+}
+
+class LogWalk {
+  readonly #store: Store;
+  readonly #chainId: string;
+  readonly #findings: Findings;
+  #previous: { readonly height: number; readonly id: Hash | null } | null = null;
+  /** Blocks that the index leads to. */
+  indexed = 0;
+  blocks = 0;
+  events = 0;
+  firstHeight = 0;
+  lastHeight = -1;
+  last: Block | null = null;
+
+  constructor(store: Store, chainId: string, findings: Findings) {
+    this.#store = store;
+    this.#chainId = chainId;
+    this.#findings = findings;
+  }
+
+  block(height: number, sealedBytes: Uint8Array): void {
+    const previous = this.#previous;
+    if (previous === null) this.firstHeight = height;
+    else if (height !== previous.height + 1) this.#gap(previous.height + 1, height - 1);
+    const block = this.#decoded(height, sealedBytes);
+    this.blocks++;
+    this.lastHeight = height;
+    this.last = block;
+    this.#previous = { height, id: block?.id ?? null };
+    if (block === null) return;
+    this.events += block.events.length;
+    const parent = previous?.height === height - 1 ? previous.id : null;
+    if (parent !== null && block.header.parentId !== parent) {
+      const details = { height, parentId: block.header.parentId, parent };
+      this.#findings.addFinding(
+        'verify-parent-differs',
+        'a block does not name the block before it as its parent',
+        details,
+      );
+    }
+    this.#checkIndexOf(block, height);
+  }
+
+  #gap(from: number, to: number): void {
+    this.#findings.addFinding('verify-block-missing', 'blocks are missing from the log', { from, to });
+  }
+
+  #decoded(height: number, sealedBytes: Uint8Array): Block | null {
+    let because: string;
+    try {
+      const sealed = decodeOwnSealedBlock(this.#chainId, sealedBytes);
+      if (sealed.ok && sealed.value.block.header.height === height) return sealed.value.block;
+      because = sealed.ok ? `it is of height ${sealed.value.block.header.height}` : sealed.refusal.code;
+    } catch (error) {
+      if (!(error instanceof AssertionError)) throw error;
+      because = error.message;
+    }
+    this.#findings.addFinding('verify-block-damaged', 'a block of the log is not one', { height, because });
+    return null;
+  }
+
+  #checkIndexOf({ id }: Block, height: number): void {
+    const indexed = this.#store.get(heightKey(id));
+    if (indexed?.length === 8 && fromBigEndian(indexed) === height) {
+      this.indexed++;
+      return;
+    }
+    const operation = { kind: 'put', key: heightKey(id), value: bigEndian(height) } as const;
+    const repair = { kind: 'operations', says: 'write its height under its id', operations: [operation] } as const;
+    if (indexed === undefined) {
+      this.#findings.addFinding('verify-index-missing', 'a block is not found by its id', { height, id }, repair);
+    } else {
+      this.indexed++;
+      const details = { height, id, indexed: toHex(indexed) };
+      this.#findings.addFinding('verify-index-wrong', 'the id of a block leads to another height', details, repair);
+    }
+  }
+}
+
+/** @param indexed entries that lead to a block, or will once they are repaired: what is more has none */
+async function checkIndex(store: Store, indexed: number, findings: Findings): Promise<void> {
+  let entries = 0;
+  for await (const _entry of store.entries(HEIGHT_RANGE)) entries++;
+  if (entries === indexed) return;
+  for await (const [key, value] of store.entries(HEIGHT_RANGE)) {
+    const id = idIn(key);
+    const height = value.length === 8 ? fromBigEndian(value) : null;
+    const sealedBytes = height === null ? undefined : store.get(blockKey(height));
+    if (id !== null && sealedBytes !== undefined && peekBlockId(sealedBytes) === id) continue;
+    // One that leads to the wrong height is put right, and told of, where its block is.
+    if (id !== null && findings.all.some(({ code, details }) => code === 'verify-index-wrong' && details['id'] === id))
+      continue;
+    const operation = { kind: 'delete', key: key.slice() } as const;
+    findings.addFinding(
+      'verify-index-orphan',
+      'the index has an id of which the log has no block',
+      { id: id ?? toHex(key), height },
+      { kind: 'operations', says: 'delete it', operations: [operation] },
+    );
+  }
+}
+
+function idIn(key: Uint8Array): Hash | null {
+  try {
+    return hashFromBytes(key.subarray(1));
+  } catch (error) {
+    if (error instanceof AssertionError) return null;
+    throw error;
+  }
+}
+
+function checkHead(
+  store: Store,
+  identity: LogIdentity,
+  last: Block | null,
+  lastHeight: number,
+  findings: Findings,
+): Head | null {
+  const derived = last === null ? null : headOf(last);
+  const repair =
+    derived === null
+      ? null
+      : ({ kind: 'operations', says: 'write that of the last block', operations: headOps(derived) } as const);
+  let head: Head;
+  try {
+    head = BlockLog.over(store, identity).head();
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    findings.addFinding(
+      'verify-head-damaged',
+      'the record of the head is missing or damaged',
+      { because: error.message },
+      repair,
+    );
+    return derived;
+  }
+  const { blockId, height, stateRoot, timestamp } = head;
+  if (height !== lastHeight) {
+    // Which of them is true, the log alone cannot tell: blocks are written with their head.
+    findings.addFinding('verify-head-elsewhere', 'the head is not the last block of the log', {
+      height,
+      last: lastHeight,
+    });
+    return null;
+  }
+  if (derived === null) return null;
+  const { blockId: id, stateRoot: root, timestamp: time } = derived;
+  if (blockId !== id || stateRoot !== root || timestamp !== time) {
+    findings.addFinding(
+      'verify-head-damaged',
+      'the record of the head is not that of the last block',
+      { height, id },
+      repair,
+    );
+  }
+  return derived;
+}

@@ -2,6 +2,7 @@
 import { machine, type Summary } from './measure.ts';
 import type { Floors } from './floors.ts';
 import type { FollowerOptions, FollowerResult } from './ledger/follower.ts';
+import type { JoinResult } from './ledger/join.ts';
 import type { ReplayResult } from './ledger/replay.ts';
 import { latency, type Measurement, type Part, type Ratio } from './report.ts';
 import type { LedgerFigures } from './raft/ledger.ts';
@@ -9,6 +10,7 @@ import { RAFT_CLUSTERS, type RaftResult } from './raft/main.ts';
 import type { SnapshotResult } from './snapshot/main.ts';
 import type { SkeletonResult } from './skeleton/main.ts';
 import type { ValidatorsResult } from './validators/main.ts';
+import type { RebuildResult } from './validators/rebuild.ts';
 
 const VALIDATORS = 4;
 const US_PER_S = 1e6;
@@ -19,7 +21,10 @@ const EVENT_BUDGET_US = 150;
 const MEMORY_BUDGET_MB = 300;
 const REPLAY_DISTINCT_PER_SECOND = 10_000;
 const REPLAY_FEW_PER_SECOND = 30_000;
+const JOIN_BUDGET_S = 30;
 const FIRST_COMMIT_BUDGET_S = 10;
+/** Of a rebuild of a million events. */
+const REBUILD_BUDGET_S = 300;
 /** Of the ledger under Raft, 64 in flight. */
 const LEDGER_EVENTS_PER_SECOND = 2_500;
 /** Of the Raft clusters that are measured: the default of hashicorp/raft. */
@@ -193,6 +198,25 @@ export function snapshotPart(result: SnapshotResult): Part {
   };
 }
 
+export function rebuildPart({ before, during, events, seconds }: RebuildResult): Part {
+  return {
+    name: `A rebuild of all projections from ${events} events, in one of four validators that commit one event at a time`,
+    measurements: [
+      latency('commit latency before it', before),
+      latency('commit latency during it', during, [
+        { of: 'before', value: during.p50Ms / before.p50Ms, target: { atMost: 1.25 } },
+      ]),
+      {
+        what: 'it takes',
+        value: seconds,
+        unit: 's',
+        ratios: [{ of: `${REBUILD_BUDGET_S} s`, value: seconds / REBUILD_BUDGET_S, target: { atMost: 1 } }],
+      },
+      { what: '  events', value: events / seconds, unit: '1/s' },
+    ],
+  };
+}
+
 export function raftPart(results: readonly RaftResult[], commandBytes: number, { appendAndSync }: Floors): Part {
   return {
     name: `Raft: three servers, each a process, ${commandBytes} bytes a command, the load in the leader's process`,
@@ -259,6 +283,17 @@ function failoverMeasurement(cluster: string, { p50Ms, samples, p99Ms }: Summary
   const ratios = [{ of: 'election timeouts', value: p50Ms / ELECTION_TIMEOUT_MS, ...target }];
   const what = `${cluster}: no writes after a leader is killed, ${samples} kills`;
   return { what, value: p50Ms, unit: 'ms', p99Ms, ratios };
+}
+
+export function joinPart({ blocks, events, seconds, snapshotBytes }: JoinResult, nodes: number): Part {
+  const ratio = { of: `${JOIN_BUDGET_S} s`, value: seconds / JOIN_BUDGET_S, target: { atMost: 1 } };
+  return {
+    name: `A new node on a ledger of ${nodes} nodes, from a snapshot ${blocks} blocks and ${events} events old`,
+    measurements: [
+      { what: 'from the start of its process until it follows', value: seconds, unit: 's', ratios: [ratio] },
+      { what: '  the snapshot', value: snapshotBytes / 1e6, unit: 'MB' },
+    ],
+  };
 }
 
 export function startPart(seconds: number): Part {

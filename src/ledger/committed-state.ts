@@ -88,11 +88,8 @@ export class CommittedState implements StateReader {
 
   /** The state as the backing holds it, which a crash cannot take back. */
   readonly durable: StateReader = {
-    get: (key) => {
-      const value = this.#backing.get(key);
-      // Of what is pending the backing may hold either value, or one of a height between.
-      return this.#pending.has(key) ? value : this.#checked(key, value);
-    },
+    // Of what is pending the backing may hold either value, or one of a height between.
+    get: (key) => (this.#pending.has(key) ? this.#backing.get(key) : this.get(key)),
   };
 
   /** @throws CodedError `store-corrupt` */
@@ -108,9 +105,12 @@ export class CommittedState implements StateReader {
   /** The next height, all at once. @returns the changes with what they replaced */
   advance(changes: readonly StateChange[], version: TreeVersion): readonly CommittedChange[] {
     const height = this.headHeight + 1;
-    const committed = changes.map(({ key, value }) => ({ key, value, before: this.get(key) }));
-    const before = new Map(committed.map((change) => [change.key, change.before]));
+    const committed: CommittedChange[] = [];
+    const before = new Map<string, Uint8Array | undefined>();
     for (const { key, value } of changes) {
+      const replaced = this.get(key);
+      committed.push({ key, value, before: replaced });
+      before.set(key, replaced);
       this.#pending.set(key, { value, height });
       this.#cache.delete(key);
     }

@@ -16,7 +16,7 @@ import { CID } from 'multiformats/cid';
 import { assert } from '../base/assert.ts';
 import { decodeBase58 } from '../base/base58.ts';
 import { concatBytes, toHex, utf8 } from '../base/bytes.ts';
-import { ok, refuse, type Refused, type Result } from '../base/result.ts';
+import { ok, refuse, type Ok, type Refused, type Result } from '../base/result.ts';
 
 export type KeyType = 'ed25519' | 'secp256k1';
 
@@ -64,8 +64,24 @@ export function parsePeerId(text: string): Result<Identity> {
 
 function parseBase58(text: string): Result<Identity> {
   if (text.length > MAX_PEER_ID_LENGTH) return invalid(text);
+  const slot = slotOf(text);
+  const known = knownIdentities[slot];
+  if (known?.value.peerId === text) return known;
   const bytes = decodeBase58(text);
-  return bytes === undefined ? invalid(text) : fromMultihash(bytes, text);
+  const parsed = bytes === undefined ? invalid(text) : fromMultihash(bytes, text);
+  if (parsed.ok) knownIdentities[slot] = parsed;
+  return parsed;
+}
+
+/** Those that were parsed last: the same nodes speak again and again. All who hold one hold the same text of its peer id. */
+const IDENTITY_SLOTS = 1 << 12;
+const knownIdentities = new Array<Ok<Identity> | undefined>(IDENTITY_SLOTS).fill(undefined);
+
+/** By the last characters, which are those of the key. */
+function slotOf(text: string): number {
+  const { length } = text;
+  const last = Math.imul(text.charCodeAt(length - 1), 58) + text.charCodeAt(length - 2);
+  return (Math.imul(last, 58) + text.charCodeAt(length - 3)) & (IDENTITY_SLOTS - 1);
 }
 
 function parseCid(text: string): Result<Identity> {

@@ -40,8 +40,9 @@ function isInOrder(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return true;
   if (Array.isArray(value)) return value.every(isInOrder);
   let before: string | undefined;
-  for (const [name, member] of Object.entries(value)) {
-    if ((before !== undefined && before >= name) || !name.isWellFormed() || !isInOrder(member)) return false;
+  for (const name of Object.keys(value)) {
+    if ((before !== undefined && before >= name) || !name.isWellFormed()) return false;
+    if (!isInOrder((value as Readonly<Record<string, unknown>>)[name])) return false;
     before = name;
   }
   return true;

@@ -28,9 +28,16 @@ export const LEGACY_KEY_PREFIX = 'legacy/';
 /** `ParameterSchedule`: the chain's parameters now and, after a change, from the next height. */
 export const PARAMETERS_KEY = 'parameters';
 
+/** `SchemaActivation`: the last change of the event schema that was decided; absent before the first. */
+export const SCHEMA_KEY = 'schema';
+
+/** The last one is kept: an event asks for its node's key half a dozen times, and one text is hashed and compared once. */
+let lastNode = { peerId: '', key: NODE_KEY_PREFIX };
+
 /** @param peerId canonical base58 */
 export function nodeKey(peerId: string): string {
-  return NODE_KEY_PREFIX + peerId;
+  if (lastNode.peerId !== peerId) lastNode = { peerId, key: NODE_KEY_PREFIX + peerId };
+  return lastNode.key;
 }
 
 /** @param key any text, of any length */
@@ -76,6 +83,8 @@ export class Overlay implements StateReader {
   }
 
   changes(): readonly StateChange[] {
-    return Array.from(this.#written, ([key, value]) => ({ key, value }));
+    const changes: StateChange[] = [];
+    for (const [key, value] of this.#written) changes.push({ key, value });
+    return changes;
   }
 }

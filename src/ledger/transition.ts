@@ -2,13 +2,15 @@
  * `applyEvent`: the one function by which an event changes the state. Execution before a vote, replay and tests all
  * call it. It reads nothing but its arguments, and changes none of them.
  *
- * Order of judgement: the sequence (a duplicate is answered before its time is judged), the time, then the event.
+ * Order of judgement: the sequence (a duplicate is answered before its time is judged), the time, the event's schema, then
+ * the event.
  */
 import { unreachable } from '../base/assert.ts';
 import { ZERO_HASH } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import type { BlockContext } from './block-context.ts';
-import { readEntry, writeEntry } from './entries.ts';
+import { entryChange, readEntry } from './entries.ts';
+import { checkSchemaActive } from './event-schema-at.ts';
 import type { Capabilities, JoinedEvent, LedgerEvent } from './event-schema.ts';
 import { recordEvidence } from './evidence-entry.ts';
 import { checkReach } from './invariants.ts';
@@ -37,7 +39,7 @@ export const REFUSALS_OF_TIME: ReadonlySet<string> = new Set(['expired', 'propos
  * @returns the changes, each key once
  *
  * Refusals: `already-applied` (the same event: answer as it was answered), `superseded`, `sequence-conflict`,
- * `expired`, `time-ahead`, `not-joined`, `heartbeat-too-soon`, `record-too-large`, and those of quorum actions and
+ * `expired`, `time-ahead`, `schema-not-active`, `not-joined`, `heartbeat-too-soon`, `record-too-large`, and those of quorum actions and
  * evidence.
  */
 export function applyEvent(
@@ -48,13 +50,33 @@ export function applyEvent(
   const { event } = verified;
   const next = signersNext(state, verified, context);
   if (!next.ok) return next;
+  const own = entryChange({ ...next.value, lastSeq: event.seq, lastEventId: verified.id });
+  if (!own.ok) return own;
+  switch (event.type) {
+    case 'proposed':
+    case 'approved':
+    case 'evidenceRecorded':
+      return applyWithAct(state, own.value, verified, context);
+    default: {
+      const changes = [own.value];
+      checkReach(event.peerId, undefined, changes);
+      return ok(changes);
+    }
+  }
+}
+
+function applyWithAct(
+  state: StateReader,
+  own: StateChange,
+  verified: VerifiedEvent,
+  context: BlockContext,
+): Result<readonly StateChange[]> {
   const overlay = new Overlay(state);
-  const written = writeEntry(overlay, { ...next.value, lastSeq: event.seq, lastEventId: verified.id });
-  if (!written.ok) return written;
+  overlay.set(own.key, own.value);
   const decidedAbout = act(overlay, verified, context);
   if (!decidedAbout.ok) return decidedAbout;
   const changes = overlay.changes();
-  checkReach(event.peerId, decidedAbout.value, changes);
+  checkReach(verified.event.peerId, decidedAbout.value, changes);
   return ok(changes);
 }
 
@@ -88,6 +110,8 @@ function signersNext(state: StateReader, verified: VerifiedEvent, context: Block
   if (!order.ok) return order;
   const time = checkTime(event, context.timestamp);
   if (!time.ok) return time;
+  const active = checkSchemaActive(state, verified.schema, context.height);
+  if (!active.ok) return active;
   const windowSeconds = parametersAt(state, context.height).livenessWindowSeconds;
   return nextEntry(entry, event, { now: context.timestamp, windowSeconds });
 }
@@ -165,8 +189,18 @@ function firstRecord(event: JoinedEvent, now: number): NodeRecord {
 }
 
 function rejoined(record: NodeRecord, event: JoinedEvent, { now, windowSeconds }: Moment): NodeRecord {
-  const { multiaddrs, version } = event;
-  return { ...joined(record, now, windowSeconds), multiaddrs, version, ...capabilitiesOf(event) };
+  const { isDiscordScraper, isLlmServer, isTelegramScraper, isTwitterScraper, isWebScraper, multiaddrs, version } =
+    event;
+  return {
+    ...joined(record, now, windowSeconds),
+    multiaddrs,
+    version,
+    isTwitterScraper,
+    isDiscordScraper,
+    isTelegramScraper,
+    isWebScraper,
+    isLlmServer,
+  };
 }
 
 type ChangeOfRecord = Exclude<LedgerEvent, { type: 'joined' | 'proposed' | 'approved' | 'evidenceRecorded' }>;
@@ -206,8 +240,9 @@ function capabilitiesOf({
   isDiscordScraper,
   isTelegramScraper,
   isWebScraper,
+  isLlmServer,
 }: Capabilities): Capabilities {
-  return { isTwitterScraper, isDiscordScraper, isTelegramScraper, isWebScraper };
+  return { isTwitterScraper, isDiscordScraper, isTelegramScraper, isWebScraper, isLlmServer };
 }
 
 /** What an event does beyond its signer's own entry. @returns whose record a decided action changed */

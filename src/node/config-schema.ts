@@ -61,6 +61,13 @@ const pruning = z.strictObject({
   keepForSeconds: positive.default(2_592_000),
 });
 
+const joining = z.strictObject({
+  /** Where a node with an empty data directory begins: at a snapshot of others, where there is one, or at genesis. */
+  from: z.enum(['snapshot', 'genesis']).default('snapshot'),
+  /** How long it waits for somebody to answer before it begins at genesis; a validator whose key never signed does not. */
+  waitSeconds: z.int().min(0).max(3_600).default(10),
+});
+
 const log = z.strictObject({
   level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** Absent: standard output. */
@@ -91,6 +98,7 @@ export const configSchema = z.strictObject({
   limits: limits.prefault({}),
   snapshots: snapshots.prefault({}),
   pruning: pruning.prefault({}),
+  join: joining.prefault({}),
   log: log.prefault({}),
   /** Present on a member of a Raft cluster only. */
   raft: raftConfigSchema.optional(),
@@ -100,7 +108,7 @@ export const configSchema = z.strictObject({
 export type ConfigFile = z.input<typeof configSchema>;
 export type ParsedConfig = z.output<typeof configSchema>;
 
-type Section = 'submission' | 'pacemaker' | 'limits' | 'snapshots' | 'pruning' | 'log';
+type Section = 'submission' | 'pacemaker' | 'limits' | 'snapshots' | 'pruning' | 'join' | 'log';
 type Some<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
 /** Some of the settings, nested as in the file. */

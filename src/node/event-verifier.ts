@@ -39,7 +39,8 @@ export class EventVerifier {
   /** What was checked before is not decoded again. Refusals: those of `decodeSignedEvent`. */
   readonly decode: EventDecoder = (chainId, bytes) => {
     assert(chainId === this.#options.chainId, 'the events that are remembered are of this chain', { chainId });
-    const known = this.#remembered.get(sha256Hex(bytes));
+    // Nobody submits to a follower: it need not hash what it cannot know.
+    const known = this.#remembered.size === 0 ? undefined : this.#remembered.get(sha256Hex(bytes));
     return known === undefined ? decodeSignedEvent(chainId, bytes) : ok(known);
   };
 
@@ -57,6 +58,7 @@ export class EventVerifier {
 
   /** These are committed: nobody proposes them again, and their memory is wanted for those to come. */
   forget(events: readonly SignedEvent[]): void {
+    if (this.#remembered.size === 0) return;
     for (const { bytes } of events) this.#remembered.delete(sha256Hex(bytes));
   }
 

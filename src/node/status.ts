@@ -2,9 +2,12 @@
 import type { Hash } from '../base/hash.ts';
 import type { Result } from '../base/result.ts';
 import type { EngineStatus } from '../consensus/engine.ts';
+import type { SchemaActivation } from '../ledger/event-schema-at.ts';
 import type { ProjectionStatus } from '../projections/projector.ts';
+import type { OpenProposal } from './open-proposals.ts';
 import type { LedgerOperations } from './projections/ledger-reads.ts';
 import type { RebuildStatus } from './projections/live-rebuild.ts';
+import type { JoinReport } from './joining/join-report.ts';
 import type { RaftOperations } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
 import type { WrittenSnapshot } from './snapshot/snapshot-writer.ts';
@@ -15,6 +18,8 @@ export interface NodeStatus extends EngineStatus {
   readonly peerId: string;
   /** Position in the validator set; null for an observer. */
   readonly index: number | null;
+  /** In the set. */
+  readonly validators: number;
   /** Version of the program. */
   readonly version: string;
   /** Seconds since the process started the node. */
@@ -29,16 +34,32 @@ export interface NodeStatus extends EngineStatus {
   readonly rssBytes: number;
   /** User and system time of the process since it started, all threads, milliseconds. */
   readonly cpuMs: number;
+  readonly schema: SchemaReport;
+  readonly proposals: readonly OpenProposal[];
   /** The lowest height whose block this node still has. */
   readonly oldestBlock: number;
   readonly projections: readonly ProjectionStatus[];
   /** Of projections beside those that serve; null where none is under way. */
   readonly rebuild: RebuildStatus | null;
   readonly components: readonly ComponentHealth[];
+  /** While a node with an empty directory gets a state to begin from; absent once it runs. */
+  readonly joining?: JoinReport;
+}
+
+export interface SchemaReport {
+  /** In force in the next block. */
+  readonly active: number;
+  /** The newest that this program knows. */
+  readonly known: number;
+  /** Decided by a quorum of validators, and not in force in the next block. */
+  readonly scheduled: SchemaActivation | null;
+  /** What a proposal to change it names as `replaces`. */
+  readonly replaces: Hash;
 }
 
 export interface ComponentHealth {
-  readonly name: 'store' | 'consensus' | 'network' | 'gossip' | 'dht' | 'sync' | 'submission' | 'projections';
+  readonly name:
+    'store' | 'consensus' | 'network' | 'gossip' | 'dht' | 'sync' | 'submission' | 'schema' | 'projections';
   readonly healthy: boolean;
   /** One sentence: what is wrong and what to do, or what is right. */
   readonly detail: string;

@@ -9,7 +9,8 @@ import type { Hash } from '../base/hash.ts';
 import type { CommittedBlock } from '../consensus/engine.ts';
 import { checkSubmitterClock } from '../ledger/admission-time.ts';
 import type { SignedEvent } from '../ledger/event.ts';
-import { nodeEntryCodec, type NodeEntry } from '../ledger/record.ts';
+import { decodeOwnEntry } from '../ledger/known-entries.ts';
+import type { NodeEntry } from '../ledger/record.ts';
 import { nodeKey, type StateReader } from '../ledger/state.ts';
 import type { VerifiedEvent } from '../ledger/verified-event.ts';
 import type { EventVerifier } from './event-verifier.ts';
@@ -178,7 +179,7 @@ export class Submissions {
 
   #lastOf(peerId: string): NodeEntry | undefined {
     const bytes = this.#options.durableState.get(nodeKey(peerId));
-    return bytes === undefined ? undefined : nodeEntryCodec.decodeOwn(bytes);
+    return bytes === undefined ? undefined : decodeOwnEntry(bytes);
   }
 
   #committedLater(event: VerifiedEvent): Promise<Result<Acknowledged>> {

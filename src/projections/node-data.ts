@@ -5,13 +5,21 @@
 import { storeKey, utf8, textFromUtf8 } from '../base/bytes.ts';
 import { bool, codec, list, oneOf, struct, text, uint } from '../base/codec.ts';
 import { bigEndian, rangeOf } from '../ledger/layout.ts';
-import { MAX_VERSION_LENGTH, nodeEntryCodec, type NodeRecord } from '../ledger/record.ts';
+import { decodeOwnEntry } from '../ledger/known-entries.ts';
+import { MAX_VERSION_LENGTH, type NodeRecord } from '../ledger/record.ts';
 import { NODE_KEY_PREFIX } from '../ledger/state.ts';
 import type { KeyRange, StoreOperation } from '../store/store.ts';
 import type { ProjectedBlock, Projection, ProjectionReader, RowReader } from './projection.ts';
 import { decodeRow } from './rows.ts';
 
-export const CAPABILITIES = ['isTwitterScraper', 'isDiscordScraper', 'isTelegramScraper', 'isWebScraper'] as const;
+/** The places are part of the format of a row: a new one goes to the end, and rows without it stay what they are. */
+export const CAPABILITIES = [
+  'isTwitterScraper',
+  'isDiscordScraper',
+  'isTelegramScraper',
+  'isWebScraper',
+  'isLlmServer',
+] as const;
 export type Capability = (typeof CAPABILITIES)[number];
 
 /** In the order of the list. */
@@ -47,6 +55,7 @@ const NOTHING = new Uint8Array(0);
 /** Row keys: a letter, what is indexed, and the peer id, apart by a zero byte, which no version and no peer id holds. */
 const nodeRowKey = (peerId: string) => storeKey('n\0', peerId);
 const withCapability = (capability: Capability) => `c\0${capability}\0`;
+const CAPABILITY_LABELS = CAPABILITIES.map((capability) => [capability, withCapability(capability)] as const);
 const ofVersion = (version: string) => `v\0${version}\0`;
 const STAKED = 's\0';
 const HEARD = utf8('h\0');
@@ -68,7 +77,7 @@ export const nodeData: Projection = {
       // What the row says is in the entry that was replaced: reading it from the store again costs 10 to 40 us.
       const before = 'before' in change ? rowFromEntry(change.before) : rowOf(view, peerId);
       const after = rowFromEntry(change.value);
-      operations.push(...moveOps(peerId, before, after));
+      moveNode(peerId, before, after, operations);
       records += Number(after !== undefined) - Number(before !== undefined);
     }
     if (operations.length > 0) operations.push(put(COUNT_KEY, countCodec.encode({ records })));
@@ -133,7 +142,7 @@ function rowOf(view: RowReader, peerId: string): NodeRow | undefined {
 /** An entry without a record (a node that was removed) is not indexed. */
 function rowFromEntry(value: Uint8Array | undefined): NodeRow | undefined {
   if (value === undefined) return undefined;
-  const entry = nodeEntryCodec.decodeOwn(value);
+  const entry = decodeOwnEntry(value);
   return entry.kind === 'record' ? rowFromRecord(entry) : undefined;
 }
 
@@ -148,12 +157,24 @@ function rowFromRecord(record: NodeRecord): NodeRow {
 }
 
 /** Only what differs: most events change no more of it than when the node was last heard of. */
-function moveOps(peerId: string, before: NodeRow | undefined, after: NodeRow | undefined): StoreOperation[] {
-  const operations: StoreOperation[] = [];
-  const left = before === undefined ? [] : labelsOf(before);
-  const entered = after === undefined ? [] : labelsOf(after);
-  for (const label of left) if (!entered.includes(label)) operations.push(deleted(storeKey(label, peerId)));
-  for (const label of entered) if (!left.includes(label)) operations.push(put(storeKey(label, peerId), NOTHING));
+function moveNode(
+  peerId: string,
+  before: NodeRow | undefined,
+  after: NodeRow | undefined,
+  operations: StoreOperation[],
+): void {
+  const movedBefore = operations.length;
+  const move = (from: string | undefined, to: string | undefined): void => {
+    if (from === to) return;
+    if (from !== undefined) operations.push(deleted(storeKey(from, peerId)));
+    if (to !== undefined) operations.push(put(storeKey(to, peerId), NOTHING));
+  };
+  for (const [capability, label] of CAPABILITY_LABELS) {
+    const of = (row: NodeRow | undefined) => (row?.capabilities.includes(capability) === true ? label : undefined);
+    move(of(before), of(after));
+  }
+  if (before?.version !== after?.version) move(versionLabel(before), versionLabel(after));
+  move(before?.isStaked === true ? STAKED : undefined, after?.isStaked === true ? STAKED : undefined);
   const heardBefore = heardOf(before);
   const heardAfter = heardOf(after);
   if (heardBefore !== heardAfter) {
@@ -162,17 +183,13 @@ function moveOps(peerId: string, before: NodeRow | undefined, after: NodeRow | u
   }
   if (after === undefined) {
     if (before !== undefined) operations.push(deleted(nodeRowKey(peerId)));
-  } else if (operations.length > 0 || before?.lastHeard !== after.lastHeard) {
+  } else if (operations.length > movedBefore || before?.lastHeard !== after.lastHeard) {
     operations.push(put(nodeRowKey(peerId), rowCodec.encode(after)));
   }
-  return operations;
 }
 
-/** The prefixes under which the row's node is found, but for the one of when it was last heard of. */
-function labelsOf({ capabilities, isStaked, version }: NodeRow): string[] {
-  const labels = [...capabilities.map(withCapability), ofVersion(version)];
-  if (isStaked) labels.push(STAKED);
-  return labels;
+function versionLabel(row: NodeRow | undefined): string | undefined {
+  return row === undefined ? undefined : ofVersion(row.version);
 }
 
 /** Only joined nodes are in the order of when they were last heard of. */

@@ -4,6 +4,7 @@ import { ZERO_HASH, type Hash } from '../../src/base/hash.ts';
 import type { Result } from '../../src/base/result.ts';
 import { replacedDigest } from '../../src/ledger/actions.ts';
 import type { QuorumAction } from '../../src/ledger/event-schema.ts';
+import { decodeOwnEntry } from '../../src/ledger/known-entries.ts';
 import { nodeEntryCodec, openUptimeSeconds, type NodeRecord } from '../../src/ledger/record.ts';
 import { NODE_KEY_PREFIX, nodeKey, type StateChange } from '../../src/ledger/state.ts';
 import { applyEvent } from '../../src/ledger/transition.ts';
@@ -157,6 +158,23 @@ describe('any history of events', () => {
           for (const { key } of result.value.filter((change) => change.key.startsWith(NODE_KEY_PREFIX))) {
             // A third party's event reaches another's record only as the approval that made a quorum.
             if (key !== nodeKey(event.event.peerId)) expect(event.event.type).toBe('approved');
+          }
+          chain.commit(result.value);
+        }
+      }),
+    );
+  });
+
+  it('is remembered as what its bytes decode to', () => {
+    fc.assert(
+      fc.property(steps, (history) => {
+        const { chain, take } = bound(new History());
+        for (const step of history) {
+          const { result } = take(step);
+          if (!result.ok) continue;
+          for (const { key, value } of result.value) {
+            if (value === undefined || !key.startsWith(NODE_KEY_PREFIX)) continue;
+            expect(decodeOwnEntry(value)).toStrictEqual(nodeEntryCodec.decodeOwn(value));
           }
           chain.commit(result.value);
         }

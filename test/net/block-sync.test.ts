@@ -54,6 +54,15 @@ describe('block sync', () => {
     expect(byId.ok && firstBytes(byId.value)).toEqual([99]);
   });
 
+  it('says from which height on it has blocks, where those that are asked for are pruned', async () => {
+    const { client, from } = await serve({ ...source(), oldest: () => 12 });
+    expect(await client.sealed(from, 11, OPEN)).toMatchObject({
+      refusal: { code: 'blocks-pruned', message: 'the blocks below height 12 are not held any more' },
+    });
+    const range = await client.sealed(from, 12, { ...OPEN, maxBlocks: 1 });
+    expect(range.ok && firstBytes(range.value)).toEqual([12]);
+  });
+
   it('bounds a range by bytes, and gives at least one block', async () => {
     const { client, from } = await serve(source(1_500_000));
     const range = await client.sealed(from, 1, OPEN);

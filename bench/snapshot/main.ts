@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { utf8 } from '../../src/base/bytes.ts';
 import { sha256Hex } from '../../src/base/hash.ts';
 import { ok, unwrap } from '../../src/base/result.ts';
-import { BlockLog, firstBlockOps, floorOps, identityOps } from '../../src/ledger/block-log.ts';
+import { BlockLog, firstBlockOps, floorOps, identityOps, stateOps } from '../../src/ledger/block-log.ts';
 import { makeBlock, type SealedBlock } from '../../src/ledger/block.ts';
 import { encodeCommitProof } from '../../src/ledger/commit-proof.ts';
 import { genesisState } from '../../src/ledger/genesis-state.ts';
@@ -90,7 +90,9 @@ async function makeLedger(dataDirectory: string, nodes: number): Promise<{ chain
   const first = genesisState(genesis);
   const store = await LevelStore.open(ledgerDirectory(dataDirectory), { create: true });
   const tree = new StateTree();
-  let version = tree.empty;
+  let version = tree.update(tree.empty, first.changes);
+  tree.retire(tree.empty);
+  await store.batch(stateOps(first.changes), { sync: false });
   for (let from = 0; from < nodes; from += ENTRIES_PER_BATCH) {
     const changes = Array.from({ length: Math.min(ENTRIES_PER_BATCH, nodes - from) }, () => ({
       key: `bench/${randomBytes(26).toString('hex')}`,

@@ -67,7 +67,7 @@ function commandLines(text: string): string[][] {
   return [...lines].map(([whole, rest]) => {
     const line = (rest ?? '')
       .replace(/`.*$/, '')
-      .replace(/ \| .*$/, '')
+      .replace(/ [|>] .*$/, '')
       .replace(/:$/, '');
     const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? '');
     return whole.includes('npm start') ? ['devnet', ...words] : words;

@@ -2,7 +2,7 @@
  * `npm run bench`: the floors of this machine, the bare skeleton of the protocol, then real validators, in one run.
  * Prints one table and writes one JSON to bench/results. docs/benchmarks.md says what is measured, and what it gave.
  *
- *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,follower,raft,raft-ledger,start] [--dir DIR] [--json]
+ *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,rebuild,follower,raft,raft-ledger,start] [--dir DIR] [--json]
  *
  * Run it on a machine that does nothing else. Ratios are more reliable than the absolute figures.
  */
@@ -20,6 +20,7 @@ import { measureRaftLedger } from './raft/ledger.ts';
 import { measureRaft } from './raft/main.ts';
 import { runSkeleton, type SkeletonResult } from './skeleton/main.ts';
 import { measureValidators } from './validators/main.ts';
+import { measureRebuild } from './validators/rebuild.ts';
 
 const EVENT_BYTES = 300;
 
@@ -36,6 +37,7 @@ const SIZES = {
     ],
     reads: 2_000,
     replayed: 60_000,
+    rebuilt: { nodes: 10_000, events: 1_000_000, eventsPerBlock: 1_000, warmUp: 300, commits: 300 },
     followed: { records: 100_000, blocks: 20, eventsPerBlock: 1_000 },
     raft: {
       loads: [
@@ -66,6 +68,7 @@ const SIZES = {
     ],
     reads: 20,
     replayed: 1_000,
+    rebuilt: { nodes: 400, events: 2_000, eventsPerBlock: 200, warmUp: 10, commits: 10 },
     followed: { records: 500, blocks: 2, eventsPerBlock: 50 },
     raft: {
       loads: [
@@ -127,6 +130,7 @@ if (wanted('replay')) {
   const few = await measureReplay({ parent, nodes: FEW_KEYS, events, eventsPerBlock });
   add(parts.replayPart({ distinct, few, fewKeys: FEW_KEYS }, floors));
 }
+if (wanted('rebuild')) add(parts.rebuildPart(await measureRebuild({ parent, ...size.rebuilt })));
 if (wanted('raft')) {
   const loads = size.raft.loads.map((load) => ({ ...load, commandBytes: EVENT_BYTES }));
   const results = await measureRaft(parent, { ...size.raft, loads });

@@ -8,6 +8,7 @@ import type { LedgerFigures } from './raft/ledger.ts';
 import { RAFT_CLUSTERS, type RaftResult } from './raft/main.ts';
 import type { SkeletonResult } from './skeleton/main.ts';
 import type { ValidatorsResult } from './validators/main.ts';
+import type { RebuildResult } from './validators/rebuild.ts';
 
 const VALIDATORS = 4;
 const US_PER_S = 1e6;
@@ -19,6 +20,8 @@ const MEMORY_BUDGET_MB = 300;
 const REPLAY_DISTINCT_PER_SECOND = 10_000;
 const REPLAY_FEW_PER_SECOND = 30_000;
 const FIRST_COMMIT_BUDGET_S = 10;
+/** Of a rebuild of a million events. */
+const REBUILD_BUDGET_S = 300;
 /** Of the ledger under Raft, 64 in flight. */
 const LEDGER_EVENTS_PER_SECOND = 2_500;
 /** Of the Raft clusters that are measured: the default of hashicorp/raft. */
@@ -172,6 +175,25 @@ function checkedReplay(what: string, { checked, executed }: ReplayResult, { ed25
   const cores = (checked.perSecond * (ed25519Verify.p50Ms * US_PER_MS + executed.cpuUsPerEvent)) / US_PER_S;
   const ratio = { of: 'all cores busy', value: cores / machine().cores, target: { atLeast: 0.8 } };
   return { what, value: checked.perSecond, unit: '1/s', ratios: [ratio] };
+}
+
+export function rebuildPart({ before, during, events, seconds }: RebuildResult): Part {
+  return {
+    name: `A rebuild of all projections from ${events} events, in one of four validators that commit one event at a time`,
+    measurements: [
+      latency('commit latency before it', before),
+      latency('commit latency during it', during, [
+        { of: 'before', value: during.p50Ms / before.p50Ms, target: { atMost: 1.25 } },
+      ]),
+      {
+        what: 'it takes',
+        value: seconds,
+        unit: 's',
+        ratios: [{ of: `${REBUILD_BUDGET_S} s`, value: seconds / REBUILD_BUDGET_S, target: { atMost: 1 } }],
+      },
+      { what: '  events', value: events / seconds, unit: '1/s' },
+    ],
+  };
 }
 
 export function raftPart(results: readonly RaftResult[], commandBytes: number, { appendAndSync }: Floors): Part {

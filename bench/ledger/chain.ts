@@ -41,27 +41,58 @@ export function makeChain(
   blsKeys: readonly Uint8Array[],
   batches: readonly (readonly Uint8Array[])[],
 ): readonly MadeBlock[] {
+  return [...makeBlocks(genesis, first, blsKeys, batches)];
+}
+
+/** The block that ends a chain: certified, and not committed. */
+export interface ChainEnd {
+  readonly block: Block;
+  /** Of its parent. */
+  readonly justify: QuorumCertificate;
+  /** Of the block itself. */
+  readonly certificate: QuorumCertificate;
+}
+
+/** The same, of which no more than three blocks are in memory at a time. @returns what validators hold at its end */
+export function* makeBlocks(
+  genesis: Genesis,
+  first: GenesisState,
+  blsKeys: readonly Uint8Array[],
+  batches: Iterable<readonly Uint8Array[]>,
+): Generator<MadeBlock, ChainEnd> {
   const signers = new Signers(genesis, first.chainId, blsKeys);
   const state = new Map(first.changes.map(({ key, value }) => [key, value]));
   const machine = machineAtGenesis(first, { get: (key) => state.get(key) });
   const proposer = genesis.validators[0]!.peerId;
-  const made: { block: Block; justify: QuorumCertificate; changes: readonly StateChange[] }[] = [];
+  const waiting: UnsealedBlock[] = [];
+  let parent = first.block;
   let certificate: QuorumCertificate = genesisCertificate(EPOCH, first.block.id);
-  for (const batch of [...batches, []]) {
+  const next = (batch: readonly Uint8Array[]): void => {
     const justify = certificate;
-    const parent = made.at(-1)?.block ?? first.block;
     const { block, changes } = extend(machine, signers.validators, parent, justify, proposer, batch);
     for (const { key, value } of changes) state.set(key, value);
     machine.settled(block.header.height);
-    made.push({ block, justify, changes });
+    waiting.push({ block, justify, changes });
     certificate = signers.certify(block, parent);
+    parent = block;
+  };
+  for (const batch of batches) {
+    next(batch);
+    // The certificate of the next block stands in the one after it.
+    if (waiting.length === 3) yield sealedBy(waiting.shift()!, waiting[1]!.justify);
   }
-  return made.slice(0, -1).map(({ block, justify, changes }, index) => {
-    // The certificate of the next block stands in the one after it, or at the end.
-    const sealing = made[index + 2]?.justify ?? certificate;
-    const bytes = encodeCommitProof({ certificate: sealing, descendants: [] });
-    return { sealed: { block, seal: { kind: 'hotstuff', bytes } }, justify, changes };
-  });
+  next([]);
+  if (waiting.length === 3) yield sealedBy(waiting.shift()!, waiting[1]!.justify);
+  if (waiting.length === 2) yield sealedBy(waiting.shift()!, certificate);
+  const { block, justify } = waiting[0]!;
+  return { block, justify, certificate };
+}
+
+type UnsealedBlock = Pick<MadeBlock, 'changes' | 'justify'> & { readonly block: Block };
+
+function sealedBy({ block, ...made }: UnsealedBlock, certificate: QuorumCertificate): MadeBlock {
+  const bytes = encodeCommitProof({ certificate, descendants: [] });
+  return { sealed: { block, seal: { kind: 'hotstuff', bytes } }, ...made };
 }
 
 function extend(

@@ -7,6 +7,7 @@ import { DEFAULT_PARAMETERS } from '../../src/ledger/parameters.ts';
 import type { NodeRecord } from '../../src/ledger/record.ts';
 import type { PeerTarget } from '../../src/net/host.ts';
 import { readAddressFile } from '../../src/node/address-book.ts';
+import type { ControlClient } from '../../src/node/control-client.ts';
 import type { NodeStatus } from '../../src/node/status.ts';
 import { makeTestnet, type Testnet } from '../../src/node/testnet.ts';
 import { nativeScheme } from '../../src/qc/scheme-native.ts';
@@ -34,7 +35,12 @@ export class ValidatorNetwork {
    */
   static async start(parent: string, records: readonly NodeRecord[], timestamp: number): Promise<ValidatorNetwork> {
     const directory = await mkdtemp(join(parent, 'hlb-'));
-    const testnet = await makeTestnet(
+    return ValidatorNetwork.of(directory, await ValidatorNetwork.make(directory, records, timestamp));
+  }
+
+  /** The directories of validators that are not started. */
+  static make(directory: string, records: readonly NodeRecord[], timestamp: number): Promise<Testnet> {
+    return makeTestnet(
       {
         directory: join(directory, 'net'),
         name: 'bench',
@@ -50,6 +56,10 @@ export class ValidatorNetwork {
       },
       nativeScheme,
     );
+  }
+
+  /** Starts them. @param directory is removed with the network */
+  static async of(directory: string, testnet: Testnet): Promise<ValidatorNetwork> {
     const network = new ValidatorNetwork(
       directory,
       testnet,
@@ -62,6 +72,11 @@ export class ValidatorNetwork {
       await network.remove();
       throw error;
     }
+  }
+
+  /** Of the first validator. */
+  get control(): ControlClient {
+    return this.#processes[0]!.control;
   }
 
   /** Where each validator can be dialled. */

@@ -1,7 +1,7 @@
 /** Nodes with keys of their own, and events that they signed before anything is measured. */
 import { unwrap } from '../../src/base/result.ts';
 import { ZERO_HASH } from '../../src/base/hash.ts';
-import type { LedgerEvent } from '../../src/ledger/event-schema.ts';
+import type { WrittenEvent } from '../../src/ledger/event-schema.ts';
 import type { NodeRecord } from '../../src/ledger/record.ts';
 import { normaliseAddresses } from '../../src/ledger/multiaddrs.ts';
 import { generateIdentityKey, type IdentityKey, type IdentityKeyType } from '../../src/node/keys.ts';
@@ -49,7 +49,7 @@ export class Population {
       const seq = (this.#signed[node] = this.#signed[node]! + 1);
       const base = { peerId: key.peerId, seq, time, multiaddrs: addresses(node, seq) };
       const joins = seq === 1 && !this.#inGenesis;
-      const event: LedgerEvent = joins
+      const event: WrittenEvent = joins
         ? { type: 'joined', ...base, ...PROFILE }
         : { type: 'addressesChanged', ...base };
       return signEvent(key, chainId, event).bytes;
@@ -78,6 +78,7 @@ function joinedRecord(peerId: string, multiaddrs: readonly string[], timestamp: 
     origin: 'import',
     multiaddrs,
     ...PROFILE,
+    isLlmServer: false,
     stake: null,
     activity: 'joined',
     firstJoined: timestamp,

@@ -180,19 +180,19 @@ export class Struct<T extends object> implements Shape<T> {
    */
   readonly #blank: Readonly<Record<string, unknown>>;
 
-  /** @param kind a first field that does not travel: which of a union's objects this is */
-  constructor(fields: Fields<T>, kind?: string) {
+  /** @param given first fields that do not travel: they say which of several objects this is */
+  constructor(fields: Fields<T>, given: Readonly<Record<string, unknown>> = {}) {
     this.#fields = fields;
     this.#names = Object.keys(fields) as (keyof T & string)[];
     this.#shapes = Object.values(fields);
-    const names = kind === undefined ? this.#names : ['kind', ...this.#names];
+    const names = [...Object.keys(given), ...this.#names];
     const blank = JSON.parse(`{${names.map((name) => `${JSON.stringify(name)}:null`).join(',')}}`) as object;
-    this.#blank = kind === undefined ? { ...blank } : { ...blank, kind };
+    this.#blank = { ...blank, ...given };
   }
 
-  /** The same with a first field `kind`. */
-  ofKind<K extends string>(kind: K): Shape<T & { readonly kind: K }> {
-    return new Struct(this.#fields, kind) as Shape<T> as Shape<T & { readonly kind: K }>;
+  /** The same with first fields that do not travel. */
+  with<const G extends Readonly<Record<string, unknown>>>(given: G): Shape<T & G> {
+    return new Struct(this.#fields, given) as Shape<T> as Shape<T & G>;
   }
 
   write(to: Writer, value: T): void {
@@ -221,18 +221,27 @@ export function union<T extends { readonly kind: string }>(kinds: {
   readonly [K in T['kind']]: Struct<Omit<Extract<T, { kind: K }>, 'kind'>>;
 }): Shape<T> {
   const names = Object.keys(kinds) as T['kind'][];
-  const shapes = names.map((name) => kinds[name].ofKind(name) as Shape<unknown>);
+  const shapes = names.map((name) => kinds[name].with({ kind: name }) as Shape<unknown> as Shape<T>);
+  return alternatives(shapes, ({ kind }) => names.indexOf(kind));
+}
+
+/**
+ * One of several shapes, as `[its place, body]`; the order is part of the format.
+ *
+ * @param placeOf the shape of a value; no two shapes read the same value
+ */
+export function alternatives<T>(shapes: readonly Shape<T>[], placeOf: (value: T) => number): Shape<T> {
   return {
     write(to, value) {
-      const index = names.indexOf(value.kind);
+      const place = placeOf(value);
       to.list(2);
-      to.uint(index);
-      shapes[index]?.write(to, value);
+      to.uint(place);
+      shapes[place]?.write(to, value);
     },
     read(from) {
       if (from.list(2) !== 2) return expected('a kind and its body');
       const shape = shapes[from.uint()];
-      return (shape ?? expected(names.join(' or '))).read(from) as T;
+      return (shape ?? expected(`one of ${shapes.length} kinds`)).read(from);
     },
   };
 }

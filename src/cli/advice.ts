@@ -11,6 +11,12 @@ const ADVICE: Readonly<Record<string, string>> = {
   'chain-mismatch': 'The data directory belongs to another network: choose the genesis file it was started with.',
   'key-mismatch': 'The data directory belongs to another key: choose the key it was started with.',
   'layout-newer': 'A newer version of hotledger wrote this directory: use that version.',
+  'layout-older':
+    'docs/operations/upgrade.md has the whole procedure; "hotledger start --migrate" does it at the start.',
+  'migration-missing': 'Use the version of hotledger that wrote this directory, or a later one.',
+  'migration-edited': 'Use a released version of hotledger: nothing was changed.',
+  'migration-no-space': 'Free some space, or leave the backup out with --no-backup.',
+  'migration-check-failed': 'Put the backup back that was made before, and report it: docs/operations/upgrade.md.',
   'listen-failed': 'Choose another address with --listen, or stop what uses this one.',
   'no-quorum': 'Too few validators are up to agree; nothing is lost. Try again when they are back.',
   'not-leader': 'Only the leader does this: run the command on its machine ("hotledger raft status" names it).',

@@ -34,6 +34,12 @@ export class CommandFailure extends CodedError {
   }
 }
 
+/** Nobody answering is another matter than an answer that does not hold. */
+export function unverified(refusal: Refusal): CommandFailure {
+  const silent = refusal.code === 'peer-unreachable';
+  return new CommandFailure(silent ? EXIT.unavailable : EXIT.unverified, refusal);
+}
+
 const UNAVAILABLE = new Set([
   ...['node-not-running', 'peer-unreachable', 'no-quorum', 'busy', 'dial-failed', 'deadline'],
   ...['leadership-lost', 'transferring', 'transfer-failed', 'not-caught-up', 'raft-configuration-pending'],

@@ -4,8 +4,9 @@ import { trustGenesis } from '../ledger/trusted-chain.ts';
 import { verifyRead, type ReaderTrust } from '../ledger/verified-read.ts';
 import { readReport, type ReadReport } from '../node/read-report.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
-import { unverified } from './get.ts';
+import { unverified } from './exit.ts';
 import { networkOf, type NetworkChoice } from './network-choice.ts';
+import type { NodeChoice } from './options.ts';
 import { withOwnLedger } from './own-ledger.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -13,7 +14,8 @@ import type { Terminal } from './terminal.ts';
 export async function getAt(
   peerId: string,
   height: number,
-  options: NetworkChoice & { readonly maxAge?: number; readonly via?: unknown; readonly trust: ReaderTrust },
+  options: NetworkChoice &
+    NodeChoice & { readonly maxAge?: number; readonly via?: unknown; readonly trust: ReaderTrust },
   terminal: Terminal,
 ): Promise<ReadReport> {
   if (options.from !== undefined || options.via !== undefined || options.maxAge !== undefined) {

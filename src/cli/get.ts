@@ -4,7 +4,7 @@ import { codedError } from '../base/result.ts';
 import type { ReaderTrust } from '../ledger/verified-read.ts';
 import type { ReadReport } from '../node/read-report.ts';
 import type { ReadWay } from '../node/light-reader.ts';
-import { CommandFailure, EXIT } from './exit.ts';
+import { unverified } from './exit.ts';
 import { networkOf, trustOption, withNetworkChoice, type NetworkChoice } from './network-choice.ts';
 import { duration, wholeNumber } from './options.ts';
 import { durationText, printFacts, printJson, type Fact } from './print.ts';
@@ -16,6 +16,7 @@ interface Options extends NetworkChoice {
   readonly maxAge?: number;
   readonly timeout: number;
   readonly at?: number;
+  readonly data?: string;
   readonly json?: true;
 }
 
@@ -57,6 +58,7 @@ export function getCommand(terminal: Terminal): Command {
       'as it was at this height, from the node on this machine',
       wholeNumber(0, Number.MAX_SAFE_INTEGER),
     )
+    .option('--data <dir>', "with --at: the node's data directory, in place of its configuration")
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
     .action((peerId: string, options: Options) => get(peerId, options, terminal));
@@ -87,12 +89,6 @@ async function get(peerId: string, options: Options, terminal: Terminal): Promis
   } finally {
     await reader.close();
   }
-}
-
-/** Nobody answering is another matter than an answer that does not hold. */
-export function unverified(refusal: ConstructorParameters<typeof CommandFailure>[1]): CommandFailure {
-  const silent = refusal.code === 'peer-unreachable';
-  return new CommandFailure(silent ? EXIT.unavailable : EXIT.unverified, refusal);
 }
 
 export function tellRead(report: ReadReport, terminal: Terminal): void {

@@ -9,6 +9,7 @@ import { getCommand } from './get.ts';
 import { historyCommand } from './history.ts';
 import { importCommand } from './import.ts';
 import { initCommand } from './init.ts';
+import { migrateCommand } from './migrate.ts';
 import { raftCommand } from './raft.ts';
 import { rebuildCommand } from './rebuild.ts';
 import { replayCommand } from './replay.ts';
@@ -19,6 +20,7 @@ import { submitCommand } from './submit.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 import { testnetCommand } from './testnet.ts';
 import { verifyCommand } from './verify.ts';
+import { validatorsCommand } from './validators.ts';
 import { watchCommand } from './watch.ts';
 
 const EXIT_CODES = `
@@ -66,6 +68,8 @@ export function programFor(terminal: Terminal): Command {
     importCommand,
     replayCommand,
     verifyCommand,
+    migrateCommand,
+    validatorsCommand,
     snapshotCommand,
     rebuildCommand,
     raftCommand,

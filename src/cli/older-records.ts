@@ -9,6 +9,8 @@ import type { Terminal } from './terminal.ts';
 export interface OlderRecordOptions {
   readonly referenceTime?: number;
   readonly staked?: string;
+  /** That the new chain begins with; left out: the newest. */
+  readonly eventSchema?: number;
 }
 
 /** `--reference-time`, `--staked`. */
@@ -34,8 +36,9 @@ export async function readOlderRecords(
 ): Promise<ImportOutcome> {
   const text = await readText(resolve(terminal.directory, path));
   const staked = options.staked === undefined ? [] : await readPeerIds(options.staked, terminal);
+  const schema = options.eventSchema === undefined ? {} : { eventSchema: options.eventSchema };
   const referenceTimeSeconds = options.referenceTime ?? Math.floor(Date.now() / 1000);
-  return unwrap(importRecords(text, { referenceTimeSeconds, staked, validators }));
+  return unwrap(importRecords(text, { referenceTimeSeconds, staked, validators, ...schema }));
 }
 
 /** Peer ids separated by blanks, commas or lines, or as a JSON list. @throws CodedError `import-not-found`, `usage` */

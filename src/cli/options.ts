@@ -97,6 +97,14 @@ export async function controlSocketOf(choice: NodeChoice, terminal: Terminal): P
   return (await configOf(file, {}, terminal)).controlSocket;
 }
 
+/** @throws CodedError `usage` when neither is given, or as `loadConfig` does */
+export async function dataDirectoryOf(choice: NodeChoice, terminal: Terminal): Promise<string> {
+  if (choice.data !== undefined) return resolve(terminal.directory, choice.data);
+  const file = configFileOf(choice, terminal);
+  if (file === undefined) throw codedError('usage', 'name the node with --config FILE or --data DIR');
+  return (await configOf(file, {}, terminal)).dataDirectory;
+}
+
 /** The configuration that a command works with; warnings go to standard error. */
 export async function configOf(
   file: string | undefined,

@@ -1,9 +1,11 @@
 /** `hotledger start`: one node in the foreground, until it is told to stop. */
 import { Command, Option } from 'commander';
-import { codedError } from '../base/result.ts';
+import { CodedError, codedError } from '../base/result.ts';
 import type { ConfigOverlay } from '../node/config-schema.ts';
 import { RETIRED_SETTINGS } from '../node/config-environment.ts';
+import { migrateDirectory } from './migrate/move.ts';
 import { configOf, gathered, wholeNumber } from './options.ts';
+import { joiningBar } from './joining-bar.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Options {
@@ -20,15 +22,21 @@ interface Options {
   readonly bootnodes?: readonly string[];
   readonly submission?: 'open' | 'allow-list' | 'staked';
   readonly allow?: readonly string[];
+  readonly join?: 'snapshot' | 'genesis';
   readonly baseTimeout?: number;
   readonly logLevel?: NonNullable<ConfigOverlay['log']>['level'];
   readonly logFilepath?: string;
+  readonly migrate?: true;
   readonly untilInputEnds?: true;
 }
 
 const EXAMPLES = `
 Settings come from the configuration file, then the environment, then these flags, each over the one before.
 docs/configuration.md lists them all, with the names that masa-oracle users know.
+
+A node with an empty data directory joins first: it takes a snapshot of the state from the peers that it knows, checks
+every part against the genesis, and goes on with the blocks behind it ("join" in the configuration; --join genesis takes
+every block instead). "hotledger status" shows how far it is; a start after an interruption goes on where it stopped.
 
 Examples:
   hotledger start --config ./net/validator-1/config.json
@@ -54,11 +62,13 @@ export function startCommand(terminal: Terminal): Command {
     .addOption(new Option('--bootnodes <addrs>', 'the same').argParser(gathered).hideHelp())
     .addOption(new Option('--submission <policy>', 'who may submit').choices(['open', 'allow-list', 'staked']))
     .option('--allow <peerid>', 'peer id that may submit under allow-list; repeatable', gathered)
+    .addOption(new Option('--join <from>', 'where an empty directory begins').choices(['snapshot', 'genesis']))
     .option('--base-timeout <ms>', 'timer of a consensus round, milliseconds', wholeNumber(50, 60_000))
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent')
     .option('--log-filepath <file>', 'append the log to this file (default: standard output)')
     .addOption(new Option('--logLevel <level>', 'the same as --log-level').hideHelp())
     .addOption(new Option('--logFilePath <file>', 'the same as --log-filepath').hideHelp())
+    .option('--migrate', 'first bring an older data directory to the layout of this version, with a backup')
     .addOption(new Option('--until-input-ends', 'stop when standard input ends, as when the parent dies').hideHelp())
     .addHelpText('after', EXAMPLES)
     .action((options: Options) => start(options, terminal));
@@ -81,9 +91,22 @@ async function start(options: Options, terminal: Terminal): Promise<void> {
     flagOverlay(options),
     terminal,
   );
+  if (options.migrate === true) await migrateFirst(config.dataDirectory, terminal);
   // What a running node needs costs several hundred milliseconds to import; help and mistakes are answered without.
   const { runNode } = await import('../node/run.ts');
-  await runNode(config, { untilInputEnds: options.untilInputEnds === true });
+  const onJoining = terminal.interactive && config.log.file !== undefined ? joiningBar() : undefined;
+  await runNode(config, { untilInputEnds: options.untilInputEnds === true, onJoining });
+}
+
+/** A directory that is not there yet has the layout of this version from its beginning. */
+async function migrateFirst(dataDirectory: string, terminal: Terminal): Promise<void> {
+  try {
+    const { steps, to } = await migrateDirectory(dataDirectory, 'up', { backup: true }, terminal);
+    for (const { step } of steps) terminal.err(`hotledger: migrated ${step}`);
+    if (steps.length > 0) terminal.err(`hotledger: the data directory has layout ${to} now`);
+  } catch (error) {
+    if (!(error instanceof CodedError) || !['store-missing', 'store-empty'].includes(error.code)) throw error;
+  }
 }
 
 function flagOverlay(options: Options): ConfigOverlay {
@@ -97,6 +120,7 @@ function flagOverlay(options: Options): ConfigOverlay {
     announce: options.announce,
     bootstrap: options.bootstrap ?? options.bootnodes,
     submission: present({ policy: options.submission, allow: options.allow }),
+    join: present({ from: options.join }),
     pacemaker: present({ baseTimeoutMs: options.baseTimeout }),
     log: present({ level: options.logLevel, file: options.logFilepath }),
   };

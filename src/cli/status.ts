@@ -1,6 +1,7 @@
 /** `hotledger status`: what a node on this machine says of itself. */
 import { Command } from 'commander';
 import { ControlClient } from '../node/control-client.ts';
+import type { JoinReport } from '../node/joining/join-report.ts';
 import type { NodeStatus } from '../node/status.ts';
 import { CommandFailure, EXIT } from './exit.ts';
 import { controlSocketOf, withNodeChoice, type NodeChoice } from './options.ts';
@@ -39,7 +40,16 @@ async function status(options: Options, terminal: Terminal): Promise<void> {
   throw new CommandFailure(EXIT.error, { code: 'unhealthy', message, details: {} }, true);
 }
 
+function schemaText({ height, schema: { active, known, scheduled } }: NodeStatus): string {
+  const coming =
+    scheduled === null
+      ? ''
+      : `; ${scheduled.schema} from height ${scheduled.fromHeight} on, in ${scheduled.fromHeight - height} blocks`;
+  return `${active} in force, this program knows ${known}${coming}`;
+}
+
 function tell(now: NodeStatus, terminal: Terminal): void {
+  if (now.joining !== undefined) return tellJoining(now, now.joining, terminal);
   printFacts(terminal, [
     ['chain', now.chainId],
     ['peer id', now.peerId],
@@ -51,12 +61,14 @@ function tell(now: NodeStatus, terminal: Terminal): void {
     ['height', now.height],
     ['head', now.headId],
     ['state root', now.stateRoot],
+    ['event schema', schemaText(now)],
     ['waiting', `${now.mempoolEvents} events, ${now.uncommittedBlocks} uncommitted blocks`],
     ['committed', `${now.commits} blocks, ${now.eventsCommitted} events since the start`],
     ['peers', now.peers],
     ['memory', megabytes(now.rssBytes)],
     ['processor time', durationText(now.cpuMs)],
     ...now.listenAddrs.map((address) => ['listens on', address] as const),
+    ['oldest block', now.oldestBlock],
     ...now.projections.map(
       ({ height, name, state }) => [`projection ${name}`, state === 'following' ? `height ${height}` : state] as const,
     ),
@@ -71,4 +83,27 @@ function rebuildFacts({ rebuild }: NodeStatus): Fact[] {
   const left = secondsLeft === null ? 'time left unknown' : `${durationText(secondsLeft * 1000)} left`;
   const progress = height < 0 ? 'beginning' : `height ${height} of ${headHeight}, ${eventsPerSecond} events/s, ${left}`;
   return [[`rebuilding ${projections.join(', ')}`, progress]];
+}
+
+function tellJoining(now: NodeStatus, join: JoinReport, terminal: Terminal): void {
+  printFacts(terminal, [
+    ['chain', now.chainId],
+    ['peer id', now.peerId],
+    ['role', `${now.role}, joining`],
+    ['version', now.version],
+    ['up', durationText(now.upSeconds * 1000)],
+    ['phase', join.phase],
+    ['snapshot', join.height === null ? 'none chosen yet' : `height ${join.height}`],
+    ['network head', join.headHeight],
+    ['chunks', `${join.chunksKept} of ${join.chunks}`],
+    ['fetched', `${megabytes(join.bytes)}, ${megabytes(join.bytesPerSecond)}/s`],
+    ...join.servers.map(
+      ({ bytes, chunks, droppedBecause, server }) =>
+        [
+          `server ${server}`,
+          droppedBecause === null ? `${chunks} chunks, ${megabytes(bytes)}` : `DROPPED: ${droppedBecause}`,
+        ] as const,
+    ),
+    ...now.components.map(({ name, healthy, detail }) => [name, `${healthy ? 'ok' : 'NOT OK'}, ${detail}`] as const),
+  ]);
 }

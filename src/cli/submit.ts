@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { CodedError, codedError } from '../base/result.ts';
 import { chainIdOf } from '../ledger/genesis.ts';
-import type { Capabilities } from '../ledger/event-schema.ts';
-import type { LedgerEvent } from '../ledger/event.ts';
+import type { Capabilities1 } from '../ledger/event-schema.ts';
+import type { WrittenEvent } from '../ledger/event.ts';
 import { loadIdentityKey } from '../node/keys.ts';
 import { signEvent, type EventBody, type OwnSignedEvent } from '../node/sign-event.ts';
 import { CommandFailure, EXIT } from './exit.ts';
@@ -33,6 +33,7 @@ interface Options extends NetworkChoice {
   readonly discord?: true;
   readonly telegram?: true;
   readonly web?: true;
+  readonly llm?: true;
   readonly action?: string;
   readonly epoch?: number;
   readonly replaces?: string;
@@ -46,7 +47,8 @@ interface Options extends NetworkChoice {
 
 const EXAMPLES = `
 Types: joined, left, addressesChanged, capabilitiesDeclared, versionChanged, heartbeat; of validators: proposed, approved.
-The four capabilities can also be set as TWITTER_SCRAPER, DISCORD_SCRAPER, TELEGRAM_SCRAPER, WEB_SCRAPER=true.
+The capabilities can also be set as TWITTER_SCRAPER, DISCORD_SCRAPER, TELEGRAM_SCRAPER, WEB_SCRAPER, LLM_SERVER=true.
+The last is of event schema 2: before the ledger has come so far, such an event is refused (schema-not-active).
 It waits until the event is committed. Exits with 4 when the network refuses it, 5 when nobody answered: the same command
 with the same --seq can then be repeated, and is committed once.
 
@@ -71,6 +73,7 @@ export function submitCommand(terminal: Terminal): Command {
     .option('--discord', 'the same for Discord')
     .option('--telegram', 'the same for Telegram')
     .option('--web', 'the same for the web')
+    .option('--llm', 'the same: it is an LLM server')
     .option('--action <json>', 'proposed: the action, as JSON')
     .option('--epoch <n>', 'proposed: the epoch it is for', wholeNumber(0, Number.MAX_SAFE_INTEGER), 0)
     .option('--replaces <hash>', 'proposed: digest of the value that it replaces')
@@ -98,7 +101,7 @@ async function submit(type: string, options: Options, terminal: Terminal): Promi
     peerId: key.peerId,
     seq: options.seq ?? nowMs,
     time: Math.floor(nowMs / 1000),
-  } as LedgerEvent;
+  } as WrittenEvent;
   const signed = signEvent(key, chainIdOf(network.genesis), event);
   if (options.dryRun) {
     printJson(terminal, signed.submission);
@@ -152,8 +155,7 @@ async function send(
       try {
         const answer = await submitJson(host, target, signed.submission, { deadlineMs });
         if (answer.ok) return target.peerId;
-        if (answer.refusal.code === 'not-leader' && targets.length > 0) {
-          // Another one leads the Raft cluster.
+        if (ASK_ANOTHER.has(answer.refusal.code) && targets.length > 0) {
           failure = new CodedError(answer.refusal);
           continue;
         }
@@ -168,6 +170,9 @@ async function send(
     await host.stop();
   }
 }
+
+/** Another one leads the Raft cluster, or runs a newer program. */
+const ASK_ANOTHER = new Set(['not-leader', 'schema-not-known']);
 
 const RETRIABLE = new Set([
   ...['busy', 'no-quorum', 'not-committed-yet', 'stopping', 'rate-limited'],
@@ -233,14 +238,19 @@ function proposedBody(options: Options): EventBody {
   } as EventBody;
 }
 
-function capabilitiesOf(options: Options, { environment }: Terminal): Capabilities {
+/** In the oldest form that can say it, which every ledger accepts. */
+function capabilitiesOf(
+  options: Options,
+  { environment }: Terminal,
+): Capabilities1 | (Capabilities1 & { readonly schema: 2; readonly isLlmServer: true }) {
   const isSet = (flag: true | undefined, variable: string): boolean => flag ?? environment[variable] === 'true';
-  return {
+  const capabilities = {
     isTwitterScraper: isSet(options.twitter, 'TWITTER_SCRAPER'),
     isDiscordScraper: isSet(options.discord, 'DISCORD_SCRAPER'),
     isTelegramScraper: isSet(options.telegram, 'TELEGRAM_SCRAPER'),
     isWebScraper: isSet(options.web, 'WEB_SCRAPER'),
   };
+  return isSet(options.llm, 'LLM_SERVER') ? { ...capabilities, schema: 2, isLlmServer: true } : capabilities;
 }
 
 function given(value: string | undefined, flag: string): string {

@@ -122,7 +122,8 @@ export type FetchTarget =
   | { readonly kind: 'sealed'; readonly fromHeight: number };
 
 export interface EngineStatus {
-  readonly engine: 'hotstuff' | 'raft' | 'follower';
+  /** `joining`: none yet. */
+  readonly engine: 'hotstuff' | 'raft' | 'follower' | 'joining';
   readonly epoch: number;
   readonly round: number;
   readonly height: number;

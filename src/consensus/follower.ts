@@ -7,6 +7,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Hash } from '../base/hash.ts';
+import type { Refusal } from '../base/result.ts';
 import type { BlockHeader, SealedBlock } from '../ledger/block.ts';
 import type { LedgerMachine } from '../ledger/machine.ts';
 import type { StateChange } from '../ledger/state.ts';
@@ -46,6 +47,8 @@ export class Follower implements Engine<never, never, never> {
   readonly #clock = new ForwardClock();
   readonly #buffer = new SealedBuffer();
   #head: FollowerOptions['head'];
+  /** Why it follows no further: the next block is of an event schema that the program does not know. Null: it does. */
+  #stopped: Refusal | null = null;
   #requests = 0;
   /** Null while nothing is asked for. */
   #inFlight: { readonly request: number; readonly untilMs: number } | null = null;
@@ -63,15 +66,17 @@ export class Follower implements Engine<never, never, never> {
     this.#retryMs = retryMs;
     this.#fetchTimeoutMs = fetchTimeoutMs;
     this.#head = head;
+    this.#stopWhereUnknown();
   }
 
   step(input: Input<never, never>, nowMs: number): readonly FollowerEffect[] {
     this.#clock.observe(nowMs);
+    if (this.#stopped !== null) return [];
     const effects: FollowerEffect[] = [];
     if (input.kind === 'sealed') effects.push(...this.#follow(input.blocks, input.request));
     if (input.kind === 'fetchFailed') this.#requestEnded(input.request);
     if (input.kind === 'announced') this.#pollAtMs = Math.min(this.#pollAtMs, this.#retryAtMs);
-    effects.push(...this.#ask());
+    if (this.#stopped === null) effects.push(...this.#ask());
     return effects;
   }
 
@@ -89,13 +94,14 @@ export class Follower implements Engine<never, never, never> {
       lastVotedRound: 0,
       uncommittedBlocks: 0,
       mempoolEvents: 0,
-      idle: this.#buffer.highest === undefined,
+      idle: this.#stopped !== null || this.#buffer.highest === undefined,
       leader: null,
-      silentBecause: 'a follower does not vote',
+      silentBecause: this.#stopped?.message ?? 'a follower does not vote',
     };
   }
 
   wakeAtMs(): number | undefined {
+    if (this.#stopped !== null) return undefined;
     return this.#clock.wallOf(this.#inFlight?.untilMs ?? this.#dueMs);
   }
 
@@ -125,7 +131,13 @@ export class Follower implements Engine<never, never, never> {
   }
 
   #takeNext(): VerifiedSealedBlock | undefined {
-    return this.#buffer.take(this.#head.header.height + 1);
+    return this.#stopWhereUnknown() ? undefined : this.#buffer.take(this.#head.header.height + 1);
+  }
+
+  #stopWhereUnknown(): boolean {
+    const known = this.#machine.understands(this.#machine.head, this.#head.header.height + 1);
+    if (!known.ok) this.#stopped = known.refusal;
+    return !known.ok;
   }
 
   /** When the next height is asked for: soon where a gap is known, else from time to time. */

@@ -108,13 +108,18 @@ export function connectOrphans(replica: Replica): boolean {
     found = false;
     for (const [id, orphan] of orphans) {
       const parent = tree.get(orphan.block.header.parentId);
-      if (parent === undefined) continue;
+      if (parent === undefined || !isUnderstood(replica, parent)) continue;
       orphans.delete(id);
       if (tree.get(id) === undefined) insertCertified(replica, parent, orphan);
       found = connected = true;
     }
   }
   return connected;
+}
+
+/** What is not stays an orphan, so that it is not asked for again. */
+function isUnderstood({ machine }: Replica, parent: TreeBlock): boolean {
+  return machine.understands(parent.execution, parent.header.height + 1).ok;
 }
 
 /** A quorum executed it: another result here is a bug here or a broken quorum, and nothing to go on from. */

@@ -64,12 +64,14 @@ function checkAgreement(replica: Replica, { vote }: VerifiedCertificate): void {
 
 /** Takes sealed blocks in the order of their heights. @returns whether anything was committed */
 export function commitSealed(replica: Replica, blocks: readonly VerifiedSealedBlock[]): boolean {
-  const { tree, sealed } = replica;
+  const { machine, tree, sealed } = replica;
   const before = tree.root.header.height;
   for (const block of blocks) sealed.add(block, before + 1);
-  for (let next = sealed.take(before + 1); next !== undefined; next = sealed.take(tree.root.header.height + 1)) {
-    commitOneSealed(replica, next);
-  }
+  const next = () => {
+    const height = tree.root.header.height + 1;
+    return machine.understands(machine.head, height).ok ? sealed.take(height) : undefined;
+  };
+  for (let block = next(); block !== undefined; block = next()) commitOneSealed(replica, block);
   return tree.root.header.height > before;
 }
 

@@ -22,6 +22,7 @@ import type { AdmittedMessage, HotstuffMessage } from './messages.ts';
 import { propose } from './proposing.ts';
 import { hasWork, leaderAt, nextRipeMs, type Replica } from './replica.ts';
 import { restoreBlocks } from './restoring.ts';
+import { stopWhereUnknown, takeStopped } from './schema-stop.ts';
 import { submit } from './submitting.ts';
 import { Turn } from './turn.ts';
 import { considerPending, receiveProposal } from './voting.ts';
@@ -35,6 +36,7 @@ export class HotstuffEngine implements Engine<AdmittedMessage, CollectJob, Colle
     this.#replica = newReplica(options);
     restoreBlocks(this.#replica, options.head, options.uncommitted);
     enterRound(this.#replica);
+    stopWhereUnknown(this.#replica);
   }
 
   step(input: Input<AdmittedMessage, CollectOutcome>, nowMs: number): readonly HotstuffEffect[] {
@@ -42,8 +44,12 @@ export class HotstuffEngine implements Engine<AdmittedMessage, CollectJob, Colle
     replica.clock.observe(nowMs);
     replica.turn = new Turn();
     replica.formed = null;
-    this.#take(input);
-    this.#advance();
+    if (replica.stopped === null) {
+      this.#take(input);
+      this.#advance();
+    } else {
+      takeStopped(replica, input);
+    }
     return replica.turn.effects(replica.rules);
   }
 
@@ -112,6 +118,7 @@ export class HotstuffEngine implements Engine<AdmittedMessage, CollectJob, Colle
       passOverForks(replica);
       moved = propose(replica) || moved;
     }
+    if (stopWhereUnknown(replica)) return;
     evictForks(replica);
     pacemaker.setBusy(hasWork(replica) || isWantedByOthers(replica), clock.elapsedMs);
     giveUpIfDue(replica);
@@ -123,6 +130,7 @@ export class HotstuffEngine implements Engine<AdmittedMessage, CollectJob, Colle
 
   wakeAtMs(): number | undefined {
     const replica = this.#replica;
+    if (replica.stopped !== null) return undefined;
     const { pacemaker, fetcher, clock } = replica;
     const elapsedMs = Math.min(
       pacemaker.expiresAtMs ?? Infinity,
@@ -149,9 +157,9 @@ export class HotstuffEngine implements Engine<AdmittedMessage, CollectJob, Colle
       lastVotedRound: rules.record.lastVotedRound,
       uncommittedBlocks: tree.uncommittedBlocks,
       mempoolEvents: mempool.size,
-      idle: !hasWork(replica),
+      idle: replica.stopped !== null || !hasWork(replica),
       leader: leaderAt(replica, pacemaker.round),
-      silentBecause: rules.silence?.message ?? null,
+      silentBecause: replica.stopped?.message ?? rules.silence?.message ?? null,
     };
   }
 

@@ -80,6 +80,7 @@ export function newReplica(options: HotstuffOptions): Replica {
     proposals: new Map(),
     orphans: new Map(),
     evicted: new Map(),
+    stopped: null,
     pending: null,
     commitTarget: null,
     ownProposal: null,

@@ -18,19 +18,19 @@ import { castVote } from './voting.ts';
 
 /** @returns whether it proposed */
 export function propose(replica: Replica): boolean {
-  const { rules, pacemaker, self, tree } = replica;
+  const { machine, rules, pacemaker, self, tree } = replica;
   const { round } = pacemaker;
   if (leaderAt(replica, round) !== self || rules.silence !== null) return false;
   if (round <= rules.record.lastVotedRound || !hasWork(replica)) return false;
   const parent = tree.get(rules.record.highCertificate.vote.blockId);
-  if (parent === undefined) return false;
+  if (parent === undefined || !machine.understands(parent.execution, parent.header.height + 1).ok) return false;
   const selection = select(replica, parent);
   for (const { event, refusal } of selection.refused) {
     replica.mempool.remove(event.id);
     replica.turn.reject(event.id, refusal);
   }
-  // A chain that does not go on has no time, and what is too late waits for ever.
-  if (selection.events.length === 0 && !mustGoOn(replica) && !selection.waitsForTime) {
+  // A chain that does not go on has no time and no next height, and what waits for them waits for ever.
+  if (selection.events.length === 0 && !mustGoOn(replica) && !selection.waitsForChain) {
     replica.machine.discard(selection.execution);
     return false;
   }

@@ -7,6 +7,7 @@ import type { ForwardClock } from '../consensus/forward-clock.ts';
 import type { ValidatorIndex } from '../consensus/engine.ts';
 import type { Mempool } from '../consensus/mempool.ts';
 import type { Hash } from '../base/hash.ts';
+import type { Refusal } from '../base/result.ts';
 import type { LedgerMachine } from '../ledger/machine.ts';
 import { MAX_EVENT_AGE_SECONDS, type BlockContext } from '../ledger/transition.ts';
 import type { ProposalData } from '../qc/ballot.ts';
@@ -65,6 +66,8 @@ export interface Replica {
   /** Blocks let go of while uncommitted, with their heights: on disk until their height is committed. */
   readonly evicted: Map<Hash, number>;
   readonly sealed: SealedBuffer;
+  /** Why it takes part no more: the next block is of an event schema that the program does not know. Null: it does. */
+  stopped: Refusal | null;
   /** A proposal of the current round that waits for its parent. */
   pending: AdmittedProposal | null;
   /** The certificate whose commit info names the greatest height above the head, when that block is not held yet. */

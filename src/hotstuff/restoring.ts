@@ -19,7 +19,8 @@ export function restoreBlocks(replica: Replica, head: SealedBlock, blocks: reado
   const { tree, machine, rules } = replica;
   for (const { block, events, justify } of blocks.toSorted((a, b) => a.block.header.height - b.block.header.height)) {
     const parent = tree.get(block.header.parentId);
-    if (parent === undefined) continue;
+    // A newer program wrote a block that this one does not understand: it is left, as if it had been heard of only.
+    if (parent === undefined || !machine.understands(parent.execution, block.header.height).ok) continue;
     const { height, timestamp } = block.header;
     const executed = machine.execute(parent.execution, blockContext(replica, height, timestamp), events);
     assert(executed.ok, 'a block on disk executes as it did', { height });

@@ -5,11 +5,12 @@ import { sha256Hex, ZERO_HASH, type Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import type { BlockContext } from './block-context.ts';
 import { readEntry, writeEntry } from './entries.ts';
-import type { QuorumAction } from './event-schema.ts';
+import type { QuorumAction, SchemaActivated } from './event-schema.ts';
 import { MAX_PEER_ID_LENGTH } from './identity.ts';
-import { NEWEST_EVENT_SCHEMA, parameterScheduleCodec, parametersAt, type ChainParameters } from './parameters.ts';
+import { checkActivation, schemaActivationCodec } from './event-schema-at.ts';
+import { parameterScheduleCodec, parametersAt, type ChainParameters } from './parameters.ts';
 import { NANOSECONDS, stakeCodec, type NodeRecord } from './record.ts';
-import { PARAMETERS_KEY, type Overlay, type StateReader } from './state.ts';
+import { PARAMETERS_KEY, SCHEMA_KEY, type Overlay, type StateReader } from './state.ts';
 
 const REPLACED_TAG = 'hotledger/replaced/1\n';
 
@@ -28,9 +29,8 @@ const workerTimeoutCodec = codec(uint64, 16);
  * Refusals: `unknown-node`.
  */
 export function replacedDigest(state: StateReader, action: QuorumAction): Result<Hash> {
-  if (action.kind === 'parametersChanged' || action.kind === 'schemaActivated') {
-    return ok(digestOf(action, state.get(PARAMETERS_KEY)));
-  }
+  if (action.kind === 'parametersChanged') return ok(digestOf(action, state.get(PARAMETERS_KEY)));
+  if (action.kind === 'schemaActivated') return ok(digestOf(action, state.get(SCHEMA_KEY)));
   const record = recordOf(state, action.peerId);
   return record.ok ? ok(digestOf(action, replacedValue(record.value, action.kind))) : record;
 }
@@ -60,19 +60,12 @@ function recordOf(state: StateReader, peerId: string): Result<NodeRecord> {
     : refuse('unknown-node', 'the ledger has no record of this node', { peerId });
 }
 
-/** What can be said against an action before anybody approves it. Refusals: `unknown-node`, `schema-unknown`. */
+/**
+ * What can be said against an action, when it is proposed and again when it is decided. Refusals: `unknown-node`, and those
+ * of `checkActivation`.
+ */
 export function checkAction(state: StateReader, action: QuorumAction, height: number): Result<void> {
-  if (action.kind === 'schemaActivated') {
-    const { eventSchema } = parametersAt(state, height);
-    if (action.schema > NEWEST_EVENT_SCHEMA || action.schema <= eventSchema) {
-      return refuse('schema-unknown', 'not a newer event schema that this program knows', {
-        schema: action.schema,
-        active: eventSchema,
-        newest: NEWEST_EVENT_SCHEMA,
-      });
-    }
-    return ok(undefined);
-  }
+  if (action.kind === 'schemaActivated') return checkActivation(state, action, height);
   if (action.kind === 'parametersChanged') return ok(undefined);
   const record = recordOf(state, action.peerId);
   return record.ok ? ok(undefined) : record;
@@ -86,7 +79,7 @@ export function targetOf(action: QuorumAction): string | undefined {
 /** @param proposal event id of the proposal that was approved */
 export function decide(overlay: Overlay, action: QuorumAction, proposal: Hash, context: BlockContext): Result<void> {
   if (action.kind === 'parametersChanged') return schedule(overlay, action.parameters, context.height);
-  if (action.kind === 'schemaActivated') return schedule(overlay, { eventSchema: action.schema }, context.height);
+  if (action.kind === 'schemaActivated') return activate(overlay, action, context.height);
   const record = recordOf(overlay, action.peerId);
   if (!record.ok) return record;
   const now = context.timestamp;
@@ -103,6 +96,13 @@ export function decide(overlay: Overlay, action: QuorumAction, proposal: Hash, c
       return writeEntry(overlay, { ...record.value, workerTimeoutNs, lastUpdated: now });
     }
   }
+}
+
+/** Approvals may have come too late for the height that was proposed. */
+function activate(overlay: Overlay, { schema, fromHeight }: SchemaActivated, height: number): Result<void> {
+  const timely = checkActivation(overlay, { schema, fromHeight }, height);
+  if (timely.ok) overlay.set(SCHEMA_KEY, schemaActivationCodec.encode({ schema, fromHeight }));
+  return timely;
 }
 
 /** From the next height on. */

@@ -4,13 +4,14 @@
  * record are never apart.
  */
 import { AssertionError } from '../base/assert.ts';
-import { textFromUtf8 } from '../base/bytes.ts';
+import { concatBytes, equalBytes, textFromUtf8 } from '../base/bytes.ts';
 import { bytes, codec, hash, list, mapped, nullable, struct, text, uint, type Codec } from '../base/codec.ts';
-import { hashFromBytes, type Hash } from '../base/hash.ts';
+import { hashFromBytes, hashToBytes, sha256, type Hash } from '../base/hash.ts';
 import { CodedError, codedError, type Result } from '../base/result.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
-import { decodeOwnSealedBlock, encodeSealedBlock, type SealedBlock } from './block.ts';
+import { decodeOwnSealedBlock, encodeSealedBlock, MAX_SEAL_BYTES, sealShape, type SealedBlock } from './block.ts';
 import { contentOf, withCheck } from './checked-record.ts';
+import { checkSchemaKnown } from './event-schema-at.ts';
 import { headOf, type GenesisState } from './genesis-state.ts';
 import {
   bigEndian,
@@ -32,7 +33,7 @@ import {
   uncommittedKey,
 } from './layout.ts';
 import { judgeLayout, newLayoutOps, readLayout } from './layout-history.ts';
-import { LedgerMachine, type Head } from './machine.ts';
+import { LedgerMachine, type Head, type LedgerMachineOptions } from './machine.ts';
 import { StateTree, type TreeVersion } from './state-tree.ts';
 import type { StateChange, StateReader } from './state.ts';
 
@@ -82,6 +83,9 @@ const changesCodec = codec<readonly StateChange[]>(
   Number.MAX_SAFE_INTEGER,
 );
 
+const sealCodec = codec(sealShape, MAX_SEAL_BYTES + 64);
+const INDEX_ENTRY_BYTES = 8 + 32;
+
 /** Entries of the state that become one batch of the tree while it is rebuilt. */
 const REBUILD_BATCH = 32_768;
 
@@ -95,25 +99,28 @@ export function headBlockOps(sealed: SealedBlock, changes: readonly StateChange[
   const { block } = sealed;
   const { height } = block.header;
   return [
-    put(blockKey(height), encodeSealedBlock(sealed)),
-    put(heightKey(block.id), bigEndian(height)),
+    ...firstBlockOps(sealed),
     { kind: 'delete', key: uncommittedKey(block.id) },
-    ...headOps(headOf(block)),
     put(changesKey(height), withCheck(changesCodec.encode(changes))),
   ];
 }
 
+/** Where a block is found by its id, with the check of its seal. */
+export function indexOps(sealed: SealedBlock): StoreOperation[] {
+  return [put(heightKey(sealed.block.id), indexEntry(sealed))];
+}
+
 /** The record of the head alone. */
 export function headOps(head: Head): StoreOperation[] {
-  return [put(HEAD_KEY, headCodec.encode(head))];
+  return [put(HEAD_KEY, withCheck(headCodec.encode(head)))];
 }
 
 /** The head of a log that begins with it: the state is written by itself, and nobody is told what it changed. */
-export function firstBlockOps({ block, seal }: SealedBlock): StoreOperation[] {
-  const { height } = block.header;
+export function firstBlockOps(sealed: SealedBlock): StoreOperation[] {
+  const { block } = sealed;
   return [
-    put(blockKey(height), encodeSealedBlock({ block, seal })),
-    put(heightKey(block.id), bigEndian(height)),
+    put(blockKey(block.header.height), encodeSealedBlock(sealed)),
+    ...indexOps(sealed),
     ...headOps(headOf(block)),
   ];
 }
@@ -148,7 +155,7 @@ export function projectedOps(height: number): StoreOperation[] {
 
 /** Marks a store as one of this layout and owner. */
 export function identityOps(identity: LogIdentity): StoreOperation[] {
-  return [...newLayoutOps(), put(IDENTITY_KEY, identityCodec.encode(identity))];
+  return [...newLayoutOps(), put(IDENTITY_KEY, withCheck(identityCodec.encode(identity)))];
 }
 
 /** Where the log begins: in the batch that writes its first block, and in each one that takes blocks away below. */
@@ -199,12 +206,14 @@ export class BlockLog {
   /**
    * Checks that the store is of this layout, chain and validator, and that its head and its floor are there.
    *
-   * @throws CodedError `store-empty`, `restore-unfinished`, `store-corrupt`, `chain-mismatch`, `key-mismatch`, and those of `judgeLayout`
+   * @throws CodedError `store-empty`, `restore-unfinished`, `store-corrupt`, `chain-mismatch`, `key-mismatch`, and those of `judgeLayout`,
+   *   `schema-not-known`
    */
   static async open(store: Store, identity: LogIdentity): Promise<BlockLog> {
     await checkStore(store, identity);
     const log = new BlockLog(store, identity);
     const head = log.head();
+    log.#checkSchema(head.height);
     const block = log.sealedBlockAt(head.height)?.block;
     const { stateRoot, timestamp } = block?.header ?? {};
     if (block?.id !== head.blockId || stateRoot !== head.stateRoot || timestamp !== head.timestamp) {
@@ -217,6 +226,12 @@ export class BlockLog {
     return log;
   }
 
+  /** A newer program has come so far: this one could not read what it wrote. */
+  #checkSchema(height: number): void {
+    const known = ownBytes(() => checkSchemaKnown(this.state, height), 'the event schema');
+    if (!known.ok) throw new CodedError(known.refusal);
+  }
+
   get chainId(): string {
     return this.identity.chainId;
   }
@@ -225,14 +240,12 @@ export class BlockLog {
   readonly state: StateReader = { get: (key) => this.#store.get(stateKey(key)) };
 
   head(): Head {
-    return decoded(headCodec.decode(present(this.#store.get(HEAD_KEY), 'the head')), 'the head');
+    return checkedRecord(headCodec, this.#store.get(HEAD_KEY), 'the head');
   }
 
   /** The height of the first block that is in the log: 0, unless it began with a snapshot or was pruned. */
   floor(): number {
-    const content = contentOf(present(this.#store.get(FLOOR_KEY), 'the floor of the log'));
-    if (content === null) throw corrupt('the floor of the log has changed since it was written');
-    return decoded(floorCodec.decode(content), 'the floor of the log').height;
+    return checkedRecord(floorCodec, this.#store.get(FLOOR_KEY), 'the floor of the log').height;
   }
 
   sealedBytesAt(height: number): Uint8Array | undefined {
@@ -249,8 +262,11 @@ export class BlockLog {
       what,
     );
     const { id } = sealed.block;
-    // A block with a flipped bit is another block, of an id that was never committed.
+    // A block with a flipped bit is another block, of an id that was never committed; of its seal the id says nothing.
     if (this.heightOf(id) !== height) throw corrupt(`${what} is not the one that was committed`, { height, id });
+    if (!equalBytes(indexEntry(sealed), this.#store.get(heightKey(id)) as Uint8Array)) {
+      throw corrupt(`the seal of ${what} has changed since it was written`, { height, id });
+    }
     return sealed;
   }
 
@@ -258,7 +274,7 @@ export class BlockLog {
   heightOf(id: Hash): number | undefined {
     const height = this.#store.get(heightKey(id));
     if (height === undefined) return undefined;
-    if (height.length !== 8) throw corrupt('the height of a block is no number', { id });
+    if (height.length !== INDEX_ENTRY_BYTES) throw corrupt('the height of a block is no number', { id });
     return fromBigEndian(height);
   }
 
@@ -302,7 +318,7 @@ export class BlockLog {
    *
    * @throws CodedError `state-root-mismatch`
    */
-  async loadMachine(): Promise<LedgerMachine> {
+  async loadMachine(options: Pick<LedgerMachineOptions, 'newestSchema'> = {}): Promise<LedgerMachine> {
     const head = this.head();
     const { tree, version } = await loadStateTree(this.#store);
     if (version.root !== head.stateRoot) {
@@ -312,7 +328,7 @@ export class BlockLog {
         computed: version.root,
       });
     }
-    return new LedgerMachine({ chainId: this.chainId, head, backing: this.state, tree, version });
+    return new LedgerMachine({ chainId: this.chainId, head, backing: this.state, tree, version, ...options });
   }
 }
 
@@ -365,7 +381,7 @@ function restoreUnfinished(): CodedError {
 }
 
 function writtenIdentity(store: Pick<Store, 'get'>): LogIdentity {
-  return decoded(identityCodec.decode(present(store.get(IDENTITY_KEY), 'the identity')), 'the identity');
+  return checkedRecord(identityCodec, store.get(IDENTITY_KEY), 'the identity');
 }
 
 function checkIdentity(store: Store, own: ExpectedIdentity): void {
@@ -396,6 +412,18 @@ function put(key: Uint8Array, value: Uint8Array): StoreOperation {
 
 function stateOp({ key, value }: StateChange): StoreOperation {
   return value === undefined ? { kind: 'delete', key: stateKey(key) } : put(stateKey(key), value);
+}
+
+/** Height, and a check that covers the seal: nothing else does, as the id is that of the header. */
+function indexEntry({ block: { header, id }, seal }: SealedBlock): Uint8Array {
+  const height = bigEndian(header.height);
+  return concatBytes(height, sha256(concatBytes(hashToBytes(id), height, sealCodec.encode(seal))));
+}
+
+function checkedRecord<T>(own: Codec<T>, written: Uint8Array | undefined, what: string): T {
+  const content = contentOf(present(written, what));
+  if (content === null) throw corrupt(`${what} has changed since it was written`);
+  return decoded(own.decode(content), what);
 }
 
 function present(value: Uint8Array | undefined, what: string): Uint8Array {

@@ -20,13 +20,10 @@ export function withCheck(content: Uint8Array): Uint8Array {
   return checkedCodec.encode({ content, check: sha256Hex(content) });
 }
 
-/**
- * What was written, or null where it is something else by now. A record without a check, as they were all written before
- * there was one, is returned as it is: it decodes or it does not.
- */
+/** What was written, or null where it is something else by now. */
 export function contentOf(record: Uint8Array): Uint8Array | null {
   const checked = checkedCodec.decode(record);
-  if (!checked.ok) return record;
+  if (!checked.ok) return null;
   const { check, content } = checked.value;
   return sha256Hex(content) === check ? content : null;
 }

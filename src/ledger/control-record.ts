@@ -10,7 +10,7 @@
 import { concatBytes, equalBytes, utf8 } from '../base/bytes.ts';
 import { codec, struct, text, uint, union } from '../base/codec.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
-import { MAX_TIME_SECONDS } from './event-check.ts';
+import { MAX_TIME_SECONDS } from './event-fields.ts';
 
 /** From this entry on, commands make blocks (`raft-base.ts`). */
 export interface BaseRecord {

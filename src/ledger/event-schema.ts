@@ -1,4 +1,9 @@
-/** The event types and their fields; `event-check.ts` holds a parsed JSON value against them. */
+/**
+ * The event types and their fields; `event-check.ts` holds a parsed JSON value against them.
+ *
+ * A type may have several forms: that of event schema 1, and a newer one from each schema that changed it. `LedgerEvent`
+ * is what the rest of the program knows, each type in its newest form; `WrittenEvent` is what is signed, in any form.
+ */
 import type { Hash } from '../base/hash.ts';
 import type { ChainParameters } from './parameters.ts';
 
@@ -12,14 +17,20 @@ export interface EventBase {
   readonly time: number;
 }
 
-export interface Capabilities {
+/** What a node can do, as schema 1 knows it. */
+export interface Capabilities1 {
   readonly isTwitterScraper: boolean;
   readonly isDiscordScraper: boolean;
   readonly isTelegramScraper: boolean;
   readonly isWebScraper: boolean;
 }
 
-export interface JoinedEvent extends EventBase, Capabilities {
+export interface Capabilities extends Capabilities1 {
+  /** It answers prompts with a language model of its own. Since schema 2. */
+  readonly isLlmServer: boolean;
+}
+
+interface Joined extends EventBase {
   readonly type: 'joined';
   /** Normalised; the signed JSON holds them as the node wrote them. */
   readonly multiaddrs: readonly string[];
@@ -27,6 +38,10 @@ export interface JoinedEvent extends EventBase, Capabilities {
   /** Redundant, as it is derived from the peer id; a different one is refused. */
   readonly ethAddress?: string;
 }
+
+export interface JoinedEvent1 extends Joined, Capabilities1 {}
+
+export interface JoinedEvent extends Joined, Capabilities {}
 
 export interface LeftEvent extends EventBase {
   readonly type: 'left';
@@ -38,9 +53,13 @@ export interface AddressesChangedEvent extends EventBase {
   readonly multiaddrs: readonly string[];
 }
 
-export interface CapabilitiesDeclaredEvent extends EventBase, Capabilities {
+interface CapabilitiesDeclared extends EventBase {
   readonly type: 'capabilitiesDeclared';
 }
+
+export interface CapabilitiesDeclaredEvent1 extends CapabilitiesDeclared, Capabilities1 {}
+
+export interface CapabilitiesDeclaredEvent extends CapabilitiesDeclared, Capabilities {}
 
 export interface VersionChangedEvent extends EventBase {
   readonly type: 'versionChanged';
@@ -88,6 +107,25 @@ export type LedgerEvent =
 
 export type EventType = LedgerEvent['type'];
 
+/** What schema 2 changed. */
+type Changed2 = JoinedEvent | CapabilitiesDeclaredEvent;
+
+/** What a program of schema 1 knows. */
+export type LedgerEvent1 = Exclude<LedgerEvent, Changed2> | JoinedEvent1 | CapabilitiesDeclaredEvent1;
+
+/** The first schema goes without saying, and says nothing of what came later. */
+interface Of1 {
+  readonly schema?: never;
+  readonly isLlmServer?: never;
+}
+
+interface Of2 {
+  readonly schema: 2;
+}
+
+/** As it is signed: an event that was read is not written again. */
+export type WrittenEvent = (LedgerEvent1 & Of1) | (JoinedEvent & Of2) | (CapabilitiesDeclaredEvent & Of2);
+
 export interface StakeStatusChanged {
   readonly kind: 'stakeStatusChanged';
   readonly peerId: string;
@@ -113,6 +151,8 @@ export interface WorkerTimeoutSet {
 export interface SchemaActivated {
   readonly kind: 'schemaActivated';
   readonly schema: number;
+  /** Of the first block that may hold events of that schema. */
+  readonly fromHeight: number;
 }
 
 export interface ParametersChanged {

@@ -17,12 +17,12 @@ import { bytes as bytesShape, codec, struct } from '../base/codec.ts';
 import { taggedHash, type Hash } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import { checkEvent } from './event-check.ts';
-import type { LedgerEvent } from './event-schema.ts';
+import type { LedgerEvent, WrittenEvent } from './event-schema.ts';
 import type { Identity } from './identity.ts';
 import { isCanonicalJson, parseJson } from './json-text.ts';
 import { checkSignatureForm, MAX_SIGNATURE_BYTES, type SignatureVerifier } from './signature.ts';
 
-export type { LedgerEvent } from './event-schema.ts';
+export type { LedgerEvent, WrittenEvent } from './event-schema.ts';
 
 /** The whole tuple, signature included. */
 export const MAX_EVENT_BYTES = 8192;
@@ -37,7 +37,10 @@ const EVENT_TAG = 'hotledger/event/1\n';
 
 export interface SignedEvent {
   readonly id: Hash;
+  /** In its newest form, whatever form was signed. */
   readonly event: LedgerEvent;
+  /** The event schema whose form was signed. */
+  readonly schema: number;
   /** The signer, parsed from `event.peerId`. */
   readonly identity: Identity;
   /** RFC 8785 JSON, as it was signed. */
@@ -147,7 +150,7 @@ export function encodeSignedEvent(json: Uint8Array, signature: Uint8Array): Uint
 }
 
 /** RFC 8785 JSON of an event that this program makes itself, ready to be signed. */
-export function canonicalEventJson(event: LedgerEvent): Uint8Array {
+export function canonicalEventJson(event: WrittenEvent): Uint8Array {
   return canonicalJson(event);
 }
 

@@ -105,6 +105,7 @@ const recordJson = z.strictObject({
   isDiscordScraper: z.boolean(),
   isTelegramScraper: z.boolean(),
   isWebScraper: z.boolean(),
+  isLlmServer: z.boolean().default(false),
   stake: z.nullable(
     z.strictObject({
       isStaked: z.boolean(),
@@ -171,7 +172,7 @@ export function parseGenesis(jsonText: string): Result<Genesis> {
     if (!checked.ok) return checked;
   }
   for (const record of records) {
-    const checked = checkRecord(record, data.timestamp);
+    const checked = checkRecord(record, data);
     if (!checked.ok) return checked;
   }
   const repeated = repeatedPeerId(data.validators) ?? repeatedPeerId(records);
@@ -195,9 +196,10 @@ function validatorJson({ blsPublicKey, multiaddrs, peerId, proofOfPossession }: 
 }
 
 /** Every record of a genesis is an import, so its kind and origin go without saying. */
-function recordToJson({ kind: _kind, origin: _origin, ...record }: NodeRecord): object {
+function recordToJson({ kind: _kind, origin: _origin, isLlmServer, ...record }: NodeRecord): object {
   return {
     ...record,
+    ...(isLlmServer ? { isLlmServer } : {}),
     closedUptimeNs: record.closedUptimeNs.toString(),
     workerTimeoutNs: record.workerTimeoutNs?.toString() ?? null,
   };
@@ -213,9 +215,12 @@ function checkPeer(peerId: string, multiaddrs: readonly string[]): Result<void> 
   return isNormal ? ok(undefined) : malformed(peerId, 'the addresses are not normalised and sorted');
 }
 
-function checkRecord(record: NodeRecord, genesisTime: number): Result<void> {
+function checkRecord(record: NodeRecord, genesis: Pick<Genesis, 'parameters' | 'timestamp'>): Result<void> {
   // Times never go back: the first event of such a node would break its record's invariants, on every replica.
-  if (record.lastUpdated > genesisTime) return malformed(record.peerId, 'the record is newer than the genesis');
+  if (record.lastUpdated > genesis.timestamp) return malformed(record.peerId, 'the record is newer than the genesis');
+  if (record.isLlmServer && genesis.parameters.eventSchema < 2) {
+    return malformed(record.peerId, 'isLlmServer is of event schema 2, and the chain begins with schema 1');
+  }
   if (!nodeEntryCodec.decode(nodeEntryCodec.encode(record)).ok) return malformed(record.peerId, 'not a record');
   try {
     checkRecordInvariants(record);

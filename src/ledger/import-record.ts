@@ -7,7 +7,7 @@
  */
 import { ZERO_HASH } from '../base/hash.ts';
 import { ok, refuse, type Refusal, type Refused, type Result } from '../base/result.ts';
-import { isVersion, MAX_TIME_SECONDS } from './event-check.ts';
+import { isVersion, MAX_TIME_SECONDS } from './event-fields.ts';
 import { ethAddressOf, isPointOfCurve, parsePeerId, type Identity } from './identity.ts';
 import { normaliseAddresses } from './multiaddrs.ts';
 import {
@@ -29,6 +29,8 @@ export interface ImportRules {
   readonly staked: ReadonlySet<string>;
   /** Canonical peer ids of the new network's validators. */
   readonly validators: ReadonlySet<string>;
+  /** That the chain begins with: a record says nothing that no event of the chain could say. */
+  readonly eventSchema: number;
 }
 
 export interface Imported {
@@ -47,7 +49,7 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   ...['uptime', 'uptimeStr', 'accumulatedUptime', 'accumulatedUptimeStr', 'currentUptime'],
   ...['readableCurrentUptime', 'readableAccumulatedUptime', 'ethAddress', 'activity', 'isActive', 'isStaked'],
   ...['isValidator', 'isWriterNode', 'isTwitterScraper', 'isDiscordScraper', 'isTelegramScraper', 'isWebScraper'],
-  ...['version', 'workerTimeout'],
+  ...['version', 'workerTimeout', 'isLlmServer'],
 ]);
 
 /** A worker's counters (v0.8): no part of a record, and not worth a remark each time. */
@@ -91,7 +93,7 @@ export function importRecord(fields: Fields, rules: ImportRules): Result<Importe
   if (!addresses.ok) return addresses;
   const closedUptimeNs = readUptime(fields, times.value, remarks);
   if (!closedUptimeNs.ok) return closedUptimeNs;
-  const flags = readFlags(fields, remarks);
+  const flags = readFlags(fields, rules, remarks);
   if (!flags.ok) return flags;
   const workerTimeoutNs = readWorkerTimeout(fields);
   if (!workerTimeoutNs.ok) return workerTimeoutNs;
@@ -271,9 +273,11 @@ function readNanoseconds(fields: Fields, field: string): Result<bigint> {
   return Number.isSafeInteger(value) ? ok(BigInt(value as number)) : malformed(field, 'whole nanoseconds');
 }
 
-type Flags = Pick<NodeRecord, (typeof CAPABILITIES)[number]>;
+type Flags = Pick<NodeRecord, (typeof CAPABILITIES)[number] | 'isLlmServer'>;
 
-function readFlags(fields: Fields, remarks: Remarks): Result<Flags> {
+function readFlags(fields: Fields, rules: ImportRules, remarks: Remarks): Result<Flags> {
+  const isLlmServer = readLlmServer(fields, rules, remarks);
+  if (!isLlmServer.ok) return isLlmServer;
   const flags = { isTwitterScraper: false, isDiscordScraper: false, isTelegramScraper: false, isWebScraper: false };
   for (const field of CAPABILITIES) {
     const flag = fields[field];
@@ -281,7 +285,16 @@ function readFlags(fields: Fields, remarks: Remarks): Result<Flags> {
     else if (typeof flag === 'boolean') flags[field] = flag;
     else return malformed(field, 'a boolean');
   }
-  return ok(flags);
+  return ok({ ...flags, isLlmServer: isLlmServer.value });
+}
+
+/** Most versions of the older program had no such flag, and one that is missing is worth no remark. */
+function readLlmServer(fields: Fields, { eventSchema }: ImportRules, remarks: Remarks): Result<boolean> {
+  const flag = fields['isLlmServer'] ?? false;
+  if (typeof flag !== 'boolean') return malformed('isLlmServer', 'a boolean');
+  if (!flag || eventSchema >= 2) return ok(flag);
+  remarks.changed('fields-dropped', 'a record has no such fields', { fields: 'isLlmServer' });
+  return ok(false);
 }
 
 function readWorkerTimeout(fields: Fields): Result<bigint | null> {

@@ -3,6 +3,7 @@ import { ok, refuse, type Refusal, type Result } from '../base/result.ts';
 import { parsePeerId } from './identity.ts';
 import { importRecord, type Fields, type Imported, type ImportRules } from './import-record.ts';
 import { checkRecordInvariants } from './invariants.ts';
+import { NEWEST_EVENT_SCHEMA } from './newest-schema.ts';
 import type { NodeRecord } from './record.ts';
 
 /** Exports of several months are found in one file; a year ahead, which froze a record in the older system, is not. */
@@ -16,6 +17,8 @@ export interface ImportOptions {
   /** Peer ids of the new network's validators, in any accepted form. */
   readonly validators?: readonly string[];
   readonly futureSlackSeconds?: number;
+  /** That the new chain begins with; left out: the newest. */
+  readonly eventSchema?: number;
 }
 
 export type Verdict = 'valid' | 'normalised' | 'rejected';
@@ -103,6 +106,7 @@ function rulesOf(options: ImportOptions): Result<ImportRules> {
     futureSlackSeconds: options.futureSlackSeconds ?? DEFAULT_FUTURE_SLACK_SECONDS,
     staked: staked.value,
     validators: validators.value,
+    eventSchema: options.eventSchema ?? NEWEST_EVENT_SCHEMA,
   });
 }
 

@@ -39,6 +39,12 @@ export const LAYOUT_STEPS: readonly LayoutStep[] = [
     to: 2,
     checksum: 'c50c68ec412ac39e5d2bb6dbe513e4fbf6431fa6d84232c2b7cd5e559b18c16c' as Hash,
   },
+  {
+    id: '0003-checked-records',
+    from: 2,
+    to: 3,
+    checksum: 'ebfec44611c8f44840d8dd080cbb62e1099eff6f5d6f74274487d82c26e6111e' as Hash,
+  },
 ];
 
 export type RecordedStep = Pick<LayoutStep, 'id' | 'checksum'>;

@@ -5,7 +5,7 @@
  *     M name               layout version and migrations, identity, head, floor, safety record; of a Raft cluster also
  *                          where its ledger stands
  *     B height             sealed block
- *     I block id           height of a committed block
+ *     I block id           height of a committed block, and a check of id, height and seal
  *     U block id           uncommitted block, as its engine encodes it
  *     S state key          value of the committed state
  *     C height             what a committed block changed, until every projection has seen it
@@ -16,18 +16,17 @@
  *     R name               of Raft: term and vote, bounds of the log, snapshot, applied index, history
  *     G key                value of the older system's state machine; from BASE on as it was at BASE
  *
- * A change of this table, or of an encoding under it, is a new layout version and a migration; unless the older encoding
- * is read as well and nothing is ever mistaken for the other, as of records with and without a check
- * (`checked-record.ts`).
+ * A change of this table, or of an encoding under it, is a new layout version and a step of `migrations/`.
  */
 import { concatBytes, storeKey, utf8 } from '../base/bytes.ts';
 import { hashToBytes, type Hash } from '../base/hash.ts';
 import type { KeyRange } from '../store/store.ts';
 
 /**
- * 1: as hotledger 0.1.0 began. 2: the log may begin above genesis, at the height of its floor (`migrations/`).
+ * 1: as hotledger 0.1.0 began. 2: the log may begin above genesis, at the height of its floor. 3: every record that
+ * nothing else vouches for has a check, and so has the seal of each block.
  */
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 
 const TAG = {
   meta: tag('M'),

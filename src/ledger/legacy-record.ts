@@ -24,13 +24,14 @@ const MAX_NODE_DATA_DEPTH = 8;
  * Clocks of the older nodes may be a little ahead of the leader's that writes BASE. Not by more than a submitter's may: the
  * chain begins no earlier than its records, and blocks of a far future would refuse every event as too old.
  */
-export function rulesAtBase(genesis: Pick<Genesis, 'validators'>, timeSeconds: number): ImportRules {
+export function rulesAtBase(genesis: Pick<Genesis, 'parameters' | 'validators'>, timeSeconds: number): ImportRules {
   return {
     referenceTimeSeconds: timeSeconds,
     futureSlackSeconds: MAX_SUBMITTER_SKEW_SECONDS,
     // What the older system says of stakes was attested by nobody.
     staked: new Set(),
     validators: new Set(genesis.validators.map(({ peerId }) => peerId)),
+    eventSchema: genesis.parameters.eventSchema,
   };
 }
 

@@ -13,6 +13,8 @@ import { ok, refuse, type Refusal, type Result } from '../base/result.ts';
 import { EVENT_OVERHEAD_BYTES } from './block.ts';
 import { checkSuccession } from './block-rules.ts';
 import { CommittedState, type ProvenValue } from './committed-state.ts';
+import { checkSchemaKnown, scheduledFrom } from './event-schema-at.ts';
+import { NEWEST_EVENT_SCHEMA } from './newest-schema.ts';
 import type { StateTree, TreeVersion } from './state-tree.ts';
 import { Overlay, type CommittedChange, type StateChange, type StateReader } from './state.ts';
 import { applyEvent, type BlockContext, checkApplies, REFUSALS_OF_TIME, TRANSIENT_REFUSALS } from './transition.ts';
@@ -47,10 +49,11 @@ export interface Selection {
   /** Not applicable on this parent, but perhaps later. */
   readonly waiting: readonly VerifiedEvent[];
   /**
-   * One of those is too late for this block, but not for the committed head of a chain that stood still: only the chain's
-   * own time can refuse it for ever, and that stands still where there is no block.
+   * One of those waits for nothing but that the chain goes on, which it does not where there is no block: it is too late for
+   * this block, but not for the committed head of a chain that stood still, and only the chain's own time can refuse it for
+   * ever; or its event schema begins a few heights above.
    */
-  readonly waitsForTime: boolean;
+  readonly waitsForChain: boolean;
 }
 
 export interface RefusedEvent {
@@ -74,19 +77,25 @@ export interface LedgerMachineOptions {
   readonly version: TreeVersion;
   /** What of the state at `head` the backing does not hold until `settled`: all of it, for a block that is about to be written. */
   readonly unsettled?: readonly StateChange[];
+  /** The newest event schema that the program knows; left out: that of this program. */
+  readonly newestSchema?: number;
 }
 
 export class LedgerMachine {
   readonly chainId: string;
   readonly #tree: StateTree;
   readonly #committed: CommittedState;
+  readonly #newestSchema: number;
   #head: Layer;
+  /** Of the block after the head. */
+  #nextKnown: { readonly height: number; readonly known: Result<void> } | null = null;
 
-  constructor({ chainId, head, backing, tree, version, unsettled }: LedgerMachineOptions) {
+  constructor({ chainId, head, backing, tree, version, unsettled, newestSchema }: LedgerMachineOptions) {
     const { height, stateRoot, timestamp } = head;
     assert(version.root === stateRoot, 'the tree is the state of the head', { root: version.root, stateRoot });
     this.chainId = chainId;
     this.#tree = tree;
+    this.#newestSchema = newestSchema ?? NEWEST_EVENT_SCHEMA;
     this.#committed = new CommittedState(backing, tree, version, height, unsettled);
     this.#head = new Layer({ height, timestamp, version, parent: null, state: this.#committed, changes: [] });
   }
@@ -108,8 +117,8 @@ export class LedgerMachine {
   /**
    * Executes a block that someone proposed: every event must apply, in order.
    *
-   * Refusals: `wrong-height`, `timestamp-before-parent`, `event-not-applicable` (with the event's place and the code
-   * of its own refusal).
+   * Refusals: `wrong-height`, `timestamp-before-parent`, `schema-not-known`, `event-not-applicable` (with the event's place
+   * and the code of its own refusal).
    *
    * @param besides what the block changes that no event says
    */
@@ -122,6 +131,8 @@ export class LedgerMachine {
     const base = this.#own(parent);
     const succession = checkSuccession(context, base);
     if (!succession.ok) return succession;
+    const known = this.understands(base, context.height);
+    if (!known.ok) return known;
     const overlay = new Overlay(base);
     for (const { key, value } of besides) overlay.set(key, value);
     for (const [index, event] of events.entries()) {
@@ -152,6 +163,7 @@ export class LedgerMachine {
     const base = this.#own(parent);
     const { height, timestamp } = context;
     assert(checkSuccession(context, base).ok, 'the block follows its parent', { height, timestamp });
+    assert(this.understands(base, height).ok, 'the schema of a block that is executed is known', { height });
     const overlay = new Overlay(base);
     for (const { key, value } of besides) overlay.set(key, value);
     const refusals = events.map((event) => {
@@ -163,7 +175,7 @@ export class LedgerMachine {
 
   /**
    * Fills a block: takes candidates in their order while they fit, leaves out those that do not apply. A node's later
-   * events wait for its earlier ones.
+   * events wait for its earlier ones. Only where the block is understood.
    */
   select(
     parent: Execution,
@@ -172,6 +184,8 @@ export class LedgerMachine {
     limits: SelectionLimits,
   ): Selection {
     const base = this.#own(parent);
+    const { height } = context;
+    assert(this.understands(base, height).ok, 'the schema of a block that is made is known', { height });
     const overlay = new Overlay(base);
     const events: VerifiedEvent[] = [];
     const refused: RefusedEvent[] = [];
@@ -179,7 +193,7 @@ export class LedgerMachine {
     const waitingPeers = new Set<string>();
     const maxEvents = this.uncommittedDepth(base) < MAX_UNCOMMITTED_BLOCKS ? limits.maxEvents : 0;
     let bytes = 0;
-    let waitsForTime = false;
+    let waitsForChain = false;
     for (const event of candidates) {
       bytes += event.bytes.length + EVENT_OVERHEAD_BYTES;
       if (events.length >= maxEvents || bytes > limits.maxBytes) break;
@@ -196,10 +210,10 @@ export class LedgerMachine {
       } else {
         waiting.push(event);
         waitingPeers.add(peerId);
-        waitsForTime ||= applied?.ok === false && REFUSALS_OF_TIME.has(applied.refusal.code);
+        waitsForChain ||= applied?.ok === false && isOfChain(applied.refusal);
       }
     }
-    return { execution: this.#layer(base, context, overlay), events, refused, waiting, waitsForTime };
+    return { execution: this.#layer(base, context, overlay), events, refused, waiting, waitsForChain };
   }
 
   /**
@@ -263,6 +277,18 @@ export class LedgerMachine {
     return this.#committed.proveAt(height, key);
   }
 
+  /** Whether this program can execute a block of this height on that parent. Refusal: `schema-not-known`. */
+  understands(parent: StateReader, height: number): Result<void> {
+    if (parent !== this.#head || height !== this.#head.height + 1) {
+      return checkSchemaKnown(parent, height, this.#newestSchema);
+    }
+    // Asked in every step of an engine, and the same until the next commit.
+    if (this.#nextKnown?.height !== height) {
+      this.#nextKnown = { height, known: checkSchemaKnown(parent, height, this.#newestSchema) };
+    }
+    return this.#nextKnown.known;
+  }
+
   /** What the state held at one of the last 64 heights, of every key that changed behind it. Refusal: `height-not-held`. */
   changedSince(height: number): Result<ReadonlyMap<string, Uint8Array | undefined>> {
     return this.#committed.changedSince(height);
@@ -285,7 +311,14 @@ export class LedgerMachine {
     const { height, timestamp } = this.#head;
     if (checkApplies(this.#head, event, { ...context, height: height + 1, timestamp }).ok) return null;
     const judged = checkApplies(this.#head, event, { ...context, height: height + 1 });
-    return judged.ok || TRANSIENT_REFUSALS.has(judged.refusal.code) ? null : judged.refusal;
+    if (judged.ok || TRANSIENT_REFUSALS.has(judged.refusal.code)) return null;
+    return judged.refusal.code === 'schema-not-active' && this.#isSoonActive(event.schema) ? null : judged.refusal;
+  }
+
+  /** It may be in force in a block that is under way already, which the committed state does not know. */
+  #isSoonActive(schema: number): boolean {
+    const fromHeight = scheduledFrom(this.#head, schema);
+    return fromHeight !== null && fromHeight <= this.#head.height + 1 + MAX_UNCOMMITTED_BLOCKS;
   }
 
   #layer(parent: Layer, { height, timestamp }: BlockContext, overlay: Overlay): Layer {
@@ -309,6 +342,10 @@ export class LedgerMachine {
     });
     return execution;
   }
+}
+
+function isOfChain({ code }: Refusal): boolean {
+  return REFUSALS_OF_TIME.has(code) || code === 'schema-not-active';
 }
 
 interface LayerOptions {

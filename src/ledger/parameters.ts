@@ -6,19 +6,17 @@ import { equalBytes } from '../base/bytes.ts';
 import { codec, nullable, struct, uint } from '../base/codec.ts';
 import { refuse, ok, type Result } from '../base/result.ts';
 import { assert } from '../base/assert.ts';
+import { NEWEST_EVENT_SCHEMA } from './newest-schema.ts';
 import { PARAMETERS_KEY, type StateReader } from './state.ts';
 
 export interface ChainParameters {
   /** A node is active while it was heard from within this window; a session lapses after it. */
   readonly livenessWindowSeconds: number;
-  /** The newest event schema in force. */
+  /** The event schema that the chain began with; `event-schema-at.ts` says which is in force. */
   readonly eventSchema: number;
 }
 
 export const DEFAULT_PARAMETERS: ChainParameters = { livenessWindowSeconds: 3600, eventSchema: 1 };
-
-/** The newest event schema that this program knows. */
-export const NEWEST_EVENT_SCHEMA = 1;
 
 export const MIN_LIVENESS_WINDOW_SECONDS = 3;
 export const MAX_LIVENESS_WINDOW_SECONDS = 30 * 86_400;

@@ -13,7 +13,7 @@ import { ok, refuse, type Result } from '../base/result.ts';
 import { signersShape, type Signers } from '../qc/bitmap.ts';
 import { checkAction, decide, replacedDigest, targetOf } from './actions.ts';
 import type { BlockContext } from './block-context.ts';
-import { MAX_REASON_LENGTH, MAX_TIME_SECONDS } from './event-check.ts';
+import { MAX_REASON_LENGTH, MAX_TIME_SECONDS } from './event-fields.ts';
 import type {
   ApprovedEvent,
   NodeRemoved,
@@ -52,7 +52,7 @@ const actionShape = union<QuorumAction>({
   }),
   nodeRemoved: struct<Omit<NodeRemoved, 'kind'>>({ peerId, reason: text(MAX_REASON_LENGTH) }),
   workerTimeoutSet: struct<Omit<WorkerTimeoutSet, 'kind'>>({ peerId, workerTimeout: uint(MAX_TIME_SECONDS) }),
-  schemaActivated: struct<Omit<SchemaActivated, 'kind'>>({ schema: uint(0xffff) }),
+  schemaActivated: struct<Omit<SchemaActivated, 'kind'>>({ schema: uint(0xffff), fromHeight: uint() }),
   parametersChanged: struct<Omit<ParametersChanged, 'kind'>>({
     parameters: struct<ParametersChanged['parameters']>({ livenessWindowSeconds: uint(MAX_LIVENESS_WINDOW_SECONDS) }),
   }),

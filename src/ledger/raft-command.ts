@@ -9,7 +9,7 @@ import { concatBytes } from '../base/bytes.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import { BLOCK_OVERHEAD_BYTES, EVENT_OVERHEAD_BYTES, MAX_BLOCK_BYTES, MAX_BLOCK_EVENTS } from './block.ts';
 import { MAX_EVENT_BYTES } from './event.ts';
-import { MAX_TIME_SECONDS } from './event-check.ts';
+import { MAX_TIME_SECONDS } from './event-fields.ts';
 import { decodeLegacyCommand, type LegacyCommand } from './legacy-command.ts';
 
 /** So a block has room for all events of a command. */

@@ -10,11 +10,13 @@ import { bytes, codec, hash, list, struct, text, uint, union } from '../base/cod
 import type { Hash } from '../base/hash.ts';
 import { ok, refuse, type Refused, type Result } from '../base/result.ts';
 import { decodeSealedBlock, MAX_BLOCK_BYTES, MAX_SEAL_BYTES, type SealedBlock } from './block.ts';
+import { checkSchemaKnown, schemaActivationCodec } from './event-schema-at.ts';
 import { legacyKeyOf } from './legacy-state.ts';
 import type { LogPosition } from './log-hash.ts';
+import { parameterScheduleCodec } from './parameters.ts';
 import { checkRaftHeader, decodeRaftSeal } from './raft-seal.ts';
 import { StateTree, type TreeVersion } from './state-tree.ts';
-import { legacyKey, type StateChange } from './state.ts';
+import { legacyKey, PARAMETERS_KEY, SCHEMA_KEY, type StateChange } from './state.ts';
 
 /** What the state stands at. */
 export interface SnapshotHead {
@@ -74,6 +76,8 @@ export class LedgerRestoration {
   readonly #tree = new StateTree();
   #version: TreeVersion = this.#tree.empty;
   #head: { readonly head: SnapshotHead; readonly sealed: SealedBlock } | null = null;
+  /** The values that say which event schema the state is of. */
+  readonly #governing = new Map<string, Uint8Array>();
   /** Of the last entry, as UTF-8: of the ledger's own, and of the older system's. */
   #lastKey: Uint8Array | null = null;
   #lastLegacyKey: Uint8Array | null = null;
@@ -92,7 +96,9 @@ export class LedgerRestoration {
     if (chunk.value.kind === 'head') return this.#takeHead(chunk.value);
     if (this.#head === null) return disordered('the state comes before what it stands at');
     const { entries } = chunk.value;
-    for (const { key } of entries) {
+    for (const { key, value } of entries) {
+      const governs = this.#takeGoverning(key, value);
+      if (!governs.ok) return governs;
       const order = utf8(key);
       if (legacyKeyOf(key) !== undefined) return disordered('a value of the older system is among the ledger');
       if (this.#lastKey !== null && compareBytes(this.#lastKey, order) >= 0) return disordered('the keys do not rise');
@@ -113,7 +119,7 @@ export class LedgerRestoration {
     return this.#enter(values.map(({ key, value }) => ({ key: legacyKey(key), value })));
   }
 
-  /** Refusals: `snapshot-disordered` without a head, `state-root-mismatch`. */
+  /** Refusals: `snapshot-disordered` without a head, `state-root-mismatch`, `schema-not-known`. */
   end(): Result<RestoredLedger> {
     if (this.#head === null) return disordered('it does not say what it stands at');
     const { header } = this.#head.sealed.block;
@@ -124,7 +130,15 @@ export class LedgerRestoration {
         computed: this.#version.root,
       });
     }
-    return ok({ ...this.#head, tree: this.#tree, version: this.#version });
+    if (!this.#governing.has(PARAMETERS_KEY)) return disordered('it has no parameters of the chain');
+    const known = checkSchemaKnown({ get: (key) => this.#governing.get(key) }, header.height);
+    return known.ok ? ok({ ...this.#head, tree: this.#tree, version: this.#version }) : known;
+  }
+
+  #takeGoverning(key: string, value: Uint8Array | undefined): Result<unknown> {
+    if (value === undefined || (key !== PARAMETERS_KEY && key !== SCHEMA_KEY)) return ok(undefined);
+    this.#governing.set(key, value.slice());
+    return key === PARAMETERS_KEY ? parameterScheduleCodec.decode(value) : schemaActivationCodec.decode(value);
   }
 
   #takeHead(head: SnapshotHead): Result<void> {

@@ -33,6 +33,8 @@ export interface NodeData {
   readonly isDiscordScraper: boolean;
   readonly isTelegramScraper: boolean;
   readonly isWebScraper: boolean;
+  /** Left out where it is not so, as older nodes know no such field. */
+  readonly isLlmServer: true | undefined;
   readonly version: string;
   /** RFC 3339, UTC. */
   readonly workerTimeout: string;
@@ -81,6 +83,7 @@ export function deriveNodeData(record: NodeRecord, reader: ReaderContext): NodeD
     isDiscordScraper: record.isDiscordScraper,
     isTelegramScraper: record.isTelegramScraper,
     isWebScraper: record.isWebScraper,
+    isLlmServer: record.isLlmServer || undefined,
     version: record.version,
     workerTimeout: record.workerTimeoutNs === null ? GO_ZERO_TIME : formatRfc3339(record.workerTimeoutNs),
     lastLeft: record.lastLeft === 0 ? undefined : record.lastLeft,

@@ -2,7 +2,7 @@
  * What the state holds of a node, under `node/<peer id>`: its record, or, when it has none (removed, or a validator
  * that never joined), only its sequence, so that its old events can never be replayed.
  */
-import { bool, codec, hash, list, nullable, oneOf, struct, text, uint, uint64, union } from '../base/codec.ts';
+import { alternatives, bool, codec, hash, list, nullable, oneOf, struct, text, uint, uint64 } from '../base/codec.ts';
 import type { Hash } from '../base/hash.ts';
 import type { Capabilities } from './event-schema.ts';
 import { MAX_PEER_ID_LENGTH } from './identity.ts';
@@ -66,31 +66,49 @@ const stakeShape = struct<StakeAttestation>({
   reference: text(MAX_REFERENCE_LENGTH),
 });
 
+const recordShape = struct<Omit<NodeRecord, 'kind' | 'isLlmServer'>>({
+  peerId: text(MAX_PEER_ID_LENGTH),
+  origin: oneOf(['event', 'import']),
+  multiaddrs: list(text(MAX_ADDRESS_LENGTH), MAX_ADDRESSES),
+  version: text(MAX_VERSION_LENGTH),
+  isTwitterScraper: bool,
+  isDiscordScraper: bool,
+  isTelegramScraper: bool,
+  isWebScraper: bool,
+  stake: nullable(stakeShape),
+  activity: oneOf(['joined', 'left']),
+  firstJoined: uint(),
+  lastJoined: uint(),
+  lastLeft: uint(),
+  lastHeard: uint(),
+  lastUpdated: uint(),
+  closedUptimeNs: uint64,
+  workerTimeoutNs: nullable(uint64),
+  lastSeq: uint(),
+  lastEventId: hash,
+});
+
+const absentShape = struct<Omit<AbsentNode, 'kind'>>({
+  peerId: text(MAX_PEER_ID_LENGTH),
+  lastSeq: uint(),
+  lastEventId: hash,
+});
+
+/** The places are part of the format. What schema 2 added took the next one: every other entry has the bytes that it had. */
+const PLACES = { record: 0, absent: 1, recordOfLlmServer: 2 } as const;
+
 export const nodeEntryCodec = codec<NodeEntry>(
-  union<NodeEntry>({
-    record: struct<Omit<NodeRecord, 'kind'>>({
-      peerId: text(MAX_PEER_ID_LENGTH),
-      origin: oneOf(['event', 'import']),
-      multiaddrs: list(text(MAX_ADDRESS_LENGTH), MAX_ADDRESSES),
-      version: text(MAX_VERSION_LENGTH),
-      isTwitterScraper: bool,
-      isDiscordScraper: bool,
-      isTelegramScraper: bool,
-      isWebScraper: bool,
-      stake: nullable(stakeShape),
-      activity: oneOf(['joined', 'left']),
-      firstJoined: uint(),
-      lastJoined: uint(),
-      lastLeft: uint(),
-      lastHeard: uint(),
-      lastUpdated: uint(),
-      closedUptimeNs: uint64,
-      workerTimeoutNs: nullable(uint64),
-      lastSeq: uint(),
-      lastEventId: hash,
-    }),
-    absent: struct<Omit<AbsentNode, 'kind'>>({ peerId: text(MAX_PEER_ID_LENGTH), lastSeq: uint(), lastEventId: hash }),
-  }),
+  alternatives<NodeEntry>(
+    [
+      recordShape.with({ kind: 'record', isLlmServer: false }),
+      absentShape.with({ kind: 'absent' }),
+      recordShape.with({ kind: 'record', isLlmServer: true }),
+    ],
+    (entry) => {
+      if (entry.kind === 'absent') return PLACES.absent;
+      return entry.isLlmServer ? PLACES.recordOfLlmServer : PLACES.record;
+    },
+  ),
   MAX_RECORD_BYTES,
 );
 

@@ -28,6 +28,9 @@ export const LEGACY_KEY_PREFIX = 'legacy/';
 /** `ParameterSchedule`: the chain's parameters now and, after a change, from the next height. */
 export const PARAMETERS_KEY = 'parameters';
 
+/** `SchemaActivation`: the last change of the event schema that was decided; absent before the first. */
+export const SCHEMA_KEY = 'schema';
+
 /** The last one is kept: an event asks for its node's key half a dozen times, and one text is hashed and compared once. */
 let lastNode = { peerId: '', key: NODE_KEY_PREFIX };
 

@@ -2,13 +2,15 @@
  * `applyEvent`: the one function by which an event changes the state. Execution before a vote, replay and tests all
  * call it. It reads nothing but its arguments, and changes none of them.
  *
- * Order of judgement: the sequence (a duplicate is answered before its time is judged), the time, then the event.
+ * Order of judgement: the sequence (a duplicate is answered before its time is judged), the time, the event's schema, then
+ * the event.
  */
 import { unreachable } from '../base/assert.ts';
 import { ZERO_HASH } from '../base/hash.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import type { BlockContext } from './block-context.ts';
 import { entryChange, readEntry } from './entries.ts';
+import { checkSchemaActive } from './event-schema-at.ts';
 import type { Capabilities, JoinedEvent, LedgerEvent } from './event-schema.ts';
 import { recordEvidence } from './evidence-entry.ts';
 import { checkReach } from './invariants.ts';
@@ -37,7 +39,7 @@ export const REFUSALS_OF_TIME: ReadonlySet<string> = new Set(['expired', 'propos
  * @returns the changes, each key once
  *
  * Refusals: `already-applied` (the same event: answer as it was answered), `superseded`, `sequence-conflict`,
- * `expired`, `time-ahead`, `not-joined`, `heartbeat-too-soon`, `record-too-large`, and those of quorum actions and
+ * `expired`, `time-ahead`, `schema-not-active`, `not-joined`, `heartbeat-too-soon`, `record-too-large`, and those of quorum actions and
  * evidence.
  */
 export function applyEvent(
@@ -108,6 +110,8 @@ function signersNext(state: StateReader, verified: VerifiedEvent, context: Block
   if (!order.ok) return order;
   const time = checkTime(event, context.timestamp);
   if (!time.ok) return time;
+  const active = checkSchemaActive(state, verified.schema, context.height);
+  if (!active.ok) return active;
   const windowSeconds = parametersAt(state, context.height).livenessWindowSeconds;
   return nextEntry(entry, event, { now: context.timestamp, windowSeconds });
 }
@@ -185,7 +189,8 @@ function firstRecord(event: JoinedEvent, now: number): NodeRecord {
 }
 
 function rejoined(record: NodeRecord, event: JoinedEvent, { now, windowSeconds }: Moment): NodeRecord {
-  const { isDiscordScraper, isTelegramScraper, isTwitterScraper, isWebScraper, multiaddrs, version } = event;
+  const { isDiscordScraper, isLlmServer, isTelegramScraper, isTwitterScraper, isWebScraper, multiaddrs, version } =
+    event;
   return {
     ...joined(record, now, windowSeconds),
     multiaddrs,
@@ -194,6 +199,7 @@ function rejoined(record: NodeRecord, event: JoinedEvent, { now, windowSeconds }
     isDiscordScraper,
     isTelegramScraper,
     isWebScraper,
+    isLlmServer,
   };
 }
 
@@ -234,8 +240,9 @@ function capabilitiesOf({
   isDiscordScraper,
   isTelegramScraper,
   isWebScraper,
+  isLlmServer,
 }: Capabilities): Capabilities {
-  return { isTwitterScraper, isDiscordScraper, isTelegramScraper, isWebScraper };
+  return { isTwitterScraper, isDiscordScraper, isTelegramScraper, isWebScraper, isLlmServer };
 }
 
 /** What an event does beyond its signer's own entry. @returns whose record a decided action changed */

@@ -5,7 +5,7 @@
  */
 import { bytes, codec, hash, list, struct, uint, union, type Codec } from '../base/codec.ts';
 import type { Hash } from '../base/hash.ts';
-import { codedError, ok, type Result } from '../base/result.ts';
+import { codedError, ok, refuse, type Result } from '../base/result.ts';
 import { exchange, ExchangeServer, type ExchangeLimits } from './exchange.ts';
 import type { Host, OpenOptions, PeerTarget } from './host.ts';
 import type { RefusalListener } from './limits.ts';
@@ -53,6 +53,8 @@ const BOUNDS = { maxRequestBytes: syncRequestCodec.maxBytes, maxAnswerBytes: syn
 
 export interface BlockSource {
   head(): SyncHead;
+  /** The lowest height that is held, genesis apart. */
+  oldest(): number;
   /** The encoded sealed block of this height, or undefined when it is not held. */
   sealedAt(height: number): Uint8Array | undefined;
   /**
@@ -74,10 +76,19 @@ export function blockSyncServer({ host, source, limits, onRefused }: BlockSyncSe
   return new ExchangeServer(host, BLOCK_SYNC_PROTOCOL, BOUNDS, handler, { limits, onRefused });
 }
 
-/** The server without its network. Refusals: those of decoding the request. */
+/** The server without its network. Refusals: those of decoding the request, `blocks-pruned`. */
 export function answerSyncRequest(source: BlockSource, bytes: Uint8Array): Result<Uint8Array> {
   const request = syncRequestCodec.decode(bytes);
-  return request.ok ? ok(answer(source, request.value)) : request;
+  if (!request.ok) return request;
+  const oldest = source.oldest();
+  if (request.value.kind === 'sealed' && request.value.fromHeight < oldest) {
+    return refuse('blocks-pruned', 'this node no longer has blocks of that height', {
+      fromHeight: request.value.fromHeight,
+      oldest,
+      head: source.head().height,
+    });
+  }
+  return ok(answer(source, request.value));
 }
 
 function answer(source: BlockSource, request: SyncRequest): Uint8Array {

@@ -74,7 +74,8 @@ export class FrameStream {
     stream.addEventListener('end', () => this.#onEnd());
     stream.addEventListener('drain', () => this.#onDrain());
     stream.addEventListener('close', ({ error }) => this.#onClose(error));
-    if (stream.readableEnded) this.#onEnd();
+    // Told later: whoever makes this has it only then, and may want to finish it.
+    if (stream.readableEnded) queueMicrotask(() => this.#onEnd());
     if (stream.status !== 'open') this.#onClose(undefined);
   }
 

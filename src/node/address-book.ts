@@ -7,6 +7,8 @@ import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import type { Genesis } from '../ledger/genesis.ts';
+import type { NodeConfig } from './config.ts';
 
 /** Addresses kept for one peer; more are cut off. */
 const MAX_ADDRESSES = 16;
@@ -59,6 +61,15 @@ export class AddressBook {
     known.add(withPeerId(address, peerId));
     this.#fixed.set(peerId, known);
   }
+}
+
+/** Of those that the genesis and the configuration name. */
+export function addressBookOf(
+  { addressFiles, bootstrap }: Pick<NodeConfig, 'addressFiles' | 'bootstrap'>,
+  { validators }: Pick<Genesis, 'validators'>,
+): AddressBook {
+  const known = new Map(validators.map(({ peerId, multiaddrs }) => [peerId, multiaddrs]));
+  return new AddressBook(known, bootstrap, addressFiles);
 }
 
 /** Tells others on this machine where this process listens. Replaced as a whole, so that nobody reads half of it. */

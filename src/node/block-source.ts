@@ -11,6 +11,7 @@ export function blockSource(log: BlockLog, epoch: number): BlockSource {
       const { blockId, height } = log.head();
       return { epoch, height, blockId };
     },
+    oldest: () => log.floor(),
     // Genesis is not served: whoever asks has it, and its seal proves nothing.
     sealedAt: (height) => (height === 0 ? undefined : log.sealedBytesAt(height)),
     blocks: (ids) => branches(log, ids),

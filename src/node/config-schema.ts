@@ -45,6 +45,29 @@ const limits = z.strictObject({
   readsPerSecondPerPeer: positive.default(500),
 });
 
+const snapshots = z.strictObject({
+  /** One of each height that this divides; 0: only when somebody asks. Nodes with the same number serve the same ones. */
+  everyBlocks: z.int().min(0).default(10_000),
+  /** So many of the newest stay in the data directory. */
+  keep: z.int().min(1).max(1_000).default(2),
+});
+
+const pruning = z.strictObject({
+  /** Which blocks stay, of those behind the newest snapshot: all, the newest, or those of late. */
+  policy: z.enum(['all', 'keepBlocks', 'keepFor']).default('all'),
+  /** For the policy `keepBlocks`. */
+  keepBlocks: positive.default(100_000),
+  /** For the policy `keepFor`: by the time of the block. */
+  keepForSeconds: positive.default(2_592_000),
+});
+
+const joining = z.strictObject({
+  /** Where a node with an empty data directory begins: at a snapshot of others, where there is one, or at genesis. */
+  from: z.enum(['snapshot', 'genesis']).default('snapshot'),
+  /** How long it waits for somebody to answer before it begins at genesis; a validator whose key never signed does not. */
+  waitSeconds: z.int().min(0).max(3_600).default(10),
+});
+
 const log = z.strictObject({
   level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** Absent: standard output. */
@@ -73,6 +96,9 @@ export const configSchema = z.strictObject({
   submission: submission.prefault({}),
   pacemaker: pacemaker.prefault({}),
   limits: limits.prefault({}),
+  snapshots: snapshots.prefault({}),
+  pruning: pruning.prefault({}),
+  join: joining.prefault({}),
   log: log.prefault({}),
   /** Present on a member of a Raft cluster only. */
   raft: raftConfigSchema.optional(),
@@ -82,7 +108,7 @@ export const configSchema = z.strictObject({
 export type ConfigFile = z.input<typeof configSchema>;
 export type ParsedConfig = z.output<typeof configSchema>;
 
-type Section = 'submission' | 'pacemaker' | 'limits' | 'log';
+type Section = 'submission' | 'pacemaker' | 'limits' | 'snapshots' | 'pruning' | 'join' | 'log';
 type Some<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
 /** Some of the settings, nested as in the file. */

@@ -12,6 +12,8 @@ export interface ConsensusOutlets {
 
 export interface Consensus {
   status(): EngineStatus;
+  /** Whether the next block that it needs is pruned at the others. */
+  isPrunedAway(): boolean;
   /** Committed blocks that came by gossip. */
   offerSealed(blocks: readonly VerifiedSealedBlock[]): void;
   /** Gossip announced a block that does not hold: there may be a true one. */

@@ -6,6 +6,7 @@
  *   GET  /health    {healthy, components}; status 503 when a component is not healthy
  *   GET  /commits   one CommitNotice a line, from now on, until the client hangs up
  *   POST /read      {peerId, maxAgeMs?, from?} -> ReadReport, or 422 with the refusal
+ *   POST /snapshot  {} -> the snapshot that was made, or 422 with the refusal
  *   POST /stop      202, and the node stops
  *   /raft/...       of a node that runs Raft (`control-raft.ts`)
  *   /ledger...      the blocks and the state, for a replay (`control-replay.ts`)
@@ -15,11 +16,12 @@ import { chmod, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { codedError, ok, refuse, type Result } from '../base/result.ts';
+import { CodedError, codedError, ok, refuse, type Result } from '../base/result.ts';
 import { stringifyWithDigits } from '../ledger/record-view.ts';
 import { addLedgerRoutes } from './control-ledger.ts';
 import { addRaftRoutes } from './control-raft.ts';
 import { addReplayRoutes } from './control-replay.ts';
+import { crashOnly } from './snapshot/stopped-ledger.ts';
 import { socketPath } from './socket-path.ts';
 import type { ReadOptions, RunningNode } from './status.ts';
 
@@ -81,6 +83,16 @@ function addRoutes(server: FastifyInstance, { node, stop }: ControlOptions): voi
     if (!parsed.ok) return send(reply, 400, parsed.refusal);
     const read = await node.read(parsed.value.peerId, parsed.value.options);
     return read.ok ? send(reply, 200, read.value) : send(reply, 422, read.refusal);
+  });
+  server.post('/snapshot', async (_request, reply) => {
+    try {
+      if (node.snapshots === null) throw crashOnly();
+      return await send(reply, 200, await node.snapshots.create());
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
+      const { code, details, message } = error;
+      return send(reply, 422, { code, details, message });
+    }
   });
   addRaftRoutes(server, node.raft, send);
   addLedgerRoutes(server, node.ledger, send);

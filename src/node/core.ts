@@ -11,7 +11,7 @@ import { loadDefaultScheme } from '../qc/default-scheme.ts';
 import type { SignatureScheme } from '../qc/scheme.ts';
 import { makeValidatorSet } from '../qc/validator-set.ts';
 import type { PinnableStore } from '../store/store.ts';
-import { AddressBook } from './address-book.ts';
+import { addressBookOf, type AddressBook } from './address-book.ts';
 import { Admission } from './admit.ts';
 import { loadBlsKey } from './bls-key.ts';
 import type { NodeConfig } from './config.ts';
@@ -126,8 +126,7 @@ export async function openCore(config: NodeConfig, genesis: Genesis, log: Logger
     verifySignature: verifyNative,
     maxUnderCheckPerPeer: MAX_MESSAGES_UNDER_CHECK_PER_PEER,
   });
-  const known = new Map(genesis.validators.map(({ peerId, multiaddrs }) => [peerId, multiaddrs]));
-  const addresses = new AddressBook(known, config.bootstrap, config.addressFiles);
+  const addresses = addressBookOf(config, genesis);
   const nowMs = () => Date.now();
   const { commitDepth, parameters } = genesis;
   return {

@@ -7,6 +7,7 @@ import { textFromUtf8, utf8 } from '../base/bytes.ts';
 import { assert } from '../base/assert.ts';
 import { ok, refuse, type Result } from '../base/result.ts';
 import type { CommittedBlock } from '../consensus/engine.ts';
+import { contentOf, withCheck } from '../ledger/checked-record.ts';
 import { bigEndian, dhtHeightKey, fromBigEndian, rangeOf, stateKey } from '../ledger/layout.ts';
 import { NODE_KEY_PREFIX, nodeKey } from '../ledger/state.ts';
 import { VALIDATORS_KEY } from '../ledger/validators.ts';
@@ -63,14 +64,17 @@ export function dhtRules({ ledger, log, nowMs, pool }: DhtCore): RecordRules {
 function heightMemory(store: Store): HeightMemory {
   const heightOf = (key: string): number | undefined => {
     const height = store.get(dhtHeightKey(utf8(key)));
-    return height === undefined ? undefined : fromBigEndian(height);
+    const content = height === undefined ? null : contentOf(height);
+    // One that changed on the disk is as good as none: what is at stake is an older record taken again.
+    return content === null ? undefined : fromBigEndian(content);
   };
   return {
     get: heightOf,
     // What is forgotten in a power cut is at worst an older record taken again; not worth a sync.
     async put(key, height) {
       if ((heightOf(key) ?? -1) >= height) return;
-      await store.batch([{ kind: 'put', key: dhtHeightKey(utf8(key)), value: bigEndian(height) }], { sync: false });
+      const value = withCheck(bigEndian(height));
+      await store.batch([{ kind: 'put', key: dhtHeightKey(utf8(key)), value }], { sync: false });
     },
   };
 }

@@ -13,7 +13,9 @@ import type { Host } from '../net/host.ts';
 import type { NodeCore } from './core.ts';
 
 /** Refusals that depend on what this node knows or how busy it is, and prove nothing against the sender. */
-const NOT_THE_SENDERS_FAULT = new Set(['verification-busy', 'epoch-mismatch', 'block-version-unknown']);
+const NOT_THE_SENDERS_FAULT = new Set([
+  ...['verification-busy', 'epoch-mismatch', 'block-version-unknown', 'schema-not-known'],
+]);
 
 /** The time that the others leave to a block's proposer: it may be followed by nobody, or silent. */
 const ANNOUNCE_FOR_OTHERS_AFTER_MS = 200;

@@ -1,9 +1,12 @@
 /** What a running node says of itself. */
 import type { Consensus } from './consensus.ts';
 import type { NetworkedCore } from './core.ts';
+import { openProposalsOf } from './open-proposals.ts';
 import { PROGRAM_VERSION } from './program-version.ts';
 import type { ProjectionsStatus } from './projections/node-projections.ts';
 import { projectionFacts, projectionHealth } from './projections/projection-health.ts';
+import { schemaHealth, schemaReport } from './schema-report.ts';
+import { PRUNED_ADVICE } from './pruned-watch.ts';
 import type { ComponentHealth, NodeStatus } from './status.ts';
 
 export interface StatusFacts {
@@ -16,22 +19,28 @@ export interface StatusFacts {
 
 export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: StatusFacts): NodeStatus {
   const engine = consensus.status();
+  const { head } = core.ledger.machine;
+  const schema = schemaReport(head, head.height);
   return {
     ...engine,
     chainId: core.context.chainId,
     role: core.seat === null ? 'observer' : 'validator',
     peerId: core.identity.peerId,
     index: core.seat?.index ?? null,
+    validators: core.context.validators.n,
     version: PROGRAM_VERSION,
     upSeconds: Math.floor((core.nowMs() - facts.startedAtMs) / 1000),
     peers: new Set(core.host.connections().map(({ peerId }) => peerId)).size,
     listenAddrs: core.host.addresses(),
+    oldestBlock: core.ledger.log.floor(),
     commits: facts.commits,
     eventsCommitted: facts.eventsCommitted,
     rssBytes: process.memoryUsage.rss(),
     cpuMs: cpuMs(),
+    schema,
+    proposals: openProposalsOf(head, core.context.validators, head.timestamp),
     ...projectionFacts(facts.projections),
-    components: components(core, consensus, engine, facts),
+    components: [...components(core, consensus, engine, facts), schemaHealth(schema, head.height)],
   };
 }
 
@@ -56,6 +65,7 @@ function components(
       detail: `${facts.gossipSubscribers} peers follow the ledger's topic`,
     },
     projectionHealth(engine.height, facts.projections),
+    ...syncHealth(consensus.isPrunedAway()),
   ];
 }
 
@@ -84,4 +94,9 @@ function networkHealth({ host }: NetworkedCore): ComponentHealth {
   return connections > 0
     ? { name: 'network', healthy: true, detail: `${connections} connections` }
     : { name: 'network', healthy: false, detail: 'no connection; check "bootstrap" and the firewall' };
+}
+
+/** Said only where something is wrong. */
+function syncHealth(isPrunedAway: boolean): readonly ComponentHealth[] {
+  return isPrunedAway ? [{ name: 'sync', healthy: false, detail: `blocks-pruned: ${PRUNED_ADVICE}` }] : [];
 }

@@ -7,6 +7,7 @@ import type { Consensus, ConsensusOutlets } from './consensus.ts';
 import { validatorTarget, type NetworkedCore } from './core.ts';
 import { Fetching } from './fetching.ts';
 import { Loop } from './loop.ts';
+import { prunedWatch } from './pruned-watch.ts';
 import { Runner } from './runner.ts';
 import { inboxShares, turnPlanner } from './turn-planner.ts';
 
@@ -29,6 +30,7 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
     fetchTimeoutMs: FETCH_TIMEOUT_MS,
   });
   let stopped = false;
+  const pruned = prunedWatch(context.validators, log);
   const plan = turnPlanner<never, never, never>({
     wire: { encode: never, withSignature: never, admitOwn: never },
     signer: { bls: never, identity: never },
@@ -43,6 +45,7 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
         const last = blocks.at(-1);
         assert(last !== undefined, 'a commit has blocks');
         ledger.machine.settled(last.block.header.height);
+        pruned.progressed();
         outlets.committed(blocks);
       },
       fetch({ request, what, from: [first = 0] }) {
@@ -78,7 +81,10 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
       assert(answer.kind !== 'fetched', 'a follower asks for no blocks by id');
       offer(answer);
     },
-    onRefused: (from, refusal) => log.debug({ from, refusal }, 'fetch refused'),
+    onRefused(from, refusal) {
+      log.debug({ from, refusal }, 'fetch refused');
+      pruned.refused(from, refusal);
+    },
   });
   offer({ kind: 'started' });
   return {
@@ -88,6 +94,7 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
       offer({ kind: 'sealed', blocks });
     },
     announced: () => offer({ kind: 'announced' }),
+    isPrunedAway: () => pruned.isPruned,
     connectedValidators: () => context.validators.members.filter(({ peerId }) => core.host.isConnected(peerId)).length,
     stop() {
       stopped = true;

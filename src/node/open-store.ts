@@ -86,7 +86,7 @@ function isOfFiles(error: unknown): boolean {
 /** Of processes that ended before they could. */
 async function removeForgottenClones(directory: string): Promise<void> {
   const beside = dirname(directory);
-  for (const name of await readdir(beside)) {
+  for (const name of await readdir(beside).catch(() => [])) {
     const pid = new RegExp(`^${basename(directory)}\\.look-(\\d+)-\\d+$`).exec(name)?.[1];
     if (pid !== undefined && !isAlive(Number(pid))) await removeClone(join(beside, name));
   }

@@ -68,16 +68,15 @@ function rollbackOf(record: SafetyRecord | null, uncommitted: readonly RestoredB
 /** What this node itself verified before it wrote it. */
 async function uncommittedBlocks(log: BlockLog): Promise<readonly RestoredBlock[]> {
   const stored = await log.uncommitted();
-  return stored.map(({ id, bytes }) => {
+  return stored.flatMap(({ id, bytes }) => {
     const decoded = decodeStoredBlock(log.chainId, bytes);
     if (decoded.ok && decoded.value.block.id === id) {
       const { block, justify } = decoded.value;
-      return {
-        block,
-        events: block.events.map((event) => verifiedEvent(event, 'own-log')),
-        justify: certificateVerifiedBefore(justify),
-      };
+      const events = block.events.map((event) => verifiedEvent(event, 'own-log'));
+      return [{ block, events, justify: certificateVerifiedBefore(justify) }];
     }
+    // A newer program wrote it. This one stops below it, and votes for nothing there.
+    if (!decoded.ok && decoded.refusal.code === 'schema-not-known') return [];
     throw codedError('store-corrupt', 'an uncommitted block is not the one that was written', {
       id,
       because: decoded.ok ? 'another-block' : decoded.refusal.code,

@@ -1,8 +1,10 @@
 /** A node as a process: log, control socket, address file, signals, and an orderly end whatever the reason. */
 import { rm } from 'node:fs/promises';
+import { CodedError } from '../base/result.ts';
 import { createLog, flushLog, type Logger } from '../observability/log.ts';
 import { startControl } from './control.ts';
 import type { NodeConfig } from './config.ts';
+import type { JoinReport } from './joining/join-report.ts';
 import { startRaftNode } from './raft/raft-node.ts';
 import { startNode } from './start.ts';
 import type { RunningNode } from './status.ts';
@@ -11,10 +13,14 @@ import type { RunningNode } from './status.ts';
 const STOP_DEADLINE_MS = 10_000;
 /** What is still open after the stop, such as a connection that nobody waits for, keeps the process no longer. */
 const LINGER_MS = 1_000;
+/** How often the progress of a join is told. */
+const TELL_EVERY_MS = 250;
 
 export interface RunOptions {
   /** Stop when standard input ends, so that no node outlives the program that started it. */
   readonly untilInputEnds: boolean;
+  /** Told from time to time how far a node is that joins, and null once that is over. */
+  readonly onJoining?: ((report: JoinReport | null) => void) | undefined;
 }
 
 /** Settles after a stop that was asked for. @throws the reason when the node fails to start or stops by itself */
@@ -23,10 +29,19 @@ export async function runNode(config: NodeConfig, options: RunOptions): Promise<
   const asked = stopRequests(options);
   try {
     const { raft } = config;
-    const node = await (raft === undefined ? startNode(config, log) : startRaftNode({ ...config, raft }, log));
+    const node = await (raft === undefined
+      ? startNode(config, log, {
+          signal: asked.signal,
+          onJoining: (joining) => answerWhile(joining, config, asked, options),
+        })
+      : startRaftNode({ ...config, raft }, log));
     await serve(node, config, asked, log);
     log.info('stopped');
   } catch (error) {
+    if (error instanceof CodedError && error.code === 'join-stopped') {
+      log.info('stopped while it joined; the next start goes on with what was fetched');
+      return;
+    }
     log.fatal({ err: error }, 'the node stops');
     throw error;
   } finally {
@@ -35,6 +50,24 @@ export async function runNode(config: NodeConfig, options: RunOptions): Promise<
     await flushLog(log);
     setTimeout(() => process.exit(), LINGER_MS).unref();
   }
+}
+
+/** A node that joins answers on its control socket already. @returns what ends that */
+async function answerWhile(
+  joining: RunningNode,
+  config: NodeConfig,
+  asked: StopRequests,
+  { onJoining }: RunOptions,
+): Promise<() => Promise<void>> {
+  const stop = (): void => asked.ask('control socket');
+  const closeControl = await startControl({ socket: config.controlSocket, node: joining, stop });
+  const tell = (): void => onJoining?.(joining.status().joining ?? null);
+  const telling = setInterval(tell, TELL_EVERY_MS);
+  return async () => {
+    clearInterval(telling);
+    onJoining?.(null);
+    await closeControl();
+  };
 }
 
 async function serve(node: RunningNode, config: NodeConfig, asked: StopRequests, log: Logger): Promise<void> {
@@ -59,17 +92,21 @@ async function serve(node: RunningNode, config: NodeConfig, asked: StopRequests,
 interface StopRequests {
   /** Settles with the first reason. */
   readonly first: Promise<string>;
+  /** Aborted with it. */
+  readonly signal: AbortSignal;
   ask(reason: string): void;
 }
 
-function stopRequests({ untilInputEnds }: RunOptions): StopRequests {
+function stopRequests({ untilInputEnds }: Pick<RunOptions, 'untilInputEnds'>): StopRequests {
   const { promise, resolve } = Promise.withResolvers<string>();
+  const controller = new AbortController();
   let asked = false;
   const ask = (reason: string): void => {
     // A second request means that the first takes too long for whoever asks.
     if (asked && reason.startsWith('SIG')) process.exit(1);
     asked = true;
     resolve(reason);
+    controller.abort();
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
@@ -85,7 +122,7 @@ function stopRequests({ untilInputEnds }: RunOptions): StopRequests {
       ask('standard input ended');
     });
   }
-  return { first: promise, ask };
+  return { first: promise, signal: controller.signal, ask };
 }
 
 async function withDeadline(work: Promise<void>, deadlineMs: number): Promise<void> {

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { CommittedBlock } from '../consensus/engine.ts';
 import { blockSyncServer } from '../net/block-sync.ts';
 import { createHost, type Host } from '../net/host.ts';
+import { snapshotServer } from '../net/snapshot-sync.ts';
 import type { Logger } from '../observability/log.ts';
 import { CATALOG } from '../projections/catalog.ts';
 import { writeAddressFile } from './address-book.ts';
@@ -16,9 +17,10 @@ import { DhtService, dhtRules } from './dht-service.ts';
 import { readGenesisFile } from './genesis-file.ts';
 import { GossipService, gossipRules } from './gossip-service.ts';
 import type { LedgerAccess } from './ledger-views.ts';
+import { joinFirst, type JoinFirstOptions } from './joining/join-first.ts';
 import { nodeStatus } from './node-status.ts';
 import { startObserver } from './observer.ts';
-import { ledgerDirectory } from './open-ledger.ts';
+
 import { OwnReads } from './own-reads.ts';
 import { LedgerReads } from './projections/ledger-reads.ts';
 import { NodeProjections } from './projections/node-projections.ts';
@@ -26,6 +28,10 @@ import { PastThread, type PastTask } from './projections/past-thread.ts';
 import { rebuildInThread } from './projections/rebuild-thread.ts';
 import { readServiceOf, startReadServer } from './read-server.ts';
 import type { ReadService } from './read-service.ts';
+import { schemaReport, SchemaWatch } from './schema-report.ts';
+import { ServedSnapshots } from './served-snapshots.ts';
+import { SnapshotFolder } from './snapshot/snapshot-folder.ts';
+import { SnapshotService } from './snapshot/snapshot-service.ts';
 import type { CommitNotice, ReadOptions, RunningNode } from './status.ts';
 import { startSubmissionServer } from './submission-service.ts';
 import { streamLinks } from './validator-links.ts';
@@ -34,10 +40,15 @@ import { startValidator } from './validator.ts';
 const DIAL_INTERVAL_MS = 5_000;
 const DIAL_DEADLINE_MS = 5_000;
 
-/** @throws CodedError of the configuration, the keys, the genesis, the data directory and the host */
-export async function startNode(config: NodeConfig, log: Logger): Promise<RunningNode> {
+/**
+ * A node whose data directory is empty joins before.
+ *
+ * @throws CodedError of the configuration, the keys, the genesis, the data directory and the host, and of `joinFirst`
+ */
+export async function startNode(config: NodeConfig, log: Logger, options: JoinFirstOptions = {}): Promise<RunningNode> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const genesis = await readGenesisFile(config.genesis);
+  await joinFirst(config, genesis, log, options);
   const core = await openCore(config, genesis, log);
   let host: Host | undefined;
   let node: Node | undefined;
@@ -83,7 +94,7 @@ function projectionsOf(core: NodeCore): Promise<NodeProjections> {
 /** What a thread needs to read the ledger beside the node. */
 function taskOf({ config, ledger }: NodeCore): PastTask {
   const { identity } = ledger.log;
-  return { directory: ledgerDirectory(config.dataDirectory), genesisFile: config.genesis, identity };
+  return { dataDirectory: config.dataDirectory, genesisFile: config.genesis, identity };
 }
 
 /** What everything else stands on, so it goes last. */
@@ -106,8 +117,11 @@ class Node implements RunningNode {
   readonly ledger: LedgerReads;
   readonly #projections: NodeProjections;
   readonly #past: PastThread;
+  readonly snapshots: SnapshotService;
+  readonly #served: ServedSnapshots;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
   readonly #startedAtMs: number;
+  readonly #schema: SchemaWatch;
   readonly #fail: (error: unknown) => void;
   /** Of the servers, in the order in which they started. */
   readonly #closers: (() => Promise<void>)[] = [];
@@ -120,6 +134,7 @@ class Node implements RunningNode {
   constructor(core: NetworkedCore, projections: NodeProjections) {
     this.#core = core;
     this.#startedAtMs = core.nowMs();
+    this.#schema = new SchemaWatch(core.log);
     const { promise, reject } = Promise.withResolvers<never>();
     this.failed = promise;
     this.#fail = reject;
@@ -136,12 +151,19 @@ class Node implements RunningNode {
     this.#dht = new DhtService(core, core.host, this.#reads, core.seat !== null);
     this.#ownReads = new OwnReads(core, this.#dht);
     this.#projections = projections;
+    this.snapshots = new SnapshotService({ ...core, projectedHeight: () => projections.heldHeight() });
     this.#past = new PastThread(taskOf(core));
     this.ledger = new LedgerReads({
       ledger: () => core.ledger,
       projections: () => projections,
       past: this.#past,
       nowMs: core.nowMs,
+    });
+    this.#served = new ServedSnapshots({
+      chainId: core.context.chainId,
+      folder: SnapshotFolder.of(core.config.dataDirectory),
+      headHeight: () => core.ledger.log.head().height,
+      oldestBlock: () => core.ledger.log.floor(),
     });
   }
 
@@ -153,10 +175,15 @@ class Node implements RunningNode {
     const core = this.#core;
     const { context, host, ledger, seat } = core;
     const outlets = { committed: this.#committed, fatal: this.#fatal };
+    await this.snapshots.start();
     this.#projections.begin();
+    this.#observeSchema();
     const blocks = blockSyncServer({ host, source: blockSource(ledger.log, context.validators.epoch) });
     await blocks.start();
     this.#closers.push(() => blocks.stop());
+    const snapshots = snapshotServer({ host, source: this.#served });
+    await snapshots.start();
+    this.#closers.push(() => snapshots.stop());
     this.#closers.push(await startReadServer(core, this.#reads));
     this.#consensus =
       seat === null ? startObserver(core, outlets) : await startValidator(core, seat, streamLinks(core), outlets);
@@ -201,6 +228,7 @@ class Node implements RunningNode {
       await setImmediate(); // the answers that this made leave before their streams end
       for (const close of this.#closers.reverse()) await close();
       await this.#consensus?.stop();
+      await this.snapshots.close();
       await this.#projections.close();
       await this.#core.views.closeAll();
       await this.#past.close();
@@ -216,17 +244,24 @@ class Node implements RunningNode {
 
   readonly #committed = (blocks: readonly CommittedBlock[]): void => {
     this.#commits += blocks.length;
+    this.#observeSchema();
     this.#reads.committed(blocks);
     this.#projections.offer(
       blocks.map(({ block, changes }) => ({ header: block.header, events: block.events, changes })),
     );
     this.#gossip.committed(blocks);
     this.#dht.committed(blocks);
+    this.snapshots.committed(blocks[0]?.block.header.height ?? 0, blocks.at(-1)?.block.header.height ?? 0);
     for (const committed of blocks) {
       this.#eventsCommitted += committed.block.events.length;
       if (this.#listeners.size > 0) this.#notify(noticeOf(committed));
     }
   };
+
+  #observeSchema(): void {
+    const { head } = this.#core.ledger.machine;
+    this.#schema.observe(schemaReport(head, head.height), head.height);
+  }
 
   readonly #fatal = (error: unknown): void => {
     this.#core.log.fatal({ err: error }, 'the node stops rather than guess');

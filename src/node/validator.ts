@@ -14,6 +14,7 @@ import { EventRelay } from './event-relay.ts';
 import { Fetching } from './fetching.ts';
 import { Loop } from './loop.ts';
 import { decodePeerFrame, messageFrame } from './peer-frame.ts';
+import { prunedWatch, type PrunedWatch } from './pruned-watch.ts';
 import { restoreEngine } from './restore-engine.ts';
 import { Runner } from './runner.ts';
 import { Submissions, type SubmissionPolicy } from './submissions.ts';
@@ -48,6 +49,7 @@ class Validator implements Consensus {
   readonly #fetching: Fetching;
   readonly #relay: EventRelay;
   readonly #ballots: BallotTrace;
+  readonly #pruned: PrunedWatch;
   #stopped = false;
 
   constructor(
@@ -69,13 +71,17 @@ class Validator implements Consensus {
       onDisconnected: (peerId) => void this.#offer({ kind: 'disconnected', peer: this.#indexOf(peerId) }),
       onRefused: (peerId, refusal) => core.log.debug({ peerId, refusal }, 'stream refused'),
     });
+    this.#pruned = prunedWatch(core.context.validators, core.log);
     this.#fetching = new Fetching({
       client: core.sync,
       admission: core.admission,
       view: () => engine.admissionView(),
       target: (index) => validatorTarget(core, index),
       offer: (input) => this.#offer(input),
-      onRefused: (from, refusal) => core.log.debug({ from, refusal }, 'fetch refused'),
+      onRefused: (from, refusal) => {
+        core.log.debug({ from, refusal }, 'fetch refused');
+        this.#pruned.refused(from, refusal);
+      },
     });
     this.#relay = new EventRelay({
       chainId: core.context.chainId,
@@ -114,6 +120,10 @@ class Validator implements Consensus {
 
   announced(): void {
     this.#offer({ kind: 'announced' });
+  }
+
+  isPrunedAway(): boolean {
+    return this.#pruned.isPruned;
   }
 
   connectedValidators(): number {
@@ -183,6 +193,7 @@ class Validator implements Consensus {
     const last = blocks.at(-1);
     assert(last !== undefined, 'a commit has blocks');
     this.#core.ledger.machine.settled(last.block.header.height);
+    this.#pruned.progressed();
     for (const { block } of blocks) this.#core.events.forget(block.events);
     this.submissions.committed(blocks);
     this.#outlets.committed(blocks);

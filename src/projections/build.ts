@@ -227,7 +227,9 @@ async function startOver(options: BuildOptions): Promise<Standing> {
   }
   await removeBuildState(store, write);
   const built = builtRows(options);
-  applyBlock(built, { block, changes });
+  // Of a state that the log begins with nobody knows how it came to be: it is no block's work.
+  const told = height === 0 ? block : { ...block, header: { ...block.header, proposer: '' }, events: [] };
+  applyBlock(built, { block: told, changes });
   const operations = [...buildOps({ plan, nextHeight: 0 }), ...buildStateOps(changes), ...rowOps(built, height)];
   for (let from = 0; from < operations.length; from += ENTRIES_PER_BATCH) {
     await write(operations.slice(from, from + ENTRIES_PER_BATCH));

@@ -4,7 +4,7 @@
  */
 import { bool, codec, hash, list, nullable, oneOf, struct, text, uint, union, type Shape } from '../base/codec.ts';
 import type { Hash } from '../base/hash.ts';
-import { MAX_REASON_LENGTH } from '../ledger/event-check.ts';
+import { MAX_REASON_LENGTH } from '../ledger/event-fields.ts';
 import { MAX_ADDRESSES, MAX_ADDRESS_LENGTH } from '../ledger/multiaddrs.ts';
 import { MAX_REFERENCE_LENGTH, MAX_VERSION_LENGTH } from '../ledger/record.ts';
 import { CAPABILITIES, type Capability } from './node-data.ts';

@@ -12,7 +12,14 @@ import type { KeyRange, StoreOperation } from '../store/store.ts';
 import type { ProjectedBlock, Projection, ProjectionReader, RowReader } from './projection.ts';
 import { decodeRow } from './rows.ts';
 
-export const CAPABILITIES = ['isTwitterScraper', 'isDiscordScraper', 'isTelegramScraper', 'isWebScraper'] as const;
+/** The places are part of the format of a row: a new one goes to the end, and rows without it stay what they are. */
+export const CAPABILITIES = [
+  'isTwitterScraper',
+  'isDiscordScraper',
+  'isTelegramScraper',
+  'isWebScraper',
+  'isLlmServer',
+] as const;
 export type Capability = (typeof CAPABILITIES)[number];
 
 /** In the order of the list. */

@@ -14,7 +14,7 @@ import { codec, hash, nullable, struct, text, uint, uint64 } from '../base/codec
 import type { Hash } from '../base/hash.ts';
 import type { BlockHeader } from '../ledger/block.ts';
 import type { LedgerEvent, SignedEvent } from '../ledger/event.ts';
-import { MAX_REASON_LENGTH } from '../ledger/event-check.ts';
+import { MAX_REASON_LENGTH } from '../ledger/event-fields.ts';
 import { MAX_PEER_ID_LENGTH } from '../ledger/identity.ts';
 import { bigEndian, fromBigEndian, rangeOf } from '../ledger/layout.ts';
 import { proposalCodec } from '../ledger/quorum-actions.ts';

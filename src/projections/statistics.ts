@@ -143,13 +143,17 @@ export const statistics: Projection = {
     const types = new Map<string, number>();
     for (const { event } of events) types.set(event.type, (types.get(event.type) ?? 0) + 1);
     const { epoch, height, timestamp } = header;
-    const now = added(before, events.length, types, nodes);
+    const ofEpoch = view.get(epochKey(epoch));
+    // A state that a log begins with comes in parts, which are one block.
+    const isNew = ofEpoch === undefined || decodeRow(periodCodec, ofEpoch).lastHeight < height;
+    const happened = { blocks: Number(isNew), events: events.length, types };
+    const now = added(before, happened, nodes);
     operations.push({ kind: 'put', key: TOTALS_KEY, value: totalsCodec.encode(now) });
     for (const key of [dayKey(Math.floor(timestamp / SECONDS_PER_DAY)), epochKey(epoch)]) {
       const row = view.get(key);
       const period = row === undefined ? undefined : decodeRow(periodCodec, row);
       const { firstHeight = height, firstTime = timestamp } = period ?? {};
-      const next = added(period ?? NOTHING, events.length, types, nodes);
+      const next = added(period ?? NOTHING, happened, nodes);
       const value = periodCodec.encode({ ...next, firstHeight, lastHeight: height, firstTime, lastTime: timestamp });
       operations.push({ kind: 'put', key, value });
     }
@@ -189,11 +193,17 @@ export async function epochsOf(reader: ProjectionReader, limit: number): Promise
   return epochs;
 }
 
-function added(before: Totals, events: number, types: ReadonlyMap<string, number>, nodes: NodeCounts): Totals {
+interface Happened {
+  readonly blocks: number;
+  readonly events: number;
+  readonly types: ReadonlyMap<string, number>;
+}
+
+function added(before: Totals, { blocks, events, types }: Happened, nodes: NodeCounts): Totals {
   const counts = new Map(before.types.map(({ count: known, type }) => [type, known]));
   for (const [type, more] of types) counts.set(type, (counts.get(type) ?? 0) + more);
   const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([type, known]) => ({ type, count: known }));
-  return { blocks: before.blocks + 1, events: before.events + events, types: sorted, nodes };
+  return { blocks: before.blocks + blocks, events: before.events + events, types: sorted, nodes };
 }
 
 function rowOf(view: RowReader, peerId: string): NodeRow | undefined {

@@ -7,7 +7,7 @@
  * matters carries a check of its own.
  */
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { ClassicLevel, type Snapshot } from 'classic-level';
 import { codedError, type CodedError } from '../base/result.ts';
 import { damageInLog } from './level-log.ts';
@@ -37,13 +37,19 @@ const ENTRIES_PER_READ = 1000;
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
 
+/** What this thread has open: with `threads`, LevelDB itself would open it once more. */
+const opened = new Set<string>();
+
 export class LevelStore implements PinnableStore {
   readonly #level: Level;
+  /** By which this thread knows that it has it open; null of one that another thread opened. */
+  readonly #path: string | null;
   /** The first write that failed. */
   #failed: CodedError | null = null;
 
-  private constructor(level: Level) {
+  private constructor(level: Level, path: string | null) {
     this.#level = level;
+    this.#path = path;
   }
 
   /**
@@ -51,6 +57,10 @@ export class LevelStore implements PinnableStore {
    *   it open), `store-corrupt` (damaged, or left half written), `store-disk-full`, `store-open-failed`
    */
   static async open(directory: string, options: LevelStoreOptions = {}): Promise<LevelStore> {
+    const path = resolve(directory);
+    if (opened.has(path)) {
+      throw codedError('store-locked', 'this process has the data directory open already', { directory });
+    }
     await checkFiles(directory);
     const level: Level = new ClassicLevel(directory, {
       keyEncoding: 'view',
@@ -65,7 +75,8 @@ export class LevelStore implements PinnableStore {
     } catch (error) {
       throw openingError(directory, error);
     }
-    return new LevelStore(level);
+    opened.add(path);
+    return new LevelStore(level, path);
   }
 
   /**
@@ -85,7 +96,7 @@ export class LevelStore implements PinnableStore {
     } catch (error) {
       throw openingError(directory, error);
     }
-    return new LevelStore(level);
+    return new LevelStore(level, null);
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -122,8 +133,15 @@ export class LevelStore implements PinnableStore {
     };
   }
 
+  async compact({ gte, lt }: Required<Pick<KeyRange, 'gte' | 'lt'>>): Promise<void> {
+    await this.#level.compactRange(gte, lt).catch((error: unknown) => {
+      throw readingError(error);
+    });
+  }
+
   async close(): Promise<void> {
     await this.#level.close();
+    if (this.#path !== null) opened.delete(this.#path);
   }
 
   #get(key: Uint8Array, snapshot?: Snapshot): Uint8Array | undefined {

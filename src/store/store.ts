@@ -29,6 +29,8 @@ export interface StoreView extends Pick<Store, 'get' | 'entries'> {
 export interface PinnableStore extends Store {
   /** As it is now. */
   pin(): StoreView;
+  /** Gives back the disk that deleted entries of the range take. Reads and writes go on meanwhile. */
+  compact(range: Required<Pick<KeyRange, 'gte' | 'lt'>>): Promise<void>;
 }
 
 export type StoreOperation =

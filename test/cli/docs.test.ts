@@ -16,9 +16,10 @@ test('docs/configuration.md has a row for every setting, with its default', () =
   const rows = new Map(
     [...read('configuration.md').matchAll(/^\| `([a-zA-Z.]+)` \| (.*?) \|/gm)].map(([, key, value]) => [key, value]),
   );
-  const { log, limits, pacemaker, raft, submission, ...top } = parseConfig(LEAST);
-  const sections = Object.entries({ log, limits, pacemaker, raft, submission }).flatMap(([section, settings]) =>
-    Object.entries(settings ?? {}).map(([key, value]) => [`${section}.${key}`, value] as const),
+  const { join, log, limits, pacemaker, pruning, raft, snapshots, submission, ...top } = parseConfig(LEAST);
+  const sections = Object.entries({ join, log, limits, pacemaker, pruning, raft, snapshots, submission }).flatMap(
+    ([section, settings]) =>
+      Object.entries(settings ?? {}).map(([key, value]) => [`${section}.${key}`, value] as const),
   );
   const required = new Set(['genesis', 'dataDirectory', 'identityKeyFile']);
   for (const [key, value] of [...Object.entries(top), ...sections]) {
@@ -40,10 +41,12 @@ test('every setting is read by the node', () => {
   );
   expect(sources.length).toBeGreaterThan(30);
   const text = sources.map((file) => readFileSync(new URL(file, root), 'utf8')).join('\n');
-  const { log, limits, pacemaker, raft, submission, ...top } = parseConfig(LEAST);
-  for (const key of [log, limits, pacemaker, raft ?? {}, submission, top].flatMap(Object.keys)) {
+  const { join, log, limits, pacemaker, pruning, raft, snapshots, submission, ...top } = parseConfig(LEAST);
+  for (const key of [join, log, limits, pacemaker, pruning, raft ?? {}, snapshots, submission, top].flatMap(
+    Object.keys,
+  )) {
     expect(text, key).toMatch(
-      new RegExp(`(config|submission|limits|pacemaker|raft|options|source)\\.${key}\\b|[{,] ${key}\\b`),
+      new RegExp(`(config|join|submission|limits|pacemaker|snapshots|raft|options|source)\\.${key}\\b|[{,] ${key}\\b`),
     );
   }
 });
@@ -64,7 +67,7 @@ function commandLines(text: string): string[][] {
   return [...lines].map(([whole, rest]) => {
     const line = (rest ?? '')
       .replace(/`.*$/, '')
-      .replace(/ \| .*$/, '')
+      .replace(/ [|>] .*$/, '')
       .replace(/:$/, '');
     const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? '');
     return whole.includes('npm start') ? ['devnet', ...words] : words;
@@ -77,11 +80,14 @@ function withSubcommands(command: Command): Command[] {
   return command.commands.length > 0 && command.name() !== 'list' ? below : [command, ...below];
 }
 
-test('docs/cli.md has every command of "raft"', () => {
-  const raft = programFor(terminalIn('/')).commands.find((command) => command.name() === 'raft');
-  const names = raft?.commands.map((command) => command.name()) ?? [];
-  expect(names.length).toBeGreaterThan(8);
-  for (const name of names) expect(read('cli.md')).toContain(`raft ${name}`);
+test.each([
+  ['raft', 8],
+  ['migrate', 3],
+])('docs/cli.md has every command of "%s"', (group, least) => {
+  const above = programFor(terminalIn('/')).commands.find((command) => command.name() === group);
+  const names = above?.commands.map((command) => command.name()) ?? [];
+  expect(names.length).toBeGreaterThan(least);
+  for (const name of names) expect(read('cli.md')).toContain(`${group} ${name}`);
 });
 
 test('every command line in the help, README and docs has flags and arguments that exist', async () => {

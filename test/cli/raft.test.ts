@@ -48,6 +48,7 @@ async function member(id: string, first: readonly string[] | null): Promise<{ se
     ledger: NO_LEDGER,
     raft,
     views: NO_VIEWS,
+    snapshots: null,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('busy', 'later')),

@@ -22,7 +22,7 @@ import { makeTestnet, type Testnet, type TestnetNode } from '../../src/node/test
 import { loadDefaultScheme } from '../../src/qc/default-scheme.ts';
 import { eventually } from '../eventually.ts';
 
-const LAUNCHER = fileURLToPath(new URL('../../bin/hotledger.js', import.meta.url));
+export const LAUNCHER = fileURLToPath(new URL('../../bin/hotledger.js', import.meta.url));
 const READY_DEADLINE_MS = 45_000;
 const LOG_LINES_SHOWN = 20;
 
@@ -39,6 +39,8 @@ export interface NetworkOptions {
   readonly port?: number;
   /** A command that starts a node elsewhere or otherwise, and becomes it: `['ip', 'netns', 'exec', ...]`. */
   readonly through?: (name: string) => readonly string[];
+  /** The launcher of the program that a node starts with; left out: this program. */
+  readonly launcher?: (name: string) => string;
 }
 
 export interface CommandResult {
@@ -55,12 +57,14 @@ export class TestNetwork {
   readonly genesis: Genesis;
   readonly #running = new Map<string, NodeProcess>();
   readonly #through: (name: string) => readonly string[];
+  readonly #launcher: (name: string) => string;
 
-  private constructor(directory: string, testnet: Testnet, genesis: Genesis, through: NetworkOptions['through']) {
+  private constructor(directory: string, testnet: Testnet, genesis: Genesis, options: NetworkOptions) {
     this.directory = directory;
     this.testnet = testnet;
     this.genesis = genesis;
-    this.#through = through ?? (() => []);
+    this.#through = options.through ?? (() => []);
+    this.#launcher = options.launcher ?? (() => LAUNCHER);
   }
 
   /** Makes the directories of a network, and starts nothing. */
@@ -85,7 +89,7 @@ export class TestNetwork {
       },
       scheme,
     );
-    const network = new TestNetwork(directory, testnet, await readGenesisFile(testnet.genesisFile), options.through);
+    const network = new TestNetwork(directory, testnet, await readGenesisFile(testnet.genesisFile), options);
     onTestFinished(async ({ task }) => {
       if (task.result?.state === 'fail') network.#showLogs();
       await network.#remove();
@@ -122,7 +126,7 @@ export class TestNetwork {
   async startNodes(names: readonly string[], flags: readonly string[] = []): Promise<void> {
     await Promise.all(
       names.map(async (name) => {
-        const process = new NodeProcess(this.node(name), flags, this.#through(name));
+        const process = new NodeProcess(this.node(name), flags, this.#through(name), this.#launcher(name));
         this.#running.set(name, process);
         await process.ready(READY_DEADLINE_MS);
       }),

@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 import { CodedError, type Refusal } from '../../src/base/result.ts';
 import type { Hash } from '../../src/base/hash.ts';
 import { simulatedKeys } from '../../src/cli/devnet/simulated-keys.ts';
-import type { LedgerEvent } from '../../src/ledger/event.ts';
+import type { WrittenEvent } from '../../src/ledger/event.ts';
 import type { Host } from '../../src/net/host.ts';
 import { SubmissionClient } from '../../src/net/submission-client.ts';
 import type { SubmissionAnswer } from '../../src/net/submission-wire.ts';
@@ -23,6 +23,8 @@ const ANSWER_DEADLINE_MS = 3_000;
 const RETRY_MS = 100;
 const NOT_SETTLED = new Set([
   ...['busy', 'no-quorum', 'not-committed-yet', 'stopping'],
+  // A validator of an older program; another one takes it.
+  'schema-not-known',
   // Of a Raft cluster.
   ...['not-leader', 'leadership-lost', 'transferring', 'before-base'],
 ]);
@@ -77,11 +79,11 @@ export class Author {
   }
 
   /** @param over fields in place of the honest ones */
-  sign(body: EventBody, over: Partial<LedgerEvent> = {}): OwnSignedEvent {
+  sign(body: EventBody, over: Partial<WrittenEvent> = {}): OwnSignedEvent {
     const nowMs = Date.now();
     this.#lastSeq = Math.max(this.#lastSeq + 1, nowMs);
     const base = { peerId: this.key.peerId, seq: this.#lastSeq, time: Math.floor(nowMs / 1000) };
-    return signEvent(this.key, this.#chainId, { ...body, ...base, ...over } as LedgerEvent);
+    return signEvent(this.key, this.#chainId, { ...body, ...base, ...over } as WrittenEvent);
   }
 }
 

@@ -33,6 +33,8 @@ const BODIES: readonly EventBody[] = [
   { type: 'left' },
   { type: 'addressesChanged', multiaddrs: ADDRESSES.slice(1) },
   { type: 'capabilitiesDeclared', ...CAPABILITIES },
+  { type: 'capabilitiesDeclared', schema: 2, ...CAPABILITIES, isLlmServer: true },
+  { type: 'joined', schema: 2, multiaddrs: ADDRESSES, version: 'v0.9.0', ...CAPABILITIES, isLlmServer: false },
   { type: 'versionChanged', version: 'v1.0.0-rc.1 (a b)' },
   { type: 'heartbeat' },
   { type: 'approved', proposal: sha256Hex(utf8('proposal')) },
@@ -40,7 +42,7 @@ const BODIES: readonly EventBody[] = [
   proposed({ kind: 'stakeStatusChanged', peerId: OTHER, isStaked: true, reference: 'sepolia 0x01' }),
   proposed({ kind: 'nodeRemoved', peerId: OTHER, reason: 'gone' }),
   proposed({ kind: 'workerTimeoutSet', peerId: OTHER, workerTimeout: START }),
-  proposed({ kind: 'schemaActivated', schema: 1 }),
+  proposed({ kind: 'schemaActivated', schema: 2, fromHeight: 1_000_000 }),
   proposed({ kind: 'parametersChanged', parameters: { livenessWindowSeconds: 7200 } }),
 ];
 

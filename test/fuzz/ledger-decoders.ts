@@ -5,6 +5,7 @@ import { ok, refuse, unwrap } from '../../src/base/result.ts';
 import { decodeSignedEvent, encodeSignedEvent, MAX_EVENT_BYTES, MAX_SUBMISSION_BYTES } from '../../src/ledger/event.ts';
 import { signedEventFromJson, signedEventFromJsonText, type SignedEvent } from '../../src/ledger/event.ts';
 import { evidenceEntryCodec } from '../../src/ledger/evidence-entry.ts';
+import { schemaActivationCodec } from '../../src/ledger/event-schema-at.ts';
 import { parameterScheduleCodec } from '../../src/ledger/parameters.ts';
 import { proposalCodec } from '../../src/ledger/quorum-actions.ts';
 import { nodeEntryCodec, stakeCodec, type NodeEntry } from '../../src/ledger/record.ts';
@@ -16,6 +17,7 @@ import { decodeAnswer } from '../../src/net/exchange.ts';
 import { FRAME_HEADER_BYTES, FrameDecoder, writeFrameHeader } from '../../src/net/frame-decoder.ts';
 import { parseJson } from '../../src/net/json-text.ts';
 import { readAnswerCodec, readIndexCodec, readRequestCodec, type ReadRequest } from '../../src/net/read.ts';
+import { snapshotOfferCodec, snapshotRequestCodec, type SnapshotRequest } from '../../src/net/snapshot-sync.ts';
 import { parseJsonAnswer } from '../../src/net/submission-client.ts';
 import {
   submissionReplyCodec,
@@ -201,6 +203,24 @@ export const ledgerDecoders = [
     [new Uint8Array(70_000)],
   ]),
   codecDecoder(
+    'snapshot request',
+    'net/snapshot-sync.ts#snapshotRequestCodec',
+    snapshotRequestCodec,
+    (): readonly SnapshotRequest[] => [
+      { kind: 'offer' },
+      { kind: 'manifest', of: { height: 70_000, stateRoot: hashOf('a'), depth: 4 } },
+      { kind: 'chunk', of: { height: 0, stateRoot: hashOf('b'), depth: 16 }, index: 65_535 },
+    ],
+  ),
+  codecDecoder('snapshot offer', 'net/snapshot-sync.ts#snapshotOfferCodec', snapshotOfferCodec, () => [
+    { headHeight: 0, oldestBlock: 1, snapshots: [] },
+    {
+      headHeight: 80_000,
+      oldestBlock: 60_000,
+      snapshots: [{ height: 70_000, stateRoot: hashOf('a'), depth: 6, bytes: 50_000_000 }],
+    },
+  ]),
+  codecDecoder(
     'submission request',
     'net/submission-wire.ts#submissionRequestCodec',
     submissionRequestCodec,
@@ -242,13 +262,19 @@ export const ledgerDecoders = [
       next: { fromHeight: 9, parameters: { livenessWindowSeconds: 60, eventSchema: 1 } },
     },
   ]),
+  codecDecoder(
+    'change of the event schema',
+    'ledger/event-schema-at.ts#schemaActivationCodec',
+    schemaActivationCodec,
+    () => [{ schema: 2, fromHeight: 4_000 }],
+  ),
   codecDecoder('evidence entry', 'ledger/evidence-entry.ts#evidenceEntryCodec', evidenceEntryCodec, () => [
     { reporter: PEER_IDS[0] as string, event: hashOf('e'), digest: hashOf('d'), height: 12 },
   ]),
   codecDecoder('proposal of validators', 'ledger/quorum-actions.ts#proposalCodec', proposalCodec, () => [
     ...(
       [
-        { kind: 'schemaActivated', schema: 1 },
+        { kind: 'schemaActivated', schema: 2, fromHeight: 4_000 },
         { kind: 'nodeRemoved', peerId: 'x', reason: 'gone' },
       ] as const
     ).map((action) => ({

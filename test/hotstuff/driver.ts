@@ -11,6 +11,7 @@ import type { HotstuffEngine } from '../../src/hotstuff/engine.ts';
 import type { AdmittedMessage, HotstuffMessage } from '../../src/hotstuff/messages.ts';
 import type { Pacing } from '../../src/hotstuff/replica.ts';
 import { decodeMessage, encodeMessage, withSignature } from '../../src/hotstuff/wire.ts';
+import { NEWEST_EVENT_SCHEMA } from '../../src/ledger/newest-schema.ts';
 import type { LedgerMachine } from '../../src/ledger/machine.ts';
 import type { VerifiedEvent } from '../../src/ledger/verified-event.ts';
 import { runCollectJob, type CollectJob, type CollectOutcome } from '../../src/qc/collect.ts';
@@ -51,6 +52,8 @@ export interface TestNode {
   /** Null while it is down. */
   engine: HotstuffEngine | null;
   machine: LedgerMachine;
+  /** That its program knows. */
+  newestSchema: number;
   /** Its clock minus the driver's. */
   clockOffsetMs: number;
   /** Counts starts, so that nothing meant for an earlier life arrives in a later one. */
@@ -140,7 +143,12 @@ export class Driver {
     const node = this.node(index);
     assert(node.engine === null, 'a node starts once', { index });
     node.life++;
-    const { engine, machine } = engineOn(this.chain, node.disk, { self: index, pacing: this.#pacing, silence });
+    const { engine, machine } = engineOn(this.chain, node.disk, {
+      self: index,
+      pacing: this.#pacing,
+      silence,
+      newestSchema: node.newestSchema,
+    });
     node.engine = engine;
     node.machine = machine;
     this.step(index, { kind: 'started' });
@@ -236,7 +244,16 @@ export class Driver {
   #newNode(index: ValidatorIndex): TestNode {
     const disk = new TestDisk(this.chain);
     const { machine } = engineOn(this.chain, disk, { self: index, pacing: this.#pacing, silence: null });
-    return { index, disk, engine: null, machine, clockOffsetMs: 0, life: 0, effects: [] };
+    return {
+      index,
+      disk,
+      engine: null,
+      machine,
+      newestSchema: NEWEST_EVENT_SCHEMA,
+      clockOffsetMs: 0,
+      life: 0,
+      effects: [],
+    };
   }
 
   #perform(node: TestNode, effect: HotstuffEffect): void {

@@ -7,6 +7,7 @@ import type { Pacing } from '../../src/hotstuff/replica.ts';
 import { decodeSafetyRecord, type SafetyRecord } from '../../src/hotstuff/safety-record.ts';
 import { decodeStoredBlock } from '../../src/hotstuff/stored-block.ts';
 import { decodeSealedBlock } from '../../src/ledger/block.ts';
+import { NEWEST_EVENT_SCHEMA } from '../../src/ledger/newest-schema.ts';
 import { LedgerMachine } from '../../src/ledger/machine.ts';
 import { StateTree } from '../../src/ledger/state-tree.ts';
 import { verifiedEvent } from '../../src/ledger/verified-event.ts';
@@ -18,6 +19,8 @@ interface StartOptions {
   readonly self: ValidatorIndex;
   readonly pacing: Pacing;
   readonly silence: Refusal | null;
+  /** Of the program; left out: the newest there is. */
+  readonly newestSchema?: number;
   /** Instead of the one on disk. */
   readonly record?: SafetyRecord;
 }
@@ -25,7 +28,7 @@ interface StartOptions {
 export function engineOn(
   chain: TestChain,
   disk: TestDisk,
-  { self, pacing, silence, record }: StartOptions,
+  { self, pacing, silence, record, newestSchema = NEWEST_EVENT_SCHEMA }: StartOptions,
 ): { engine: HotstuffEngine; machine: LedgerMachine } {
   const { chainId, depth, genesisCertificate, validators } = chain;
   const head = unwrap(decodeSealedBlock(chainId, disk.sealed.at(-1) as Uint8Array));
@@ -41,6 +44,7 @@ export function engineOn(
     backing: { get: (key) => disk.state.get(key) },
     tree,
     version,
+    newestSchema,
     head: { height, blockId: head.block.id, stateRoot, timestamp },
   });
   const uncommitted = [...disk.uncommitted.values()].map((bytes) => {

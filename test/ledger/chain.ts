@@ -29,6 +29,7 @@ export interface CommittedStep {
 export interface ChainOptions {
   readonly validators?: number;
   readonly records?: readonly NodeRecord[];
+  readonly eventSchema?: number;
 }
 
 /** The validator with this number; its BLS key is `secretKey(number)`. */
@@ -39,12 +40,12 @@ export function genesisValidator(number: number): GenesisValidator {
   return { peerId, blsPublicKey, proofOfPossession, multiaddrs: [`/ip4/203.0.113.${number + 1}/tcp/4001`] };
 }
 
-export function genesisOf({ records = [], validators = 4 }: ChainOptions = {}): Genesis {
+export function genesisOf({ eventSchema = 1, records = [], validators = 4 }: ChainOptions = {}): Genesis {
   return {
     name: 'test',
     timestamp: START,
     commitDepth: 2,
-    parameters: DEFAULT_PARAMETERS,
+    parameters: { ...DEFAULT_PARAMETERS, eventSchema },
     validators: Array.from({ length: validators }, (_, number) => genesisValidator(number)),
     records,
   };

@@ -18,6 +18,7 @@ import {
   signedEventFromJsonText,
   verifyEventSignature,
   type SignedEvent,
+  type WrittenEvent,
 } from '../../src/ledger/event.ts';
 import { ethAddressOf, parsePeerId } from '../../src/ledger/identity.ts';
 import { nobleVerifier } from '../../src/ledger/signature-noble.ts';
@@ -61,6 +62,7 @@ function proposal(action: unknown, more: Readonly<Record<string, unknown>> = {})
 const ALL_TYPES: readonly EventFields[] = [
   joinedFields(alice, 1),
   joinedFields(secp, 1),
+  joinedFields(secp, 1, { schema: 2, isLlmServer: true }),
   { type: 'left', peerId: alice, seq: 2 },
   { type: 'heartbeat', peerId: alice, seq: 3 },
   { type: 'addressesChanged', peerId: alice, seq: 4, multiaddrs: [] },
@@ -69,7 +71,7 @@ const ALL_TYPES: readonly EventFields[] = [
   proposal(STAKE),
   proposal({ kind: 'nodeRemoved', peerId: alice, reason: 'spam' }),
   proposal({ kind: 'workerTimeoutSet', peerId: alice, workerTimeout: 0 }),
-  proposal({ kind: 'schemaActivated', schema: 2 }),
+  proposal({ kind: 'schemaActivated', schema: 2, fromHeight: 1000 }),
   proposal({ kind: 'parametersChanged', parameters: { livenessWindowSeconds: 60 } }),
   { type: 'approved', peerId: alice, seq: 7, proposal: HASH },
   { type: 'evidenceRecorded', peerId: alice, seq: 8, epoch: 0, offender: secp, evidence: 'AAECAw==' },
@@ -96,8 +98,8 @@ describe('an event', () => {
   });
 
   it('made by this program has the canonical form', () => {
-    const { event, json } = unwrap(fromFields(joinedFields(alice, 1)));
-    expect(canonicalEventJson(event)).toEqual(json);
+    const fields = { time: START, ...joinedFields(alice, 1) };
+    expect(canonicalEventJson(fields as unknown as WrittenEvent)).toEqual(unwrap(fromFields(fields)).json);
   });
 
   it('may name its peer as a CIDv1; its bytes stay as they were signed', () => {

@@ -81,6 +81,13 @@ describe('a genesis', () => {
     expect(codeOf(parse(changes))).toBe('genesis-malformed');
   });
 
+  test('with a record of an LLM server begins with schema 2, and is read as it was written', () => {
+    const parameters = { livenessWindowSeconds: 60, eventSchema: 2 };
+    const genesis = unwrap(parse({ parameters, records: [{ ...json().records[0], isLlmServer: true }] }));
+    expect(genesis.records).toMatchObject([{ isLlmServer: true }]);
+    expect(unwrap(parseGenesis(formatGenesis(genesis)))).toEqual(genesis);
+  });
+
   test('that is not JSON, or has a bad key, parameter, peer id, address or record, is refused', () => {
     expect(codeOf(parseGenesis('{'))).toBe('genesis-malformed');
     expect(codeOf(parse({ parameters: { livenessWindowSeconds: 1, eventSchema: 1 } }))).toBe('parameters-invalid');
@@ -96,5 +103,6 @@ describe('a genesis', () => {
     expect(codeOf(record({ lastSeq: -1 }))).toBe('genesis-malformed');
     expect(codeOf(record({ firstJoined: 9_999_999_999 }))).toBe('genesis-malformed');
     expect(codeOf(record({ closedUptimeNs: '99999999999999999999' }))).toBe('genesis-malformed');
+    expect(codeOf(record({ isLlmServer: true }))).toBe('genesis-malformed');
   });
 });

@@ -138,6 +138,16 @@ describe('one record', () => {
     expect({ verdict: line.verdict, codes: codesOf(line) }).toEqual({ verdict: 'normalised', codes: [code] });
   });
 
+  it('says that its node is an LLM server where events of the chain can say so', () => {
+    const llm = variant({ isLlmServer: true });
+    const of = (eventSchema: number) =>
+      unwrap(importRecords(llm, { referenceTimeSeconds: index.reference_time_unix, eventSchema }));
+    expect(of(2)).toMatchObject({ records: [{ isLlmServer: true }], report: [{ verdict: 'valid' }] });
+    expect(of(1).records).toMatchObject([{ isLlmServer: false }]);
+    expect(codesOf(of(1).report[0] as ImportLine)).toEqual(['fields-dropped']);
+    expect(codesOf(only(variant({ isLlmServer: 'yes' })))).toEqual(['record-malformed']);
+  });
+
   it('is rejected when it is no object', () => {
     expect(codesOf(only('[7]'))).toEqual(['record-malformed']);
   });

@@ -172,10 +172,10 @@ describe('selecting', () => {
   test("a node's later events wait for its earlier one", () => {
     const chain = new SealedChain();
     const { machine } = chain;
-    const early = chain.event({ ...chain.join(1).event, time: chain.now + 700 });
+    const early = chain.join(1, { time: chain.now + 700 });
     const next = version(chain, 1, 2, 'v2');
     const selection = machine.select(machine.head, chain.context(), [early, next], NO_LIMITS);
-    expect(selection).toMatchObject({ events: [], refused: [], waiting: [early, next], waitsForTime: false });
+    expect(selection).toMatchObject({ events: [], refused: [], waiting: [early, next], waitsForChain: false });
   });
 
   test('an event too old for this block is refused once it is too old for the committed head', () => {
@@ -184,7 +184,7 @@ describe('selecting', () => {
     const event = chain.join(1);
     chain.now += 601;
     const selection = machine.select(machine.head, chain.context(), [event], NO_LIMITS);
-    expect(selection).toMatchObject({ waiting: [event], waitsForTime: true });
+    expect(selection).toMatchObject({ waiting: [event], waitsForChain: true });
     chain.commit();
     const { refused } = machine.select(machine.head, chain.context(), [event], NO_LIMITS);
     expect(refused).toMatchObject([{ refusal: { code: 'expired' } }]);
@@ -199,7 +199,7 @@ describe('selecting', () => {
     const proposed = chain.event({ type: 'proposed', peerId, seq: 1, action, epoch: 0, replaces, expires: chain.now });
     chain.now += 1;
     const selection = machine.select(machine.head, chain.context(), [proposed], NO_LIMITS);
-    expect(selection).toMatchObject({ waiting: [proposed], waitsForTime: true });
+    expect(selection).toMatchObject({ waiting: [proposed], waitsForChain: true });
     chain.commit();
     const { refused } = machine.select(machine.head, chain.context(), [proposed], NO_LIMITS);
     expect(refused).toMatchObject([{ refusal: { code: 'proposal-expired' } }]);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AssertionError } from '../../src/base/assert.ts';
+import { NEWEST_EVENT_SCHEMA } from '../../src/ledger/newest-schema.ts';
 import { checkParameters, DEFAULT_PARAMETERS, encodeParameters, parametersAt } from '../../src/ledger/parameters.ts';
 import { codeOf } from './nodes.ts';
 
@@ -19,7 +20,7 @@ describe('chain parameters', () => {
     [{ livenessWindowSeconds: 31 * 86_400 }, 'parameters-invalid'],
     [{ livenessWindowSeconds: 3.5 }, 'parameters-invalid'],
     [{ eventSchema: 0 }, 'schema-unknown'],
-    [{ eventSchema: 2 }, 'schema-unknown'],
+    [{ eventSchema: NEWEST_EVENT_SCHEMA + 1 }, 'schema-unknown'],
   ])('%j: %s', (changes, code) => {
     expect(codeOf(checkParameters({ ...DEFAULT_PARAMETERS, ...changes }))).toBe(code);
   });

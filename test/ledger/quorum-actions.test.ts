@@ -107,12 +107,6 @@ describe('an action', () => {
     const unknown = { ...STAKED, peerId: peerOf(2) };
     expect(codeOf(ledger.apply(proposed(first, unknown)))).toBe('unknown-node');
   });
-
-  it('activates only a newer event schema that the program knows', () => {
-    for (const schema of [1, 2]) {
-      expect(codeOf(ledger.apply(proposed(first, { kind: 'schemaActivated', schema })))).toBe('schema-unknown');
-    }
-  });
 });
 
 describe('a removed node', () => {

@@ -14,6 +14,7 @@ const record: NodeRecord = {
   version: 'v0.8.4',
   ...NO_CAPABILITIES,
   isTwitterScraper: true,
+  isLlmServer: false,
   stake: { isStaked: true, attestedAt: START - 5, proposal: null, reference: 'genesis import' },
   activity: 'joined',
   firstJoined: START - 20_000 * DAY,

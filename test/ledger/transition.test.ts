@@ -34,6 +34,7 @@ describe('a node that joins', () => {
       version: 'v0.8.4',
       ...NO_CAPABILITIES,
       isWebScraper: true,
+      isLlmServer: false,
       stake: null,
       activity: 'joined',
       firstJoined: now,

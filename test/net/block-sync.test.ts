@@ -13,6 +13,7 @@ const HEAD = { epoch: 1, height: 20, blockId: ID };
 function source(blockBytes = 100): BlockSource {
   return {
     head: () => HEAD,
+    oldest: () => 0,
     sealedAt: (height) => (height <= 20 ? filled(blockBytes, height) : undefined),
     blocks: (ids) => (ids.includes(ID) ? [filled(10, 99)] : []),
   };
@@ -51,6 +52,15 @@ describe('block sync', () => {
     expect(await client.sealed(from, 21, OPEN)).toEqual({ ok: true, value: [] });
     const byId = await client.blocks(from, [sha256Hex(filled(2)), ID], OPEN);
     expect(byId.ok && firstBytes(byId.value)).toEqual([99]);
+  });
+
+  it('says from which height on it has blocks, where those that are asked for are pruned', async () => {
+    const { client, from } = await serve({ ...source(), oldest: () => 12 });
+    expect(await client.sealed(from, 11, OPEN)).toMatchObject({
+      refusal: { code: 'blocks-pruned', message: 'the blocks below height 12 are not held any more' },
+    });
+    const range = await client.sealed(from, 12, { ...OPEN, maxBlocks: 1 });
+    expect(range.ok && firstBytes(range.value)).toEqual([12]);
   });
 
   it('bounds a range by bytes, and gives at least one block', async () => {

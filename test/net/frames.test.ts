@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { FrameStream } from '../../src/net/frames.ts';
 import { codeOf, filled, framePair, until } from './network.ts';
 
 describe('frame stream', () => {
@@ -120,4 +121,16 @@ describe('frame stream', () => {
     expect((await server.closed)?.code).toBe('deadline-passed');
     expect((await client.closed)?.code).toBe('stream-closed');
   });
+});
+
+it('tells of an end that came before it was made only once it is made', async () => {
+  const ended = { addEventListener: () => undefined, readableEnded: true, status: 'open' } as never;
+  let isToldOfItself = false;
+  const frames: FrameStream = new FrameStream(ended, 'peer', {
+    maxFrameBytes: 1024,
+    onEnd: () => {
+      isToldOfItself = frames instanceof FrameStream;
+    },
+  });
+  await until(() => isToldOfItself, 'the end is told');
 });

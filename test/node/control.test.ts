@@ -37,6 +37,7 @@ async function running(overrides: Partial<RunningNode> = {}) {
     ledger: NO_LEDGER,
     raft: null,
     views: NO_VIEWS,
+    snapshots: null,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('quorum-missing', 'fewer validators signed than a quorum', { signers: 2 })),

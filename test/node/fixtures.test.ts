@@ -2,6 +2,8 @@ import { readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { fromHex, toHex, utf8 } from '../../src/base/bytes.ts';
+import { contentOf } from '../../src/ledger/checked-record.ts';
 import { LAYOUT_VERSION } from '../../src/ledger/layout.ts';
 import { migrate, migrationStatus } from '../../src/node/migrate/migrate.ts';
 import { contentsOf, copyOf, filesOf, FIXTURES, type Copied } from './migrate/directories.ts';
@@ -22,6 +24,17 @@ async function opens(copied: Copied): Promise<void> {
 
 const move = ({ data }: Copied, direction: 'up' | 'down', to: number) =>
   migrate(data, { direction, to, backup: true, onProgress: () => undefined });
+
+/** A check that an older layout takes without asking for it stays on the way back: of the safety record and of changes. */
+function withoutChecks(entries: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map(
+    Array.from(entries, ([key, value]) => {
+      const isOptional = key.startsWith(toHex(utf8('C'))) || key === toHex(utf8('Msafety'));
+      const content = isOptional ? contentOf(fromHex(value) as Uint8Array) : null;
+      return [key, content === null ? value : toHex(content)];
+    }),
+  );
+}
 
 describe('data directories of every layout there was, of a process that was killed in the middle of its work,', () => {
   test('are kept: of each layout before the present one', () => {
@@ -51,12 +64,11 @@ describe('data directories of every layout there was, of a process that was kill
 
   test.each(older)('%s goes back to what it was, and up again to the same', async (fixture) => {
     const copied = await copyOf(fixture);
-    const first = await contentsOf(copied.data);
+    const first = withoutChecks(await contentsOf(copied.data));
     await move(copied, 'up', LAYOUT_VERSION);
     const last = await contentsOf(copied.data);
-    expect(last).not.toEqual(first);
     await move(copied, 'down', layoutOf(fixture));
-    expect(await contentsOf(copied.data)).toEqual(first);
+    expect(withoutChecks(await contentsOf(copied.data))).toEqual(first);
     await move(copied, 'up', LAYOUT_VERSION);
     expect(await contentsOf(copied.data)).toEqual(last);
     await opens(copied);

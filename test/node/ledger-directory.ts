@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { unwrap } from '../../src/base/result.ts';
 import type { SealedBlock } from '../../src/ledger/block.ts';
 import { BlockLog, committedBlockOps } from '../../src/ledger/block-log.ts';
-import { decodeSignedEvent, type LedgerEvent } from '../../src/ledger/event.ts';
+import { decodeSignedEvent, type WrittenEvent } from '../../src/ledger/event.ts';
 import { formatGenesis } from '../../src/ledger/genesis.ts';
 import { verifiedEvent, type VerifiedEvent } from '../../src/ledger/verified-event.ts';
 import { loadConfig, type NodeConfig } from '../../src/node/config.ts';
@@ -23,7 +23,7 @@ export const KEYS = [1, 2, 3].map((byte) => identityKeyFromSecret('ed25519', new
 
 export function signedJoin(chain: SealedChain, node: number): VerifiedEvent {
   const key = KEYS[node] as (typeof KEYS)[number];
-  const event = { ...joinedFields(key.peerId, 1), time: chain.now } as unknown as LedgerEvent;
+  const event = { ...joinedFields(key.peerId, 1), time: chain.now } as unknown as WrittenEvent;
   return verifiedEvent(unwrap(decodeSignedEvent(chain.chainId, signEvent(key, chain.chainId, event).bytes)), 'own-log');
 }
 

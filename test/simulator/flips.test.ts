@@ -24,11 +24,13 @@ function after(...actions: readonly Action[]): Promise<SimulationResult> {
 const told = ({ tally }: SimulationResult) => [...tally.counts.keys()].filter((what) => what.includes('told by'));
 
 describe('a validator on a disk with a flipped bit', () => {
-  // In the order of their names: head, identity, layout, safety.
+  // In the order of their names: floor, head, identity, layout, migrations, safety.
   test.each<[string, Action, string[]]>([
     ['in its log', { ...flip, in: 'log' }, ['disk: damage told by store-corrupt']],
-    ['in its head', { ...flip, in: 'value' }, ['disk: damage told by store-corrupt']],
-    ['in its layout version', { ...flip, in: 'value', place: 2 }, ['disk: damage told by layout-older']],
+    ['in its floor', { ...flip, in: 'value' }, ['disk: damage told by store-corrupt']],
+    ['in its head', { ...flip, in: 'value', place: 1 }, ['disk: damage told by store-corrupt']],
+    ['in its layout version', { ...flip, in: 'value', place: 3 }, ['disk: damage told by store-corrupt']],
+    ['in the key of its migrations', { ...flip, in: 'key', place: 4 }, ['disk: damage told by migration-unrecorded']],
     ['in a block of its store', { ...flip, in: 'block' }, ['disk: damage told by store-corrupt']],
     ['in its state', { ...flip, in: 'value', table: 'S' }, ['disk: damage told by state-root-mismatch']],
     ['in a key of its state', { ...flip, in: 'key', table: 'S' }, ['disk: damage told by state-root-mismatch']],
@@ -41,13 +43,13 @@ describe('a validator on a disk with a flipped bit', () => {
   });
 
   test.each<[string, Action, string]>([
-    ['in its safety record', { ...flip, in: 'value', place: 3 }, 'safety-record-corrupt'],
+    ['in its safety record', { ...flip, in: 'value', place: 5 }, 'safety-record-corrupt'],
     [
       'in the last voted round of its record',
-      { ...flip, in: 'value', place: 3 + 4 * (8 * 6 + 6) },
+      { ...flip, in: 'value', place: 5 + 6 * (8 * 6 + 6) },
       'safety-record-corrupt',
     ],
-    ['in the key of its safety record', { ...flip, in: 'key', place: 3 }, 'safety-record-missing'],
+    ['in the key of its safety record', { ...flip, in: 'key', place: 5 }, 'safety-record-missing'],
   ])('%s follows, and signs nothing more', async (_where, action, code) => {
     const result = await after(action, crash);
     expect(result.violation).toBeNull();

@@ -39,6 +39,7 @@ const DAMAGE_CODES: ReadonlySet<string> = new Set([
   'key-mismatch',
   'layout-newer',
   'layout-older',
+  'migration-unrecorded',
   'changes-not-kept',
 ]);
 

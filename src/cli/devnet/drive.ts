@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { assert } from '../../base/assert.ts';
-import type { LedgerEvent } from '../../ledger/event.ts';
+import type { WrittenEvent } from '../../ledger/event.ts';
 import type { IdentityKey } from '../../node/keys.ts';
 import { signEvent, type EventBody, type OwnSignedEvent } from '../../node/sign-event.ts';
 import { LatencySample } from './latency.ts';
@@ -90,7 +90,7 @@ export class Drive {
     const nowMs = Date.now();
     const seq = Math.max((this.#lastSeq.get(key.peerId) ?? 0) + 1, nowMs);
     this.#lastSeq.set(key.peerId, seq);
-    const event = { ...body, peerId: key.peerId, seq, time: Math.floor(nowMs / 1000) } as LedgerEvent;
+    const event = { ...body, peerId: key.peerId, seq, time: Math.floor(nowMs / 1000) } as WrittenEvent;
     return signEvent(key, this.#options.chainId, event);
   }
 

@@ -2,7 +2,7 @@
  * What hostile nodes try, as masa-oracle's network saw it: each forgery is well formed but for one thing, and must be
  * refused for that one thing.
  */
-import type { LedgerEvent } from '../../ledger/event.ts';
+import type { WrittenEvent } from '../../ledger/event.ts';
 import type { IdentityKey } from '../../node/keys.ts';
 import { signEvent, type OwnSignedEvent } from '../../node/sign-event.ts';
 
@@ -59,7 +59,7 @@ export function forge(kind: ForgeryKind, context: ForgeryContext): Forgery | und
     isWebScraper: false,
   };
   // Fields that no event has, and values that no event takes, are the point.
-  const signed = (event: object): OwnSignedEvent => signEvent(key, chainId, event as LedgerEvent);
+  const signed = (event: object): OwnSignedEvent => signEvent(key, chainId, event as WrittenEvent);
   const own = (change: object): Forgery => ({ kind, by: 'connection', event: signed({ ...joined, ...change }) });
   switch (kind) {
     case 'another-peer':
@@ -93,7 +93,7 @@ function usurpedVote({ peerId, seq, time }: { peerId: string; seq: number; time:
 
 /** Unsigned: it is too large before anybody looks for a signature. */
 function oversize(joined: object): Forgery {
-  const event = { ...joined, version: 'v'.repeat(OVERSIZE_CHARACTERS) } as unknown as LedgerEvent;
+  const event = { ...joined, version: 'v'.repeat(OVERSIZE_CHARACTERS) } as unknown as WrittenEvent;
   return {
     kind: 'oversize',
     by: 'connection',

@@ -8,7 +8,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { codedError } from '../../base/result.ts';
-import { NEWEST_EVENT_SCHEMA } from '../../ledger/parameters.ts';
+import { NEWEST_EVENT_SCHEMA } from '../../ledger/newest-schema.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
 import { readGenesisFile } from '../../node/genesis-file.ts';
 import { makeTestnet, type TestnetNode } from '../../node/testnet.ts';

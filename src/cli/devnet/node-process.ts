@@ -33,15 +33,21 @@ export class NodeProcess {
   /**
    * @param flags further flags of `hotledger start`
    * @param through a command that takes the node's command line and becomes it: `['ip', 'netns', 'exec', 'other']`
+   * @param launcher the program, where it is not this one
    */
-  constructor(node: TestnetNode, flags: readonly string[] = [], through: readonly string[] = []) {
+  constructor(
+    node: TestnetNode,
+    flags: readonly string[] = [],
+    through: readonly string[] = [],
+    launcher: string = LAUNCHER,
+  ) {
     this.node = node;
     this.control = new ControlClient(join(node.dataDirectory, 'control.sock'));
     this.logFile = join(node.directory, 'node.log');
     const log = openSync(this.logFile, 'a', 0o600);
     // A group of its own: Ctrl-C reaches this program only, which stops its nodes in order. The open input is the
     // leash: it ends with this program, however that dies, and the node stops.
-    const start = [LAUNCHER, 'start', '--config', node.configFile, '--until-input-ends', ...flags];
+    const start = [launcher, 'start', '--config', node.configFile, '--until-input-ends', ...flags];
     const [command = process.execPath, ...args] = [...through, process.execPath, ...NODE_FLAGS, ...start];
     this.#child = spawn(command, args, {
       stdio: ['pipe', log, log],
@@ -65,7 +71,7 @@ export class NodeProcess {
   }
 
   /**
-   * Waits until the node answers on its control socket.
+   * Waits until the node answers on its control socket, and has joined where it had nothing.
    *
    * @throws CodedError `node-did-not-start`, with the end of its log
    */
@@ -73,7 +79,7 @@ export class NodeProcess {
     const giveUpAtMs = Date.now() + deadlineMs;
     while (this.end === undefined && Date.now() < giveUpAtMs) {
       const status = await this.control.status().catch(() => undefined);
-      if (status !== undefined) return status;
+      if (status !== undefined && status.joining === undefined) return status;
       await delay(POLL_MS);
     }
     throw codedError('node-did-not-start', `${this.node.name} did not start; see ${this.logFile}`, {

@@ -5,7 +5,7 @@
  */
 import { assert } from '../../base/assert.ts';
 import { Random } from '../../base/random.ts';
-import type { Capabilities } from '../../ledger/event-schema.ts';
+import type { Capabilities1 } from '../../ledger/event-schema.ts';
 import type { EventBody } from '../../node/sign-event.ts';
 import { PACE, type Mix } from './mix.ts';
 
@@ -46,7 +46,7 @@ interface Node {
   readonly ephemeralPort: boolean;
   readonly reach: 'ipv4' | 'ipv6' | 'relay';
   readonly behind: boolean;
-  capabilities: Capabilities;
+  capabilities: Capabilities1;
   joined: boolean;
   /** Minor version that it runs. */
   release: number;
@@ -214,7 +214,7 @@ export class Population {
     };
   }
 
-  #capabilities(): Capabilities {
+  #capabilities(): Capabilities1 {
     const { mix } = this.#options;
     return {
       isTwitterScraper: this.#random.chance(mix.twitter),

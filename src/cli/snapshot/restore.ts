@@ -17,8 +17,8 @@ import { progressOf } from './progress.ts';
 
 const EXAMPLES = `
 The data directory of the configuration must hold no ledger. A restoration that was interrupted goes on when the same command is
-given again. A validator whose key was in use before does not sign from a restored directory: docs/operations/backup.md says
-what to do.
+given again. A validator whose key was in use before does not sign from a restored directory: docs/operations/snapshots.md
+says what to do.
 
 Examples:
   hotledger snapshot restore --config ./net/new/config.json ledger.snapshot

@@ -91,7 +91,7 @@ export async function migrate(
   const plan = planFor(layout, direction, targetOf(options, layout, known), known);
   if (plan.length === 0) return { from, to: from, steps: [], backup: null };
   const isNew = layout.underWay === null;
-  if (isNew) await admitOnClone(directory, plan, direction, freeBytes);
+  if (isNew) await admitOnClone(directory, plan, { direction, freeBytes, known });
   await forgetNote(dataDirectory);
   // Nobody has it open; and what is in LevelDB's log goes into a table, which a backup need not copy.
   await (await LevelStore.open(directory)).close();
@@ -110,17 +110,26 @@ export async function migrate(
   }
 }
 
-/** What the first step would refuse, and what there is no room for, is found before the directory is touched. */
+/**
+ * What would be refused, and what there is no room for, is found before the directory is touched. On the way back a later
+ * step may refuse what an earlier one has made, so that all of it is rehearsed.
+ */
 async function admitOnClone(
   directory: string,
-  [first]: readonly MigrationStep[],
-  direction: Direction,
-  freeBytes: FreeBytes,
+  plan: readonly MigrationStep[],
+  { direction, freeBytes, known }: Required<Pick<MigrateOptions, 'direction' | 'known'>> & { freeBytes: FreeBytes },
 ): Promise<void> {
-  if (first === undefined) return;
-  const walk = walkOf(first, direction);
-  const { bytes } = unwrap(await throughClone(directory, (store) => walk.admit(store)));
-  await checkRoom(directory, roomFor(bytes), freeBytes);
+  const admitted = (bytes: number) => checkRoom(directory, roomFor(bytes), freeBytes);
+  await throughClone(directory, async (store) => {
+    const [first, ...later] = plan;
+    if (first !== undefined && (direction === 'up' || later.length === 0)) {
+      await admitted(unwrap(await walkOf(first, direction).admit(store)).bytes);
+      return;
+    }
+    for (const step of plan) {
+      await runStep(store, step, direction, { known: known.history, admitted, onProgress: () => undefined });
+    }
+  });
 }
 
 /**

@@ -119,7 +119,6 @@ const NODE_COLUMNS = [
 /** Whatever else an event says, as JSON. */
 const OTHER_COLUMNS = ['other', 'signature'] as const;
 
-// eslint-disable-next-line @typescript-eslint/require-await -- a stream of lines, as that of the state
 async function* eventLines(
   log: BlockLog,
   format: ExportFormat,
@@ -164,7 +163,7 @@ function csvLine(values: readonly unknown[]): string {
 
 function csvField(value: unknown): string {
   if (value === undefined || value === null) return '';
-  const text = Array.isArray(value) ? value.join(' ') : String(value as string | number | bigint | boolean);
+  const text = Array.isArray(value) ? value.join(' ') : `${value as string | number}`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

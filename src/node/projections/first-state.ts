@@ -1,35 +1,55 @@
-/** What executing a log again begins with: the first block, and the whole state at it. */
+/** What executing a log again begins with: a block of it, and the whole state at that block. */
 import { codedError } from '../../base/result.ts';
-import type { SealedBlock } from '../../ledger/block.ts';
 import type { BlockLog } from '../../ledger/block-log.ts';
-import type { Genesis } from '../../ledger/genesis.ts';
+import { chainIdOf, type Genesis } from '../../ledger/genesis.ts';
 import { genesisState, type GenesisState } from '../../ledger/genesis-state.ts';
 import { RAFT_LEDGER_KEY } from '../../ledger/layout.ts';
 import type { Store } from '../../store/store.ts';
 import { stateAtBase } from '../raft/ledger-replay.ts';
+import type { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
+import { heightsOf } from './past-states.ts';
+import { nearestSnapshot } from './snapshot-state.ts';
+
+export interface ExecutedFrom {
+  readonly store: Pick<Store, 'entries' | 'get'>;
+  readonly log: BlockLog;
+  readonly genesis: Genesis;
+  readonly snapshots: SnapshotFolder;
+}
 
 /**
- * The genesis, or BASE of a Raft cluster.
+ * The beginning of the log: the genesis, BASE of a Raft cluster, or the snapshot that the log begins with.
  *
  * @throws CodedError `chain-mismatch`: the genesis is that of another chain; `replay-from-snapshot`: the log does not go
- *   back to it; and those of `stateAtBase`
+ *   back to its beginning, and the snapshot that it begins with is not here; and those of `stateAtBase`
  */
-export async function firstStateOf(
-  store: Pick<Store, 'entries' | 'get'>,
-  log: BlockLog,
-  genesis: Genesis,
-): Promise<GenesisState> {
-  const isRaft = store.get(RAFT_LEDGER_KEY) !== undefined;
-  const first = isRaft ? await stateAtBase(store, firstBlock(log), genesis) : genesisState(genesis);
-  if (first.chainId === log.chainId) return first;
-  throw codedError('chain-mismatch', 'the genesis is not that of the chain in the data directory', {
-    chainId: log.chainId,
-    expected: first.chainId,
+export async function firstStateOf(from: ExecutedFrom): Promise<GenesisState> {
+  const { genesis, log, snapshots, store } = from;
+  checkChain(from);
+  const { from: firstHeight } = await heightsOf(store, log);
+  const first = log.sealedBlockAt(firstHeight);
+  if (first !== undefined && firstHeight === 0) {
+    const isRaft = store.get(RAFT_LEDGER_KEY) !== undefined;
+    return isRaft ? stateAtBase(store, first, genesis) : genesisState(genesis);
+  }
+  const snapshot = await nearestSnapshot(snapshots, log, genesis, firstHeight);
+  if (snapshot !== undefined) return snapshot;
+  throw codedError('replay-from-snapshot', 'the log does not go back to its beginning, and its snapshot is not here', {
+    firstHeight,
   });
 }
 
-function firstBlock(log: BlockLog): SealedBlock {
-  const first = log.sealedBlockAt(0);
-  if (first !== undefined) return first;
-  throw codedError('replay-from-snapshot', 'the log does not go back to its beginning');
+/** The nearest snapshot at this height or below, else the beginning of the log. @throws CodedError as `firstStateOf` */
+export async function stateBefore(from: ExecutedFrom, height: number): Promise<GenesisState> {
+  checkChain(from);
+  return (await nearestSnapshot(from.snapshots, from.log, from.genesis, height)) ?? (await firstStateOf(from));
+}
+
+function checkChain({ genesis, log }: ExecutedFrom): void {
+  const expected = chainIdOf(genesis);
+  if (expected === log.chainId) return;
+  throw codedError('chain-mismatch', 'the genesis is not that of the chain in the data directory', {
+    chainId: log.chainId,
+    expected,
+  });
 }

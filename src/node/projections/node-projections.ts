@@ -72,6 +72,13 @@ export class NodeProjections {
     };
   }
 
+  /** Blocks up to here are wanted by nobody any more; -1 where a rebuild needs all of them, or would. */
+  heldHeight(): number {
+    const { projections, rebuild } = this.status();
+    if (rebuild !== null || projections.some(({ state }) => state !== 'following')) return -1;
+    return Math.min(...projections.map(({ height }) => height));
+  }
+
   /** @throws CodedError `projection-not-built` */
   reader(name: string): ProjectionReader {
     return this.#projector.reader(name);

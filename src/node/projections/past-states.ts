@@ -19,8 +19,8 @@ import type { Store } from '../../store/store.ts';
 export interface PastStatesOptions {
   readonly store: Pick<Store, 'entries'>;
   readonly log: BlockLog;
-  /** The first block that can be executed from, and the whole state at it. */
-  readonly first: () => Promise<GenesisState>;
+  /** A block at this height or below to execute from, and the whole state at it; the nearest where it can be chosen. */
+  readonly first: (height: number) => Promise<GenesisState>;
   readonly validatorsOf: ReplayOptions['validatorsOf'];
 }
 
@@ -63,7 +63,7 @@ export class PastStates {
     const { first, log, validatorsOf } = this.#options;
     if (this.#replay === null || !this.#replay.holds(height)) {
       this.#replay = null;
-      const genesis = await first();
+      const genesis = await first(height);
       const from = genesis.block.header.height;
       if (height < from) {
         throw codedError('height-not-served', 'the log cannot be executed from before its first state', {

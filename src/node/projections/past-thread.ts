@@ -8,8 +8,8 @@ import type { LogIdentity } from '../../ledger/block-log.ts';
 import { workerEnvironment } from '../worker-environment.ts';
 
 export interface PastTask {
-  /** Of the store, which the node has open with `threads`. */
-  readonly directory: string;
+  /** Its store is open in the node, with `threads`. */
+  readonly dataDirectory: string;
   readonly genesisFile: string;
   readonly identity: LogIdentity;
 }

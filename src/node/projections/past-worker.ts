@@ -2,13 +2,15 @@
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
-import { CodedError, refuse, unwrap, type Refusal } from '../../base/result.ts';
+import { CodedError, unwrap } from '../../base/result.ts';
 import { BlockLog } from '../../ledger/block-log.ts';
 import { loadDefaultScheme } from '../../qc/default-scheme.ts';
 import { makeValidatorSet } from '../../qc/validator-set.ts';
 import { LevelStore } from '../../store/level-store.ts';
+import { ledgerDirectory } from '../open-store.ts';
 import { readGenesisFile } from '../genesis-file.ts';
-import { firstStateOf } from './first-state.ts';
+import { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
+import { stateBefore } from './first-state.ts';
 import { PastStates } from './past-states.ts';
 import type { FromPast, PastTask, ToPast } from './past-thread.ts';
 
@@ -19,8 +21,9 @@ const port = parentPort;
 assert(port !== null, 'old heights are answered for in a worker thread');
 if (process.platform === 'linux') setPriority(0, NICENESS);
 
-const { directory, genesisFile, identity } = workerData as PastTask;
-const store = await LevelStore.join(directory);
+const { dataDirectory, genesisFile, identity } = workerData as PastTask;
+const store = await LevelStore.join(ledgerDirectory(dataDirectory));
+const snapshots = SnapshotFolder.of(dataDirectory);
 const log = BlockLog.over(store, identity);
 const genesis = await readGenesisFile(genesisFile);
 const { scheme } = await loadDefaultScheme();
@@ -28,7 +31,7 @@ const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
 const states = new PastStates({
   store,
   log,
-  first: () => firstStateOf(store, log, genesis),
+  first: (height) => stateBefore({ store, log, genesis, snapshots }, height),
   validatorsOf: () => validators,
 });
 
@@ -38,16 +41,15 @@ port.on('message', (message: ToPast) => {
     void store.close();
     return;
   }
-  const { height, id, key } = message;
-  states
-    .answer(height, key)
-    .catch((error: unknown) => ({ ok: false as const, refusal: refusalOf(error) }))
-    .then((answer) => {
-      port.postMessage({ id, answer } satisfies FromPast);
-    });
+  void answer(message);
 });
 
-function refusalOf(error: unknown): Refusal {
-  if (error instanceof CodedError) return { code: error.code, message: error.message, details: error.details };
-  return refuse('read-failed', error instanceof Error ? (error.stack ?? error.message) : String(error)).refusal;
+/** What is thrown without a code is our own bug: it ends this thread, and whoever waits is told so. */
+async function answer({ height, id, key }: Extract<ToPast, { kind: 'ask' }>): Promise<void> {
+  const answered = await states.answer(height, key).catch((error: unknown) => {
+    if (!(error instanceof CodedError)) throw error;
+    const { code, details, message } = error;
+    return { ok: false as const, refusal: { code, message, details } };
+  });
+  port?.postMessage({ id, answer: answered } satisfies FromPast);
 }

@@ -5,8 +5,8 @@ import type { PlannedRows } from '../../projections/build-state.ts';
 import type { BuildProgress } from '../../projections/build.ts';
 
 export interface RebuildTask {
-  /** Of the store, which the node has open with `threads`. */
-  readonly directory: string;
+  /** Its store is open in the node, with `threads`. */
+  readonly dataDirectory: string;
   readonly genesisFile: string;
   readonly identity: LogIdentity;
   readonly plan: readonly PlannedRows[];

@@ -14,6 +14,8 @@ import { loadDefaultScheme } from '../../qc/default-scheme.ts';
 import { makeValidatorSet } from '../../qc/validator-set.ts';
 import { LevelStore } from '../../store/level-store.ts';
 import type { StoreOperation } from '../../store/store.ts';
+import { ledgerDirectory } from '../open-store.ts';
+import { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { firstStateOf } from './first-state.ts';
 import { packOperations } from './packed-operations.ts';
@@ -82,14 +84,14 @@ function control(): BuildControl {
   };
 }
 
-async function rebuild({ directory, genesisFile, identity, plan }: RebuildTask): Promise<number | null> {
-  const store = await LevelStore.join(directory);
+async function rebuild({ dataDirectory, genesisFile, identity, plan }: RebuildTask): Promise<number | null> {
+  const store = await LevelStore.join(ledgerDirectory(dataDirectory));
   try {
     const log = BlockLog.over(store, identity);
     const genesis = await readGenesisFile(genesisFile);
     const { scheme } = await loadDefaultScheme();
     const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
-    const first = await firstStateOf(store, log, genesis);
+    const first = await firstStateOf({ store, log, genesis, snapshots: SnapshotFolder.of(dataDirectory) });
     return await buildRows({
       store,
       write,

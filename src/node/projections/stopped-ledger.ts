@@ -10,12 +10,13 @@ import { CATALOG } from '../../projections/catalog.ts';
 import { readPointer, Rows } from '../../projections/rows.ts';
 import { loadDefaultScheme } from '../../qc/default-scheme.ts';
 import { makeValidatorSet } from '../../qc/validator-set.ts';
-import { LevelStore } from '../../store/level-store.ts';
+import type { LevelStore } from '../../store/level-store.ts';
 import type { NodeConfig } from '../config.ts';
 import { readGenesisFile } from '../genesis-file.ts';
-import { ledgerDirectory } from '../open-ledger.ts';
+import { openStore } from '../open-store.ts';
 import { exportLines, type ExportQuery, type LedgerExport } from './export.ts';
-import { firstStateOf } from './first-state.ts';
+import { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
+import { stateBefore } from './first-state.ts';
 import { historyReport, type HistoryQuery, type HistoryReport, type ReadProjection } from './history-report.ts';
 import { PastStates } from './past-states.ts';
 
@@ -23,20 +24,22 @@ export class StoppedLedger {
   readonly #store: LevelStore;
   readonly #log: BlockLog;
   readonly #genesisFile: string;
+  readonly #dataDirectory: string;
 
-  private constructor(store: LevelStore, log: BlockLog, genesisFile: string) {
+  private constructor(store: LevelStore, log: BlockLog, genesisFile: string, dataDirectory: string) {
     this.#store = store;
     this.#log = log;
     this.#genesisFile = genesisFile;
+    this.#dataDirectory = dataDirectory;
   }
 
-  /** @throws CodedError of `LevelStore.open` (`store-locked` while the node runs) and `readIdentity`; `before-base` */
+  /** @throws CodedError of `openStore` (`store-locked` while the node runs) and `readIdentity`; `before-base` */
   static async open({ dataDirectory, genesis }: Pick<NodeConfig, 'dataDirectory' | 'genesis'>): Promise<StoppedLedger> {
-    const store = await LevelStore.open(ledgerDirectory(dataDirectory));
+    const store = await openStore(dataDirectory, {});
     try {
       const log = BlockLog.over(store, await readIdentity(store));
       if (store.get(HEAD_KEY) === undefined) throw codedError('before-base', 'this cluster has no blocks yet');
-      return new StoppedLedger(store, log, genesis);
+      return new StoppedLedger(store, log, genesis, dataDirectory);
     } catch (error) {
       await store.close();
       throw error;
@@ -55,7 +58,8 @@ export class StoppedLedger {
     const { scheme } = await loadDefaultScheme();
     const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
     const [store, log] = [this.#store, this.#log];
-    const first = () => firstStateOf(store, log, genesis);
+    const snapshots = SnapshotFolder.of(this.#dataDirectory);
+    const first = (from: number) => stateBefore({ store, log, genesis, snapshots }, from);
     const states = new PastStates({ store, log, first, validatorsOf: () => validators });
     return states.answer(height, nodeKey(identity.value.peerId));
   }

@@ -48,6 +48,8 @@ export interface RaftLedgerOptions {
   /** A memory of events that were decoded to be checked, as a leader has one; left out: each is decoded. */
   readonly decodeEvent?: EventDecoder;
   readonly outlets: LedgerOutlets;
+  /** The newest event schema that the program knows; left out: that of this program. */
+  readonly newestSchema?: number;
 }
 
 /** What the ledger tells the rest of the node. */
@@ -130,7 +132,8 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
   }
 
   /**
-   * @throws CodedError `chain-mismatch`, `control-record-unknown`: this member cannot go on as it is, and must stop
+   * @throws CodedError `chain-mismatch`, `control-record-unknown`, `schema-not-known`: this member cannot go on as it is, and
+   *   must stop, before the entry
    */
   apply(entries: readonly Entry[]): Application<LedgerOutcome> {
     if (entries.length === 0) return { operations: [], outcomes: [] };
@@ -193,9 +196,14 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
       const sealed = log.sealedBlockAt(log.head().height);
       assert(sealed !== undefined, 'the head of a log that was opened is in it');
       const firstHeight = log.floor();
-      this.#phase = this.#chainPhase(await log.loadMachine(), sealed, { ...standing, firstHeight });
+      this.#phase = this.#chainPhase(await log.loadMachine(this.#program), sealed, { ...standing, firstHeight });
     }
     this.#lastIndex = standing.lastIndex;
+  }
+
+  get #program(): Pick<LedgerMachineOptions, 'newestSchema'> {
+    const { newestSchema } = this.#options;
+    return newestSchema === undefined ? {} : { newestSchema };
   }
 
   #machineAt(
@@ -204,7 +212,7 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
   ): LedgerMachine {
     const { store } = this.#options;
     const backing: StateReader = { get: (key) => store.get(stateKey(key)) };
-    return new LedgerMachine({ chainId: this.chainId, head: headOf(block), backing, ...state });
+    return new LedgerMachine({ chainId: this.chainId, head: headOf(block), backing, ...state, ...this.#program });
   }
 
   #chainPhase(
@@ -233,7 +241,9 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
     const phase = this.#phase;
     assert(phase.kind !== 'restoring', 'entries are applied to a whole state', { index });
     if (type === ENTRY_TYPES.command) {
-      return phase.kind === 'map' ? valueOutcome(phase, data) : blockOutcome(phase, { index, term }, data, operations);
+      if (phase.kind === 'map') return valueOutcome(phase, data);
+      checkUnderstood(phase);
+      return blockOutcome(phase, { index, term }, data, operations);
     }
     if (type !== ENTRY_TYPES.noop || data === null || data.length === 0) return { kind: 'nothing' };
     const control = decodeControlRecord(data);
@@ -303,6 +313,12 @@ function enterWaiting(phase: MapPhase): readonly StoreOperation[] {
   const commands = phase.waiting;
   phase.waiting = [];
   return legacyValueOps(phase.legacy.apply(commands));
+}
+
+/** What another program makes of the entry is not guessed: the log keeps it for the program that knows. */
+function checkUnderstood({ machine }: ChainPhase): void {
+  const known = machine.understands(machine.head, machine.head.height + 1);
+  if (!known.ok) throw new CodedError(known.refusal);
 }
 
 function blockOutcome(

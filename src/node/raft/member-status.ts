@@ -2,17 +2,22 @@
 import type { Hash } from '../../base/hash.ts';
 import { ZERO_HASH } from '../../base/hash.ts';
 import type { EngineStatus } from '../../consensus/engine.ts';
+import { NEWEST_EVENT_SCHEMA } from '../../ledger/newest-schema.ts';
 import type { Host } from '../../net/host.ts';
 import type { ValidatorSet } from '../../qc/validator-set.ts';
+import { openProposalsOf } from '../open-proposals.ts';
 import { PROGRAM_VERSION } from '../program-version.ts';
 import type { ProjectionsStatus } from '../projections/node-projections.ts';
 import { projectionFacts, projectionHealth } from '../projections/projection-health.ts';
+import { schemaHealth, schemaReport } from '../schema-report.ts';
 import type { ComponentHealth, NodeStatus } from '../status.ts';
 import type { RaftLedger } from './ledger-machine.ts';
 import type { RaftServerStatus } from './raft-server.ts';
 
 export interface MemberFacts {
   readonly chainId: string;
+  /** That the chain begins with. */
+  readonly genesisSchema: number;
   readonly peerId: string;
   readonly validators: ValidatorSet;
   readonly host: Host;
@@ -29,25 +34,35 @@ export function memberStatus(facts: MemberFacts): NodeStatus {
   const { chainId, commits, eventsCommitted, host, nowMs, peerId, projections, startedAtMs, validators } = facts;
   const { system, user } = process.cpuUsage();
   const engine = engineStatus(facts);
+  const head = facts.ledger.ledger?.machine.head;
+  const schema =
+    head === undefined
+      ? { active: facts.genesisSchema, known: NEWEST_EVENT_SCHEMA, scheduled: null, replaces: ZERO_HASH }
+      : schemaReport(head, head.height);
   return {
     ...engine,
     chainId,
     role: 'validator',
     peerId,
     index: validators.indexOf(peerId) ?? null,
+    validators: validators.n,
     version: PROGRAM_VERSION,
     upSeconds: Math.floor((nowMs - startedAtMs) / 1000),
     peers: new Set(host.connections().map((connection) => connection.peerId)).size,
     listenAddrs: host.addresses(),
+    oldestBlock: facts.ledger.ledger?.log.floor() ?? 0,
     commits,
     eventsCommitted,
     rssBytes: process.memoryUsage.rss(),
     cpuMs: (user + system) / 1000,
+    schema,
+    proposals: head === undefined ? [] : openProposalsOf(head, validators, head.timestamp),
     ...projectionFacts(projections),
     components: [
       { name: 'store', healthy: true, detail: `open, head at height ${engine.height}` },
       consensusHealth(facts.raft),
       projectionHealth(engine.height, projections),
+      schemaHealth(schema, engine.height),
     ],
   };
 }

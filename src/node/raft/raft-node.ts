@@ -18,11 +18,11 @@ import { EventVerifier } from '../event-verifier.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { LedgerViews, type LedgerAccess } from '../ledger-views.ts';
 import { loadIdentityKey, type IdentityKey } from '../keys.ts';
-import { ledgerDirectory } from '../open-ledger.ts';
 import { LedgerReads, type ReadableLedger } from '../projections/ledger-reads.ts';
 import { PastThread } from '../projections/past-thread.ts';
 import { rebuildInThread } from '../projections/rebuild-thread.ts';
 import { SignatureThread } from '../signature-thread.ts';
+import { schemaReport, SchemaWatch } from '../schema-report.ts';
 import type { CommitNotice, NodeStatus, ReadOptions, RunningNode } from '../status.ts';
 import { startSubmissionServer } from '../submission-service.ts';
 import type { SubmissionPolicy } from '../submissions.ts';
@@ -88,12 +88,14 @@ class RaftNode implements RunningNode {
   readonly #identity: IdentityKey;
   readonly #log: Logger;
   readonly #fail: (error: unknown) => void;
+  readonly #schema: SchemaWatch;
   readonly #signatures = new SignatureThread();
   readonly #events: EventVerifier;
   readonly #addresses: AddressBook;
   readonly #projections: LedgerProjections;
   readonly #past: PastThread;
   readonly #listeners = new Set<(notice: CommitNotice) => void>();
+  readonly snapshots = null;
   readonly #startedAtMs = Date.now();
   /** In the order in which they were opened. */
   readonly #closers: (() => Promise<void>)[] = [];
@@ -108,6 +110,7 @@ class RaftNode implements RunningNode {
     this.#genesis = genesis;
     this.#identity = identity;
     this.#log = log;
+    this.#schema = new SchemaWatch(log);
     const { promise, reject } = Promise.withResolvers<never>();
     this.failed = promise;
     this.#fail = reject;
@@ -122,7 +125,7 @@ class RaftNode implements RunningNode {
     const known = new Map(genesis.validators.map(({ multiaddrs, peerId }) => [peerId, multiaddrs]));
     this.#addresses = new AddressBook(known, config.bootstrap, config.addressFiles);
     const task = {
-      directory: ledgerDirectory(config.dataDirectory),
+      dataDirectory: config.dataDirectory,
       genesisFile: config.genesis,
       identity: { chainId: chainIdOf(genesis), validatorKey: null },
     };
@@ -206,6 +209,7 @@ class RaftNode implements RunningNode {
     const { host, member, server } = this.#running();
     return memberStatus({
       chainId: member.ledger.chainId,
+      genesisSchema: this.#genesis.parameters.eventSchema,
       peerId: this.#identity.peerId,
       validators: member.validators,
       host,
@@ -356,6 +360,7 @@ class RaftNode implements RunningNode {
   #committed(blocks: readonly CommittedBlock[]): void {
     const ledger = this.#services?.member.ledger.ledger ?? null;
     this.#commits += blocks.length;
+    if (ledger !== null) this.#observeSchema(ledger);
     this.#services?.submissions.committed(blocks);
     this.#services?.reads.committed(ledger, blocks);
     this.#projections.committed(ledger, blocks);
@@ -364,6 +369,10 @@ class RaftNode implements RunningNode {
       this.#eventsCommitted += committed.block.events.length;
       for (const listener of this.#listeners) listener(noticeOf(committed));
     }
+  }
+
+  #observeSchema({ machine }: ChainLedger): void {
+    this.#schema.observe(schemaReport(machine.head, machine.head.height), machine.head.height);
   }
 
   readonly #fatal = (error: unknown): void => {

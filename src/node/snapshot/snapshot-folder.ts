@@ -98,11 +98,10 @@ export class SnapshotFolder {
   /**
    * Removes all but the newest.
    *
-   * @param needed a height whose snapshot stays, however old: the log begins there
    * @returns the heights that went
    */
-  async keepNewest(count: number, needed: number): Promise<readonly number[]> {
-    const older = (await this.heights()).slice(count).filter((height) => height !== needed);
+  async keepNewest(count: number): Promise<readonly number[]> {
+    const older = (await this.heights()).slice(count);
     for (const height of older) await this.remove(height);
     return older;
   }

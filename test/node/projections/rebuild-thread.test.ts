@@ -3,15 +3,21 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { equalBytes } from '../../../src/base/bytes.ts';
+import { unwrap } from '../../../src/base/result.ts';
 import { formatGenesis } from '../../../src/ledger/genesis.ts';
+import { nodeKey } from '../../../src/ledger/state.ts';
+import { trustGenesis } from '../../../src/ledger/trusted-chain.ts';
+import { verifyRead } from '../../../src/ledger/verified-read.ts';
 import { NodeProjections } from '../../../src/node/projections/node-projections.ts';
 import { packOperations, unpackOperations } from '../../../src/node/projections/packed-operations.ts';
+import { PastThread } from '../../../src/node/projections/past-thread.ts';
 import { rebuildInThread } from '../../../src/node/projections/rebuild-thread.ts';
-import { ledgerDirectory } from '../../../src/node/open-ledger.ts';
 import { CATALOG } from '../../../src/projections/catalog.ts';
 import { peerIds, recordCount } from '../../../src/projections/node-data.ts';
+import { nativeScheme } from '../../../src/qc/scheme-native.ts';
 import { pointerOps } from '../../../src/projections/rows.ts';
 import type { StoreOperation } from '../../../src/store/store.ts';
+import { peerOf } from '../../ledger/nodes.ts';
 import { SealedChain } from '../../ledger/chain.ts';
 import { followingLedger, type FollowingLedger } from '../opened.ts';
 
@@ -21,7 +27,7 @@ async function open({ directory, ledger }: FollowingLedger, chain: SealedChain):
   const genesisFile = join(directory, 'genesis.json');
   await writeFile(genesisFile, formatGenesis(chain.genesis));
   const { log, store } = ledger;
-  const task = { directory: ledgerDirectory(directory), genesisFile, identity: log.identity };
+  const task = { dataDirectory: directory, genesisFile, identity: log.identity };
   const projections = await NodeProjections.open({
     store,
     log,
@@ -112,6 +118,35 @@ test('a node that stops during a rebuild goes on with it at the next start', asy
   again.begin();
   await again.settled();
   expect(recordCount(again.reader('node-data'))).toBe(10);
+}, 60_000);
+
+test('a thread answers about heights that are no longer in memory, and ends when nobody asks', async () => {
+  const chain = new SealedChain();
+  const following = await followingLedger(chain);
+  for (let node = 0; node < 5; node++) await following.commit([chain.join(node)]);
+  const genesisFile = join(following.directory, 'genesis.json');
+  await writeFile(genesisFile, formatGenesis(chain.genesis));
+  const { log } = following.ledger;
+  const past = new PastThread({ dataDirectory: following.directory, genesisFile, identity: log.identity });
+  onTestFinished(() => past.close());
+  const trusted = unwrap(trustGenesis(chain.genesis, nativeScheme));
+  for (const height of [2, 4, 1]) {
+    const answers = await Promise.all([1, 3].map((node) => past.answer(height, nodeKey(peerOf(node)))));
+    const reads = answers.map((answer, i) =>
+      unwrap(
+        verifyRead(unwrap(answer), trusted, { scheme: nativeScheme, peerId: peerOf([1, 3][i]!), nowMs: Date.now() }),
+      ),
+    );
+    expect(reads.map((read) => [read.height, read.record !== null])).toEqual([
+      [height, height >= 2],
+      [height, height >= 4],
+    ]);
+  }
+  expect(await past.answer(6, nodeKey(peerOf(1)))).toMatchObject({ refusal: { code: 'height-not-served' } });
+  await past.reset();
+  expect((await past.answer(5, nodeKey(peerOf(1)))).ok).toBe(true);
+  await past.close();
+  expect(await past.answer(5, nodeKey(peerOf(1)))).toMatchObject({ refusal: { code: 'busy' } });
 }, 60_000);
 
 test('operations cross from one thread to another as they were', () => {

@@ -15,7 +15,14 @@ const PROPOSAL = sha256Hex(utf8('a proposal'));
 
 function recordOf(change: object = {}): NodeEntry {
   const times = { firstJoined: 1, lastJoined: 1, lastLeft: 0, lastHeard: 2, lastUpdated: 2, closedUptimeNs: 0n };
-  const said = { multiaddrs: [], version: 'v1', ...NO_CAPABILITIES, activity: 'joined', origin: 'event' } as const;
+  const said = {
+    multiaddrs: [],
+    version: 'v1',
+    ...NO_CAPABILITIES,
+    isLlmServer: false,
+    activity: 'joined',
+    origin: 'event',
+  } as const;
   const decided = { stake: null, workerTimeoutNs: null };
   return { kind: 'record', peerId, ...said, ...times, ...decided, lastSeq: 5, lastEventId: ZERO_HASH, ...change };
 }

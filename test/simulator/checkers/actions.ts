@@ -6,7 +6,7 @@
 import type { Block } from '../../../src/ledger/block.ts';
 import type { QuorumAction } from '../../../src/ledger/event-schema.ts';
 import { nodeEntryCodec, type NodeEntry } from '../../../src/ledger/record.ts';
-import { NODE_KEY_PREFIX, nodeKey, PARAMETERS_KEY, type StateChange } from '../../../src/ledger/state.ts';
+import { NODE_KEY_PREFIX, nodeKey, PARAMETERS_KEY, SCHEMA_KEY, type StateChange } from '../../../src/ledger/state.ts';
 
 interface Open {
   readonly action: QuorumAction;
@@ -44,12 +44,14 @@ export class ActionChecker {
       if (key === PARAMETERS_KEY) {
         return decisions.some(({ action }) => action.kind === 'parametersChanged') ? [] : [UNDECIDED.parameters];
       }
+      if (key === SCHEMA_KEY) {
+        return decisions.some(({ action }) => action.kind === 'schemaActivated') ? [] : [UNDECIDED.schema];
+      }
       if (!key.startsWith(NODE_KEY_PREFIX) || value === undefined) return [];
       const of = decisions.filter(({ action }) => 'peerId' in action && nodeKey(action.peerId) === key);
       return this.#checkEntry(nodeEntryCodec.decodeOwn(value), of);
     });
-    const isDone = ({ action }: Decision) =>
-      changes.some(({ key }) => key === ('peerId' in action ? nodeKey(action.peerId) : PARAMETERS_KEY));
+    const isDone = ({ action }: Decision) => changes.some(({ key }) => key === keyOf(action));
     return decisions.every(isDone) ? broken : [...broken, 'what a quorum decided is done in that block'];
   }
 
@@ -83,7 +85,13 @@ export class ActionChecker {
   }
 }
 
+function keyOf(action: QuorumAction): string {
+  if ('peerId' in action) return nodeKey(action.peerId);
+  return action.kind === 'schemaActivated' ? SCHEMA_KEY : PARAMETERS_KEY;
+}
+
 const UNDECIDED = {
+  schema: 'the event schema changes by decision of a quorum',
   parameters: 'parameters change by decision of a quorum',
   removal: 'a node is removed by decision of a quorum',
   timeout: 'a worker timeout changes by decision of a quorum',

@@ -1,0 +1,134 @@
+/**
+ * The snapshots of a running node: one at every so many blocks and whenever somebody asks, the newest kept, and behind
+ * them the blocks dropped that the policy does not want. One piece of this work at a time, beside consensus.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CodedError, codedError } from '../../base/result.ts';
+import type { Logger } from '../../observability/log.ts';
+import type { PinnableStore } from '../../store/store.ts';
+import type { NodeConfig } from '../config.ts';
+import { ledgerDirectory, type OpenLedger } from '../open-ledger.ts';
+import { makeSnapshot } from './make-snapshot.ts';
+import { prune, type PruningPolicy } from './pruning.ts';
+import { SnapshotFolder } from './snapshot-folder.ts';
+import type { WrittenSnapshot } from './snapshot-writer.ts';
+import { exists } from './stopped-ledger.ts';
+
+export interface SnapshotServiceOptions {
+  readonly config: Pick<NodeConfig, 'dataDirectory' | 'pruning' | 'snapshots'>;
+  readonly ledger: OpenLedger<PinnableStore>;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+  /** The least height that all projections hold. */
+  readonly projectedHeight: () => number;
+}
+
+/** Between two batches of pruning: a commit of a busy ledger gets in between. */
+const PRUNING_PAUSE_MS = 20;
+
+export class SnapshotService {
+  readonly folder: SnapshotFolder;
+  readonly #options: SnapshotServiceOptions;
+  readonly #stop = new AbortController();
+  #work: Promise<unknown> | null = null;
+
+  constructor(options: SnapshotServiceOptions) {
+    this.#options = options;
+    this.folder = SnapshotFolder.of(options.config.dataDirectory);
+  }
+
+  /** Clears away what a crash left. */
+  async start(): Promise<void> {
+    await this.folder.tidy();
+  }
+
+  /** Blocks up to this height became durable. Returns at once. */
+  committed(fromHeight: number, toHeight: number): void {
+    const { everyBlocks } = this.#options.config.snapshots;
+    if (everyBlocks === 0 || this.#work !== null) return;
+    const due = toHeight - (toHeight % everyBlocks);
+    if (due < fromHeight || due === 0) return;
+    this.#begin(due).catch((error: unknown) => {
+      if (error instanceof CodedError && error.code === 'snapshot-stopped') return;
+      this.#options.log.error(
+        { err: error, height: due },
+        'the snapshot was not made; the next is made when it is due',
+      );
+    });
+  }
+
+  /**
+   * At the last durable block.
+   *
+   * @throws CodedError `snapshot-busy`: one is being made; `snapshot-exists`, and those of `makeSnapshot`
+   */
+  async create(): Promise<WrittenSnapshot> {
+    if (this.#work !== null) throw codedError('snapshot-busy', 'a snapshot is being made, or blocks are being dropped');
+    return this.#begin(this.#options.ledger.log.head().height);
+  }
+
+  /** Ends what is under way. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#work;
+  }
+
+  #begin(height: number): Promise<WrittenSnapshot> {
+    const made = this.#make(height);
+    this.#work = made
+      .then(() => this.#tidyUp())
+      .catch((error: unknown) => {
+        if (!this.#stop.signal.aborted) this.#options.log.warn({ err: error }, 'a snapshot or what follows it failed');
+      })
+      .finally(() => {
+        this.#work = null;
+      });
+    return made;
+  }
+
+  async #make(height: number): Promise<WrittenSnapshot> {
+    const { config, ledger, log } = this.#options;
+    if ((await this.folder.heights()).includes(height)) throw exists(height);
+    const startedMs = performance.now();
+    const written = await makeSnapshot({
+      ledger: ledgerDirectory(config.dataDirectory),
+      chainId: ledger.log.chainId,
+      height,
+      folder: this.folder,
+      stepsAside: true,
+      changedSince: (since) => ledger.machine.changedSince(since),
+      onProgress: ({ entries, phase }) => log.debug({ height, entries, phase }, 'making a snapshot'),
+      signal: this.#stop.signal,
+    });
+    log.info({ ...written, seconds: (performance.now() - startedMs) / 1000 }, 'a snapshot was made');
+    return written;
+  }
+
+  async #tidyUp(): Promise<void> {
+    const { config, ledger, log, nowMs, projectedHeight } = this.#options;
+    await this.folder.keepNewest(config.snapshots.keep);
+    const [snapshotHeight] = await this.folder.heights();
+    if (snapshotHeight === undefined) return;
+    const dropped = await prune({
+      store: ledger.store,
+      log: ledger.log,
+      policy: policyOf(config.pruning),
+      snapshotHeight,
+      projectedHeight: projectedHeight(),
+      nowSeconds: nowMs() / 1000,
+      pause: () => sleep(PRUNING_PAUSE_MS, undefined, { signal: this.#stop.signal }),
+    });
+    if (dropped > 0) log.info({ dropped, oldestBlock: ledger.log.floor() }, 'old blocks were dropped');
+  }
+}
+
+function policyOf({ keepBlocks, keepForSeconds, policy }: NodeConfig['pruning']): PruningPolicy {
+  switch (policy) {
+    case 'all':
+      return { kind: 'all' };
+    case 'keepBlocks':
+      return { kind: policy, blocks: keepBlocks };
+    case 'keepFor':
+      return { kind: policy, seconds: keepForSeconds };
+  }
+}

@@ -2,7 +2,7 @@
  * `npm run bench`: the floors of this machine, the bare skeleton of the protocol, then real validators, in one run.
  * Prints one table and writes one JSON to bench/results. docs/benchmarks.md says what is measured, and what it gave.
  *
- *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,rebuild,follower,raft,raft-ledger,start] [--dir DIR] [--json]
+ *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,rebuild,follower,join,raft,raft-ledger,start] [--dir DIR] [--json]
  *
  * Run it on a machine that does nothing else. Ratios are more reliable than the absolute figures.
  */
@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { measureFirstCommit } from './first-commit.ts';
 import { measureFloors } from './floors.ts';
 import { measureFollower } from './ledger/follower.ts';
+import { measureJoin } from './ledger/join.ts';
 import { measureReplay } from './ledger/replay.ts';
 import { machine } from './measure.ts';
 import * as parts from './parts.ts';
@@ -39,6 +40,7 @@ const SIZES = {
     replayed: 60_000,
     rebuilt: { nodes: 10_000, events: 1_000_000, eventsPerBlock: 1_000, warmUp: 300, commits: 300 },
     followed: { records: 100_000, blocks: 20, eventsPerBlock: 1_000 },
+    joined: { nodes: 100_000, blocks: 1_000, eventsPerBlock: 100 },
     raft: {
       loads: [
         { inFlight: 1, commands: 1_000, warmUp: 200 },
@@ -70,6 +72,7 @@ const SIZES = {
     replayed: 1_000,
     rebuilt: { nodes: 400, events: 2_000, eventsPerBlock: 200, warmUp: 10, commits: 10 },
     followed: { records: 500, blocks: 2, eventsPerBlock: 50 },
+    joined: { nodes: 500, blocks: 5, eventsPerBlock: 20 },
     raft: {
       loads: [
         { inFlight: 1, commands: 20, warmUp: 5 },
@@ -131,6 +134,7 @@ if (wanted('replay')) {
   add(parts.replayPart({ distinct, few, fewKeys: FEW_KEYS }, floors));
 }
 if (wanted('rebuild')) add(parts.rebuildPart(await measureRebuild({ parent, ...size.rebuilt })));
+if (wanted('join')) add(parts.joinPart(await measureJoin({ parent, ...size.joined }), size.joined.nodes));
 if (wanted('raft')) {
   const loads = size.raft.loads.map((load) => ({ ...load, commandBytes: EVENT_BYTES }));
   const results = await measureRaft(parent, { ...size.raft, loads });

@@ -2,6 +2,7 @@
 import { machine, type Summary } from './measure.ts';
 import type { Floors } from './floors.ts';
 import type { FollowerOptions, FollowerResult } from './ledger/follower.ts';
+import type { JoinResult } from './ledger/join.ts';
 import type { ReplayResult } from './ledger/replay.ts';
 import { latency, type Measurement, type Part, type Ratio } from './report.ts';
 import type { LedgerFigures } from './raft/ledger.ts';
@@ -19,6 +20,7 @@ const EVENT_BUDGET_US = 150;
 const MEMORY_BUDGET_MB = 300;
 const REPLAY_DISTINCT_PER_SECOND = 10_000;
 const REPLAY_FEW_PER_SECOND = 30_000;
+const JOIN_BUDGET_S = 30;
 const FIRST_COMMIT_BUDGET_S = 10;
 /** Of a rebuild of a million events. */
 const REBUILD_BUDGET_S = 300;
@@ -262,6 +264,17 @@ function failoverMeasurement(cluster: string, { p50Ms, samples, p99Ms }: Summary
   const ratios = [{ of: 'election timeouts', value: p50Ms / ELECTION_TIMEOUT_MS, ...target }];
   const what = `${cluster}: no writes after a leader is killed, ${samples} kills`;
   return { what, value: p50Ms, unit: 'ms', p99Ms, ratios };
+}
+
+export function joinPart({ blocks, events, seconds, snapshotBytes }: JoinResult, nodes: number): Part {
+  const ratio = { of: `${JOIN_BUDGET_S} s`, value: seconds / JOIN_BUDGET_S, target: { atMost: 1 } };
+  return {
+    name: `A new node on a ledger of ${nodes} nodes, from a snapshot ${blocks} blocks and ${events} events old`,
+    measurements: [
+      { what: 'from the start of its process until it follows', value: seconds, unit: 's', ratios: [ratio] },
+      { what: '  the snapshot', value: snapshotBytes / 1e6, unit: 'MB' },
+    ],
+  };
 }
 
 export function startPart(seconds: number): Part {

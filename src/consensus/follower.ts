@@ -74,7 +74,7 @@ export class Follower implements Engine<never, never, never> {
     if (this.#stopped !== null) return [];
     const effects: FollowerEffect[] = [];
     if (input.kind === 'sealed') effects.push(...this.#follow(input.blocks, input.request));
-    if (input.kind === 'fetchFailed') this.#requestEnded(input.request);
+    if (input.kind === 'fetchFailed') this.#failed(input.request, input.refusal);
     if (input.kind === 'announced') this.#pollAtMs = Math.min(this.#pollAtMs, this.#retryAtMs);
     if (this.#stopped === null) effects.push(...this.#ask());
     return effects;
@@ -120,6 +120,12 @@ export class Follower implements Engine<never, never, never> {
     // Whoever answered may have had more than fits into one answer.
     if (isAnswer) this.#pollAtMs = this.#retryAtMs = this.#clock.elapsedMs;
     return [{ kind: 'commit', blocks: committed, forgotten: [] }];
+  }
+
+  /** A server that has no later block says that this is the head; one that does not answer says nothing: others are asked soon. */
+  #failed(request: number, { code }: Refusal): void {
+    if (!this.#requestEnded(request) || code === 'fetch-unserved') return;
+    this.#pollAtMs = Math.min(this.#pollAtMs, this.#retryAtMs);
   }
 
   /** @returns whether it was the request in flight */

@@ -107,6 +107,18 @@ describe('a follower', () => {
     expect(follower.wakeAtMs()).toBe(2 + POLL_MS);
   });
 
+  it('asks others soon where servers do not answer, and not soon where they have nothing newer', () => {
+    const follower = followerOf(driver);
+    follower.step({ kind: 'started' }, 0);
+    const away = { code: 'dial-failed', message: 'nobody listens', details: {} };
+    follower.step({ kind: 'fetchFailed', request: 1, refusal: away }, 2);
+    expect(follower.wakeAtMs()).toBe(2 + RETRY_MS);
+    const [asked] = fetchesOf(follower.step({ kind: 'tick' }, 2 + RETRY_MS));
+    const nothing = { code: 'fetch-unserved', message: 'no later block', details: {} };
+    follower.step({ kind: 'fetchFailed', request: asked?.request ?? 0, refusal: nothing }, 3 + RETRY_MS);
+    expect(follower.wakeAtMs()).toBe(2 + RETRY_MS + POLL_MS);
+  });
+
   it('has one question in flight, whatever gossip brings meanwhile', () => {
     const follower = followerOf(driver);
     expect(fetchesOf(follower.step({ kind: 'started' }, 0))).toHaveLength(1);

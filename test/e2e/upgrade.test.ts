@@ -5,9 +5,12 @@ import { chainOf, historyFaults, lightReader } from './history.ts';
 import { Load, Submitters } from './load.ts';
 import { joinsAsLlm, llmAuthor, UpgradingNetwork } from './upgrading.ts';
 
+/** For some dozens of blocks, on a machine that does much else. */
+const BLOCKS_MS = 150_000;
+
 test(
   'a network goes over to a new event schema, and a validator that is not upgraded stops before it',
-  { timeout: 240_000 },
+  { timeout: 400_000 },
   async () => {
     const upgrading = await UpgradingNetwork.start(['validator-1', 'validator-2', 'validator-3']);
     const { network } = upgrading;
@@ -25,7 +28,7 @@ test(
     expect([await refusalBy(first), await refusalBy(last)]).toEqual(['schema-not-active', 'schema-not-known']);
 
     // An operator whose validator does not know the schema is told, and approves nothing.
-    const fromHeight = await upgrading.activate(load, first, [second, third], 120);
+    const fromHeight = await upgrading.activate(load, first, [second, third], 80);
     const warned = (await network.status(last)).components.find(({ name }) => name === 'schema');
     expect(warned).toMatchObject({ healthy: false });
     expect(warned?.detail).toContain(`event schema 2 begins at height ${fromHeight}`);
@@ -34,10 +37,12 @@ test(
     await eventually(
       `${last} has stopped`,
       async () => (await network.status(last)).height === fromHeight - 1 || undefined,
+      BLOCKS_MS,
     );
     await eventually(
       'the others go on',
       async () => (await network.status(first)).height > fromHeight + 20 || undefined,
+      BLOCKS_MS,
     );
     const stopped = await network.status(last);
     expect(stopped).toMatchObject({

@@ -125,6 +125,20 @@ describe.each([2, 3] as const)('at commit depth %i, a validator of an older prog
   });
 });
 
+describe('a validator that can read no proposal from that height on', () => {
+  it('reaches the last height that it understands all the same', () => {
+    const driver = network(4, [3]);
+    const fromHeight = decide(driver);
+    driver.lose('undecodable', ({ message, to }) => {
+      return to === 3 && message?.kind === 'proposal' && message.block.header.height >= fromHeight;
+    });
+    goOn(driver, 'blocks of the new schema are final', () => heightOf(driver, 0) >= fromHeight + 3);
+    driver.runUntil('it has stopped', () => status(driver, 3).silentBecause !== null);
+    expect(heightOf(driver, 3)).toBe(fromHeight - 1);
+    expect(votesFrom(driver, 3, fromHeight)).toBe(0);
+  });
+});
+
 describe('too many validators of an older program', () => {
   it('stop the network before the new schema, and one of them that is upgraded brings it back', () => {
     const driver = network(4, [2, 3]);

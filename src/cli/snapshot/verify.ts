@@ -1,6 +1,7 @@
 /** `hotledger snapshot verify`: every chunk against the root that a quorum signed. */
 import { Command } from 'commander';
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import { CodedError } from '../../base/result.ts';
 import { readGenesisFile } from '../../node/genesis-file.ts';
 import { factsOf, openSnapshot, verifyChunks } from '../../node/snapshot/open-snapshot.ts';
@@ -36,9 +37,10 @@ export function verifyCommand(terminal: Terminal): Command {
 
 async function verify(file: string | undefined, options: Options, terminal: Terminal): Promise<void> {
   const config = await nodeOf(options, terminal);
-  const source = await sourceOf(config, { file, height: options.height });
   const progress = progressOf('chunks', terminal, options.json === true);
   try {
+    const path = file === undefined ? undefined : resolve(terminal.directory, file);
+    const source = await sourceOf(config, { file: path, height: options.height });
     const snapshot = await openSnapshot(source, await readGenesisFile(config.genesis));
     const threads = availableParallelism();
     const entries = await verifyChunks(snapshot, threads, ({ chunks, totalChunks }) =>

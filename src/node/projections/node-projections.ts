@@ -96,8 +96,11 @@ export class NodeProjections {
 
   /** Resolves when the rows hold the head of the log, nothing is being rebuilt, and nothing is left of what was before. */
   async settled(): Promise<void> {
-    await this.#rebuild.idle();
-    await this.#projector.caughtUp();
+    do {
+      await this.#rebuild.idle();
+      await this.#projector.caughtUp();
+      // What stopped while it caught up is being rebuilt now.
+    } while (this.#rebuild.status() !== null);
     await this.#projector.tidied();
   }
 

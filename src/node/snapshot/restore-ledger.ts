@@ -15,10 +15,11 @@
 import { mkdir, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { textFromUtf8 } from '../../base/bytes.ts';
-import { codedError } from '../../base/result.ts';
+import { codedError, unwrap } from '../../base/result.ts';
 import { firstBlockOps, floorOps, identityOps, isEmpty, type LogIdentity } from '../../ledger/block-log.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
-import { restoredChunkKey, RESTORING_KEY, STATE_RANGE } from '../../ledger/layout.ts';
+import { checkSchemaKnown } from '../../ledger/event-schema-at.ts';
+import { restoredChunkKey, RESTORING_KEY, STATE_RANGE, stateKey } from '../../ledger/layout.ts';
 import type { StateChange } from '../../ledger/state.ts';
 import { CATALOG } from '../../projections/catalog.ts';
 import { projectState } from '../../projections/from-state.ts';
@@ -66,7 +67,7 @@ const ENTRIES_PER_PART = 1000;
 /**
  * @throws CodedError those of `openSnapshot` and of a chunk that does not hold; `store-not-empty` (there is a ledger),
  *   `restore-of-another` (a restoration of another snapshot is under way there), `snapshot-no-space`,
- *   `snapshot-write-failed`, and those of the store
+ *   `snapshot-write-failed`, `schema-not-known`, and those of the store
  */
 export async function restoreLedger(options: RestoreOptions): Promise<RestoredLedger> {
   const { dataDirectory, genesis, source } = options;
@@ -77,6 +78,8 @@ export async function restoreLedger(options: RestoreOptions): Promise<RestoredLe
   try {
     await begin(store, snapshot);
     const resumed = await restoreChunks(store, snapshot, options);
+    // A newer program wrote records that this one could not read.
+    unwrap(checkSchemaKnown({ get: (key) => store.get(stateKey(key)) }, snapshot.manifest.height));
     await makeRows(store, snapshot, options);
     await store.batch(lastOps(snapshot, options), { sync: true });
     return { ...factsOf(snapshot), resumedChunks: resumed };

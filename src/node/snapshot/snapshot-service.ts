@@ -67,10 +67,15 @@ export class SnapshotService {
     return this.#begin(this.#options.ledger.log.head().height);
   }
 
+  /** Resolves when nothing is under way, whatever came of it. */
+  async idle(): Promise<void> {
+    await this.#work;
+  }
+
   /** Ends what is under way. */
   async close(): Promise<void> {
     this.#stop.abort();
-    await this.#work;
+    await this.idle();
   }
 
   #begin(height: number): Promise<WrittenSnapshot> {

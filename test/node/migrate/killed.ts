@@ -8,7 +8,7 @@ import { LevelStore } from '../../../src/store/level-store.ts';
 
 const [data = '', direction = 'up', batches = '1'] = process.argv.slice(2);
 let written = 0;
-const { batch } = LevelStore.prototype;
+const batch: LevelStore['batch'] = Reflect.get(LevelStore.prototype, 'batch');
 LevelStore.prototype.batch = async function (this: LevelStore, operations, options) {
   await batch.call(this, operations, options);
   if (++written === Number(batches)) process.kill(process.pid, 'SIGKILL');

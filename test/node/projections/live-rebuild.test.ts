@@ -169,6 +169,7 @@ describe('a rebuild beside a running node', () => {
       newer.begin();
       await newer.settled();
       const killed = errors.length > 0;
+      if (killed) expect(newer.status().rebuildFailure).toMatchObject({ code: 'rebuild-failed' });
       if (!killed) expect(await contentOf(newer, 'node-data')).toEqual(content);
       await newer.close();
       if (!killed) break;

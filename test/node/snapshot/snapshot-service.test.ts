@@ -1,0 +1,82 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { parseConfig } from '../../../src/node/config.ts';
+import { openSnapshot, verifyChunks } from '../../../src/node/snapshot/open-snapshot.ts';
+import { SnapshotService } from '../../../src/node/snapshot/snapshot-service.ts';
+import { snapshotInFolder } from '../../../src/node/snapshot/snapshot-source.ts';
+import { SealedChain } from '../../ledger/chain.ts';
+import { START } from '../../ledger/nodes.ts';
+import { followingLedger } from '../opened.ts';
+import { silentLog } from '../silent-log.ts';
+
+/** A node's snapshots beside a ledger that commits a join a block. */
+async function running(settings: object) {
+  const chain = new SealedChain();
+  const { commit, directory, ledger } = await followingLedger(chain);
+  const { pruning, snapshots } = parseConfig({ genesis: 'genesis.json', dataDirectory: directory, ...settings });
+  const service = new SnapshotService({
+    config: { dataDirectory: directory, pruning, snapshots },
+    ledger,
+    log: silentLog,
+    nowMs: () => START * 1000,
+    projectedHeight: () => ledger.log.head().height,
+  });
+  await service.start();
+  onTestFinished(() => service.close());
+  const commitTo = async (height: number): Promise<void> => {
+    while (chain.head.header.height < height) {
+      await commit([chain.join(chain.head.header.height + 1)]);
+      service.committed(chain.head.header.height, chain.head.header.height);
+    }
+  };
+  const verified = async (height: number): Promise<number> => {
+    const snapshot = await openSnapshot(await snapshotInFolder(service.folder, height), chain.genesis);
+    return verifyChunks(snapshot, 1, () => undefined);
+  };
+  return { chain, commitTo, ledger, service, verified };
+}
+
+test('a snapshot is of the height that is due, though more was committed before it began', async () => {
+  const { chain, commitTo, service, verified } = await running({ snapshots: { everyBlocks: 4 } });
+  await commitTo(4);
+  const entries = chain.backing.entries.size;
+  await commitTo(7);
+  await service.idle();
+  expect(await service.folder.heights()).toEqual([4]);
+  expect(await verified(4)).toBe(entries);
+});
+
+test('one is made at a time, and once a height, on request', async () => {
+  const { chain, commitTo, service, verified } = await running({ snapshots: { everyBlocks: 0 } });
+  await commitTo(3);
+  const made = service.create();
+  await expect(service.create()).rejects.toMatchObject({ code: 'snapshot-busy' });
+  expect(await made).toMatchObject({ height: 3, stateRoot: chain.machine.head.stateRoot });
+  expect(await verified(3)).toBe(chain.backing.entries.size);
+  await service.idle();
+  await expect(service.create()).rejects.toMatchObject({ code: 'snapshot-exists' });
+});
+
+test('behind the newest the blocks go that the policy does not want, and older snapshots', async () => {
+  const { commitTo, ledger, service } = await running({
+    snapshots: { everyBlocks: 0, keep: 1 },
+    pruning: { policy: 'keepBlocks', keepBlocks: 3 },
+  });
+  await commitTo(5);
+  await service.create();
+  await service.idle();
+  expect(ledger.log.floor()).toBe(3);
+  await commitTo(9);
+  await service.create();
+  await service.idle();
+  expect([await service.folder.heights(), ledger.log.floor()]).toEqual([[9], 7]);
+});
+
+test('a node that stops gives up what is being made, and leaves nothing of it', async () => {
+  const { commitTo, service } = await running({ snapshots: { everyBlocks: 0 } });
+  await commitTo(2);
+  const made = service.create();
+  const ended = expect(made).rejects.toMatchObject({ code: 'snapshot-stopped' });
+  await service.close();
+  await ended;
+  expect(await service.folder.heights()).toEqual([]);
+});

@@ -105,6 +105,11 @@ export function headBlockOps(sealed: SealedBlock, changes: readonly StateChange[
   ];
 }
 
+/** Where a block is found by its id, with the check of its seal. */
+export function indexOps(sealed: SealedBlock): StoreOperation[] {
+  return [put(heightKey(sealed.block.id), indexEntry(sealed))];
+}
+
 /** The record of the head alone. */
 export function headOps(head: Head): StoreOperation[] {
   return [put(HEAD_KEY, withCheck(headCodec.encode(head)))];

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { toHex, utf8 } from '../../src/base/bytes.ts';
 import { makeBlock, type SealedBlock } from '../../src/ledger/block.ts';
-import { committedBlockOps, headBlockOps } from '../../src/ledger/block-log.ts';
+import { committedBlockOps, headOps } from '../../src/ledger/block-log.ts';
+import { headOf } from '../../src/ledger/genesis-state.ts';
 import { blockKey, projectionKey, rangeOf, stateKey } from '../../src/ledger/layout.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
 import { ledgerDirectory } from '../../src/node/open-ledger.ts';
@@ -145,11 +146,11 @@ describe('replaying a ledger', () => {
   test('finds a head that is not the last block of the log', async () => {
     const other = await ledgerIn();
     const forged = other.chain.commit([]);
-    const { config } = await ledgerIn({ afterwards: headBlockOps(forged.sealed, []).slice(-2, -1) });
+    const { config } = await ledgerIn({ afterwards: headOps(headOf(forged.sealed.block)) });
     await expect(replayOf(config, { to: 4 })).rejects.toMatchObject({ code: 'store-corrupt', details: { height: 4 } });
     const { block, seal } = other.chain.sealedAt(3);
     const twin = { block: makeBlock({ ...block.header, round: 99 }, block.events), seal };
-    const twinned = await ledgerIn({ afterwards: headBlockOps(twin, []).slice(-2, -1) });
+    const twinned = await ledgerIn({ afterwards: headOps(headOf(twin.block)) });
     await expect(replayOf(twinned.config)).rejects.toMatchObject({ code: 'replay-head-differs' });
   });
 });

@@ -40,6 +40,8 @@ const put = (key: Uint8Array, value: Uint8Array): StoreOperation => ({ kind: 'pu
 const gone = (key: Uint8Array): StoreOperation => ({ kind: 'delete', key });
 const record = stateKey(nodeKey(KEYS[1]?.peerId ?? ''));
 const nothing = new Uint8Array(0);
+/** Of the index: a height, and the check of a seal. */
+const entryOf = (height: number) => concatBytes(bigEndian(height), new Uint8Array(32));
 
 type Content = ReadonlyMap<string, string>;
 
@@ -85,10 +87,10 @@ describe('what can be derived is found, told, and repaired byte for byte:', () =
   const orphan = new Rows({ get: () => undefined } as never, 'node-data', 7);
   const cases: readonly (readonly [what: string, code: string, damage: () => readonly StoreOperation[]])[] = [
     ['a block that is not found by its id', 'verify-index-missing', () => [gone(heightKey(idOf(2)))]],
-    ['an id that leads to another height', 'verify-index-wrong', () => [put(heightKey(idOf(2)), bigEndian(1))]],
+    ['an id that leads to another height', 'verify-index-wrong', () => [put(heightKey(idOf(2)), entryOf(1))]],
     ['a height that is no number', 'verify-index-wrong', () => [put(heightKey(idOf(2)), utf8('x'))]],
-    ['an id without a block', 'verify-index-orphan', () => [put(heightKey(ZERO_HASH), bigEndian(2))]],
-    ['an id beyond the log', 'verify-index-orphan', () => [put(heightKey(ZERO_HASH), bigEndian(99))]],
+    ['an id without a block', 'verify-index-orphan', () => [put(heightKey(ZERO_HASH), entryOf(2))]],
+    ['an id beyond the log', 'verify-index-orphan', () => [put(heightKey(ZERO_HASH), entryOf(99))]],
     ['a head that is gone', 'verify-head-damaged', () => [gone(HEAD_KEY)]],
     ['a head that does not decode', 'verify-head-damaged', () => [put(HEAD_KEY, utf8('?'))]],
     ['a record that was changed', 'verify-state-differs', () => [put(record, utf8('?'))]],
@@ -187,6 +189,7 @@ describe('what cannot be derived is named and never touched:', () => {
     ],
     ['a block that is missing', 'verify-block-missing', () => gone(blockKey(2))],
     ['a block with another parent', 'verify-parent-differs', () => put(blockKey(2), sealedOther())],
+    ['a seal that is not the one of the index', 'verify-seal-damaged', () => put(heightKey(idOf(2)), entryOf(2))],
     ['a last block that is missing', 'verify-head-elsewhere', () => gone(blockKey(3))],
     ['whose ledger it is', 'verify-identity-damaged', () => put(IDENTITY_KEY, utf8('?'))],
     ['a block that is not committed', 'verify-uncommitted-damaged', () => put(uncommittedKey(ZERO_HASH), utf8('?'))],

@@ -1,15 +1,18 @@
 /** The log against itself: every block decodes, follows its parent and is found by its id; nothing else is. */
 import { AssertionError } from '../../base/assert.ts';
-import { toHex } from '../../base/bytes.ts';
+import { equalBytes, toHex } from '../../base/bytes.ts';
 import { hashFromBytes, type Hash } from '../../base/hash.ts';
 import { CodedError } from '../../base/result.ts';
-import { BlockLog, headOps, type LogIdentity } from '../../ledger/block-log.ts';
-import { decodeOwnSealedBlock, peekBlockId, type Block } from '../../ledger/block.ts';
+import { BlockLog, headOps, indexOps, type LogIdentity } from '../../ledger/block-log.ts';
+import { decodeOwnSealedBlock, peekBlockId, type Block, type SealedBlock } from '../../ledger/block.ts';
 import { headOf } from '../../ledger/genesis-state.ts';
-import { BLOCK_RANGE, bigEndian, blockKey, fromBigEndian, HEIGHT_RANGE, heightKey } from '../../ledger/layout.ts';
+import { BLOCK_RANGE, blockKey, fromBigEndian, HEIGHT_RANGE, heightKey } from '../../ledger/layout.ts';
 import type { Head } from '../../ledger/machine.ts';
 import type { Store } from '../../store/store.ts';
 import type { Findings } from './finding.ts';
+
+/** A height and the check of a seal. */
+const INDEX_ENTRY_BYTES = 40;
 
 export interface CheckedLog {
   /** Null: it is damaged, and so is the last block. */
@@ -63,12 +66,13 @@ class LogWalk {
     const previous = this.#previous;
     if (previous === null) this.firstHeight = height;
     else if (height !== previous.height + 1) this.#gap(previous.height + 1, height - 1);
-    const block = this.#decoded(height, sealedBytes);
+    const sealed = this.#decoded(height, sealedBytes);
+    const block = sealed?.block ?? null;
     this.blocks++;
     this.lastHeight = height;
     this.last = block;
     this.#previous = { height, id: block?.id ?? null };
-    if (block === null) return;
+    if (sealed === null || block === null) return;
     this.events += block.events.length;
     const parent = previous?.height === height - 1 ? previous.id : null;
     if (parent !== null && block.header.parentId !== parent) {
@@ -79,18 +83,18 @@ class LogWalk {
         details,
       );
     }
-    this.#checkIndexOf(block, height);
+    this.#checkIndexOf(sealed, height);
   }
 
   #gap(from: number, to: number): void {
     this.#findings.addFinding('verify-block-missing', 'blocks are missing from the log', { from, to });
   }
 
-  #decoded(height: number, sealedBytes: Uint8Array): Block | null {
+  #decoded(height: number, sealedBytes: Uint8Array): SealedBlock | null {
     let because: string;
     try {
       const sealed = decodeOwnSealedBlock(this.#chainId, sealedBytes);
-      if (sealed.ok && sealed.value.block.header.height === height) return sealed.value.block;
+      if (sealed.ok && sealed.value.block.header.height === height) return sealed.value;
       because = sealed.ok ? `it is of height ${sealed.value.block.header.height}` : sealed.refusal.code;
     } catch (error) {
       if (!(error instanceof AssertionError)) throw error;
@@ -100,22 +104,30 @@ class LogWalk {
     return null;
   }
 
-  #checkIndexOf({ id }: Block, height: number): void {
+  #checkIndexOf(sealed: SealedBlock, height: number): void {
+    const { id } = sealed.block;
     const indexed = this.#store.get(heightKey(id));
-    if (indexed?.length === 8 && fromBigEndian(indexed) === height) {
-      this.indexed++;
-      return;
-    }
-    const operation = { kind: 'put', key: heightKey(id), value: bigEndian(height) } as const;
-    const repair = { kind: 'operations', says: 'write its height under its id', operations: [operation] } as const;
+    const operations = indexOps(sealed);
+    const [entry] = operations;
+    if (indexed !== undefined) this.indexed++;
+    if (indexed !== undefined && entry?.kind === 'put' && equalBytes(entry.value, indexed)) return;
+    const repair = { kind: 'operations', says: 'write its height under its id', operations } as const;
     if (indexed === undefined) {
       this.#findings.addFinding('verify-index-missing', 'a block is not found by its id', { height, id }, repair);
+    } else if (heightIn(indexed) === height) {
+      // Only the seal itself says what it was.
+      const message = 'the seal of a block, or the check of it, has changed since it was written';
+      this.#findings.addFinding('verify-seal-damaged', message, { height, id });
     } else {
-      this.indexed++;
       const details = { height, id, indexed: toHex(indexed) };
       this.#findings.addFinding('verify-index-wrong', 'the id of a block leads to another height', details, repair);
     }
   }
+}
+
+/** @returns null of what is no entry of the index */
+function heightIn(indexed: Uint8Array): number | null {
+  return indexed.length === INDEX_ENTRY_BYTES ? fromBigEndian(indexed) : null;
 }
 
 /** @param indexed entries that lead to a block, or will once they are repaired: what is more has none */
@@ -125,7 +137,7 @@ async function checkIndex(store: Store, indexed: number, findings: Findings): Pr
   if (entries === indexed) return;
   for await (const [key, value] of store.entries(HEIGHT_RANGE)) {
     const id = idIn(key);
-    const height = value.length === 8 ? fromBigEndian(value) : null;
+    const height = heightIn(value);
     const sealedBytes = height === null ? undefined : store.get(blockKey(height));
     if (id !== null && sealedBytes !== undefined && peekBlockId(sealedBytes) === id) continue;
     // One that leads to the wrong height is put right, and told of, where its block is.

@@ -3,11 +3,10 @@
  * write, and a turn of the loop writes all of its operations in one synced batch, so that blocks, state and safety
  * record are never apart.
  */
-import { AssertionError } from '../base/assert.ts';
-import { concatBytes, equalBytes, textFromUtf8 } from '../base/bytes.ts';
+import { concatBytes, equalBytes } from '../base/bytes.ts';
 import { bytes, codec, hash, list, mapped, nullable, struct, text, uint, type Codec } from '../base/codec.ts';
 import { hashFromBytes, hashToBytes, sha256, type Hash } from '../base/hash.ts';
-import { CodedError, codedError, type Result } from '../base/result.ts';
+import { CodedError, codedError } from '../base/result.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
 import { decodeOwnSealedBlock, encodeSealedBlock, MAX_SEAL_BYTES, sealShape, type SealedBlock } from './block.ts';
 import { contentOf, withCheck } from './checked-record.ts';
@@ -34,6 +33,7 @@ import {
 } from './layout.ts';
 import { judgeLayout, newLayoutOps, readLayout } from './layout-history.ts';
 import { LedgerMachine, type Head, type LedgerMachineOptions } from './machine.ts';
+import { checkedRecord, corrupt, decoded, ownBytes, ownText } from './own-record.ts';
 import { StateTree, type TreeVersion } from './state-tree.ts';
 import type { StateChange, StateReader } from './state.ts';
 
@@ -418,43 +418,4 @@ function stateOp({ key, value }: StateChange): StoreOperation {
 function indexEntry({ block: { header, id }, seal }: SealedBlock): Uint8Array {
   const height = bigEndian(header.height);
   return concatBytes(height, sha256(concatBytes(hashToBytes(id), height, sealCodec.encode(seal))));
-}
-
-function checkedRecord<T>(own: Codec<T>, written: Uint8Array | undefined, what: string): T {
-  const content = contentOf(present(written, what));
-  if (content === null) throw corrupt(`${what} has changed since it was written`);
-  return decoded(own.decode(content), what);
-}
-
-function present(value: Uint8Array | undefined, what: string): Uint8Array {
-  if (value === undefined) throw corrupt(`${what} is missing`);
-  return value;
-}
-
-/** What this program wrote, it can read: anything else is damage. */
-function decoded<T>(result: Result<T>, what: string): T {
-  if (!result.ok) throw corrupt(`${what} does not decode`, { because: result.refusal.code });
-  return result.value;
-}
-
-/** Of our own bytes on a disk, an assertion says that the disk is damaged. */
-function ownBytes<T>(decode: () => T, what: string): T {
-  try {
-    return decode();
-  } catch (error) {
-    if (error instanceof AssertionError) throw corrupt(`${what} does not decode`, { because: error.message });
-    throw error;
-  }
-}
-
-function ownText(textBytes: Uint8Array, what: string): string {
-  try {
-    return textFromUtf8(textBytes);
-  } catch (error) {
-    throw codedError('store-corrupt', `${what} is no text`, {}, { cause: error });
-  }
-}
-
-function corrupt(message: string, details: Readonly<Record<string, string | number>> = {}): CodedError {
-  return codedError('store-corrupt', message, details);
 }

@@ -22,6 +22,7 @@ export const otherExports: Readonly<Record<string, string>> = {
   'cli/import.ts#importCommand': 'a command',
   'ledger/block.ts#decodeOwnSealedBlock':
     'from the own log; the parts that damage could reach are as in decodeSealedBlock',
+  'ledger/own-record.ts#decoded': 'what was decoded from the own store',
   'ledger/known-entries.ts#decodeOwnEntry': 'the own state, by nodeEntryCodec, which is in the table',
   'ledger/import-record.ts#importRecord': 'one record of importRecords, which is in the table',
   'ledger/import.ts#parseWithExactIntegers': 'the JSON of importRecords, which is in the table',
@@ -64,6 +65,7 @@ export const otherFiles: Readonly<Record<string, string>> = {
   'node/raft/ledger-store.ts': 'the own store',
   'node/snapshot/restoring-record.ts': 'the own store, under a check',
   'ledger/checked-record.ts': 'the own store; with the safety record, which is in the table',
+  'node/replay/place.ts': 'a file that the program itself wrote; a replay begins anew when it is not so',
   'node/control-client.ts': 'answers of the own node, over a socket that only its user can open',
   'node/raft/named-servers.ts': 'a file that the program itself wrote; refused as a whole when it is not so',
   'raft/stored-records.ts': 'the own store, under a check',

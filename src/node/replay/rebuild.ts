@@ -137,8 +137,8 @@ export class Rebuild {
     this.#batch.checks.push(check);
     const replayed = this.#replay.step(sealed);
     if (!replayed.ok) {
-      const { code, details, message } = replayed.refusal;
-      throw codedError(code, message, { ...details, height });
+      const refusal = { ...replayed.refusal, details: { ...replayed.refusal.details, height } };
+      throw new CodedError(refusal);
     }
     this.#apply(replayed.value);
     this.#head = sealed.block;

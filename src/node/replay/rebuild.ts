@@ -1,6 +1,6 @@
 /** Executing the blocks of a log into a place: state and rows of projections, batch by batch. */
 import { AssertionError } from '../../base/assert.ts';
-import { CodedError, codedError } from '../../base/result.ts';
+import { codedError } from '../../base/result.ts';
 import { decodeOwnSealedBlock, type Block, type SealedBlock } from '../../ledger/block.ts';
 import { stateOps } from '../../ledger/block-log.ts';
 import { machineAtGenesis, headOf, type GenesisState } from '../../ledger/genesis-state.ts';
@@ -137,8 +137,8 @@ export class Rebuild {
     this.#batch.checks.push(check);
     const replayed = this.#replay.step(sealed);
     if (!replayed.ok) {
-      const refusal = { ...replayed.refusal, details: { ...replayed.refusal.details, height } };
-      throw new CodedError(refusal);
+      const { refusal } = replayed;
+      throw codedError(refusal.code, refusal.message, { ...refusal.details, height });
     }
     this.#apply(replayed.value);
     this.#head = sealed.block;

@@ -99,9 +99,8 @@ test('without a quorum of HotStuff nothing commits and nothing is lost; it goes 
 });
 
 test('a Raft member that is left alone goes on by an operator, command by command', async () => {
-  const network = await TestNetwork.make({ validators: 3, observers: 0, consensus: 'raft' });
+  const network = await TestNetwork.start({ validators: 3, observers: 0, consensus: 'raft' });
   const members = network.names();
-  await network.startNodes(members);
   const [left = ''] = members;
   const [author] = authors(network.chainId, 1);
   const submitters = new Submitters(network);

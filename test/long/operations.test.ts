@@ -99,10 +99,14 @@ test('without a quorum of HotStuff nothing commits and nothing is lost; it goes 
 });
 
 test('a Raft member that is left alone goes on by an operator, command by command', async () => {
-  const network = await TestNetwork.make({ validators: 3, observers: 0, consensus: 'raft' });
+  const network = await TestNetwork.start({ validators: 3, observers: 0, consensus: 'raft' });
   const members = network.names();
-  await network.startNodes(members);
-  const [left = ''] = members;
+  const left = await eventually('one of them leads', async () => {
+    for (const name of members) {
+      if ((await network.process(name).control.raftReport()).role === 'leader') return name;
+    }
+    return undefined;
+  });
   const [author] = authors(network.chainId, 1);
   const submitters = new Submitters(network);
   const before = await submitters.acknowledged(left, author!.next());

@@ -4,7 +4,7 @@
  * record are never apart.
  */
 import { AssertionError } from '../base/assert.ts';
-import { concatBytes, equalBytes, textFromUtf8 } from '../base/bytes.ts';
+import { concatBytes, equalBytes } from '../base/bytes.ts';
 import { bytes, codec, hash, list, mapped, nullable, struct, text, uint, type Codec } from '../base/codec.ts';
 import { hashFromBytes, hashToBytes, sha256, type Hash } from '../base/hash.ts';
 import { CodedError, codedError, type Result } from '../base/result.ts';
@@ -24,17 +24,15 @@ import {
   HEAD_KEY,
   heightKey,
   IDENTITY_KEY,
-  rangeOf,
   RESTORING_KEY,
   SAFETY_KEY,
-  STATE_RANGE,
   stateKey,
   UNCOMMITTED_RANGE,
   uncommittedKey,
 } from './layout.ts';
 import { judgeLayout, newLayoutOps, readLayout } from './layout-history.ts';
 import { LedgerMachine, type Head, type LedgerMachineOptions } from './machine.ts';
-import { StateTree, type TreeVersion } from './state-tree.ts';
+import { loadStateTree } from './state-loading.ts';
 import type { StateChange, StateReader } from './state.ts';
 
 /** A block that is not committed, encoded as its engine keeps it: with the certificate of its parent. */
@@ -85,9 +83,6 @@ const changesCodec = codec<readonly StateChange[]>(
 
 const sealCodec = codec(sealShape, MAX_SEAL_BYTES + 64);
 const INDEX_ENTRY_BYTES = 8 + 32;
-
-/** Entries of the state that become one batch of the tree while it is rebuilt. */
-const REBUILD_BATCH = 32_768;
 
 /** A committed block with what it changed: log, index, head, state, and the changes for the projector. */
 export function committedBlockOps(sealed: SealedBlock, changes: readonly StateChange[]): StoreOperation[] {
@@ -332,32 +327,6 @@ export class BlockLog {
   }
 }
 
-/**
- * The tree over a state on disk, about 20 us a key. Whether it is the one that was meant, its root says.
- *
- * @param prefix what the keys of the state are under; left out: the committed state
- */
-export async function loadStateTree(
-  store: Pick<Store, 'entries'>,
-  prefix: Uint8Array = STATE_RANGE.gte,
-): Promise<{ readonly tree: StateTree; readonly version: TreeVersion }> {
-  const tree = new StateTree();
-  let version = tree.empty;
-  let entries: StateChange[] = [];
-  const flush = () => {
-    const next = tree.update(version, entries);
-    tree.retire(version);
-    version = next;
-    entries = [];
-  };
-  for await (const [key, value] of store.entries(rangeOf(prefix))) {
-    entries.push({ key: ownText(key.subarray(prefix.length), 'a key of the state'), value });
-    if (entries.length === REBUILD_BATCH) flush();
-  }
-  flush();
-  return { tree, version };
-}
-
 /** Whose data a store holds, for one who only reads it. @throws CodedError `store-empty`, `store-corrupt`, `layout-newer`, `layout-older` */
 export async function readIdentity(store: Pick<Store, 'entries' | 'get'>): Promise<LogIdentity> {
   await checkLayout(store);
@@ -444,14 +413,6 @@ function ownBytes<T>(decode: () => T, what: string): T {
   } catch (error) {
     if (error instanceof AssertionError) throw corrupt(`${what} does not decode`, { because: error.message });
     throw error;
-  }
-}
-
-function ownText(textBytes: Uint8Array, what: string): string {
-  try {
-    return textFromUtf8(textBytes);
-  } catch (error) {
-    throw codedError('store-corrupt', `${what} is no text`, {}, { cause: error });
   }
 }
 

@@ -148,7 +148,7 @@ export class Rebuild {
 
   #keep(changes: readonly StateChange[]): void {
     for (const change of changes) this.#batch.state.set(change.key, change);
-    this.#recent.changed(changes);
+    this.#recent.onItsWay(changes);
   }
 
   #apply({ block: { events, header }, changes }: ReplayedBlock): void {

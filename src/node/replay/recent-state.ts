@@ -24,7 +24,7 @@ export class RecentState implements StateReader {
   }
 
   /** What is on its way to the store. */
-  changed(changes: readonly StateChange[]): void {
+  onItsWay(changes: readonly StateChange[]): void {
     for (const { key, value } of changes) this.#keep(key, value);
   }
 

@@ -14,7 +14,6 @@ const pureFiles = {
     'src/qc/scheme-native.ts', // native BLS: synchronous and a pure function
     'src/qc/default-scheme.ts', // finds out at start whether the native library loads
     'src/ledger/block-log.ts', // reads and writes the store
-    'src/ledger/state-loading.ts', // reads the store
   ],
 };
 

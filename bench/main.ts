@@ -2,7 +2,7 @@
  * `npm run bench`: the floors of this machine, the bare skeleton of the protocol, then real validators, in one run.
  * Prints one table and writes one JSON to bench/results. docs/benchmarks.md says what is measured, and what it gave.
  *
- *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,rebuild,follower,join,raft,raft-ledger,start] [--dir DIR] [--json]
+ *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,snapshot,rebuild,follower,join,raft,raft-ledger,start] [--dir DIR] [--json]
  *
  * Run it on a machine that does nothing else. Ratios are more reliable than the absolute figures.
  */
@@ -20,6 +20,7 @@ import { save, table, type Part, type Report } from './report.ts';
 import { measureRaftLedger } from './raft/ledger.ts';
 import { measureRaft } from './raft/main.ts';
 import { runSkeleton, type SkeletonResult } from './skeleton/main.ts';
+import { measureSnapshot } from './snapshot/main.ts';
 import { measureValidators } from './validators/main.ts';
 import { measureRebuild } from './validators/rebuild.ts';
 
@@ -37,6 +38,7 @@ const SIZES = {
       { keyType: 'secp256k1', inFlight: 1024, events: 4_000 },
     ],
     reads: 2_000,
+    snapshot: { nodes: 1_000_000, commits: 1_000 },
     replayed: 60_000,
     rebuilt: { nodes: 10_000, events: 1_000_000, eventsPerBlock: 1_000, warmUp: 300, commits: 300 },
     followed: { records: 100_000, blocks: 20, eventsPerBlock: 1_000 },
@@ -69,6 +71,7 @@ const SIZES = {
       { keyType: 'secp256k1', inFlight: 64, events: 64 },
     ],
     reads: 20,
+    snapshot: { nodes: 5_000, commits: 20 },
     replayed: 1_000,
     rebuilt: { nodes: 400, events: 2_000, eventsPerBlock: 200, warmUp: 10, commits: 10 },
     followed: { records: 500, blocks: 2, eventsPerBlock: 50 },
@@ -133,6 +136,7 @@ if (wanted('replay')) {
   const few = await measureReplay({ parent, nodes: FEW_KEYS, events, eventsPerBlock });
   add(parts.replayPart({ distinct, few, fewKeys: FEW_KEYS }, floors));
 }
+if (wanted('snapshot')) add(parts.snapshotPart(await measureSnapshot({ parent, ...size.snapshot })));
 if (wanted('rebuild')) add(parts.rebuildPart(await measureRebuild({ parent, ...size.rebuilt })));
 if (wanted('join')) add(parts.joinPart(await measureJoin({ parent, ...size.joined }), size.joined.nodes));
 if (wanted('raft')) {

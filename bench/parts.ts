@@ -7,6 +7,7 @@ import type { ReplayResult } from './ledger/replay.ts';
 import { latency, type Measurement, type Part, type Ratio } from './report.ts';
 import type { LedgerFigures } from './raft/ledger.ts';
 import { RAFT_CLUSTERS, type RaftResult } from './raft/main.ts';
+import type { SnapshotResult } from './snapshot/main.ts';
 import type { SkeletonResult } from './skeleton/main.ts';
 import type { ValidatorsResult } from './validators/main.ts';
 import type { RebuildResult } from './validators/rebuild.ts';
@@ -177,6 +178,24 @@ function checkedReplay(what: string, { checked, executed }: ReplayResult, { ed25
   const cores = (checked.perSecond * (ed25519Verify.p50Ms * US_PER_MS + executed.cpuUsPerEvent)) / US_PER_S;
   const ratio = { of: 'all cores busy', value: cores / machine().cores, target: { atLeast: 0.8 } };
   return { what, value: checked.perSecond, unit: '1/s', ratios: [ratio] };
+}
+
+export function snapshotPart(result: SnapshotResult): Part {
+  const { commitBefore, commitMeanwhile, createSeconds, entries, megabytes } = result;
+  const { projectionSeconds, rawWriteSeconds, restoreSeconds } = result;
+  const p99 = { of: 'p99 before', value: commitMeanwhile.p99Ms / commitBefore.p99Ms, target: { atMost: 2 } };
+  const raw = { of: 'raw batches', value: rawWriteSeconds / restoreSeconds, target: { atLeast: 0.5 } };
+  return {
+    name: `A snapshot of ${entries} nodes, ${Math.round(megabytes)} MB: a synced batch stands for a commit`,
+    measurements: [
+      latency('commit, before', commitBefore),
+      latency('commit, while it is made', commitMeanwhile, [p99]),
+      { what: 'made in', value: createSeconds, unit: 's' },
+      { what: 'raw batches of the same bytes', value: rawWriteSeconds, unit: 's' },
+      { what: 'restored, every chunk checked', value: restoreSeconds, unit: 's', ratios: [raw] },
+      { what: '  and rows of projections after it', value: projectionSeconds, unit: 's' },
+    ],
+  };
 }
 
 export function rebuildPart({ before, during, events, seconds }: RebuildResult): Part {

@@ -19,8 +19,8 @@ import { statusCommand } from './status.ts';
 import { submitCommand } from './submit.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 import { testnetCommand } from './testnet.ts';
-import { verifyCommand } from './verify.ts';
 import { validatorsCommand } from './validators.ts';
+import { verifyCommand } from './verify.ts';
 import { watchCommand } from './watch.ts';
 
 const EXIT_CODES = `
@@ -67,9 +67,9 @@ export function programFor(terminal: Terminal): Command {
     exportCommand,
     importCommand,
     replayCommand,
-    verifyCommand,
     migrateCommand,
     validatorsCommand,
+    verifyCommand,
     snapshotCommand,
     rebuildCommand,
     raftCommand,

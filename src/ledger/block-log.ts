@@ -3,11 +3,10 @@
  * write, and a turn of the loop writes all of its operations in one synced batch, so that blocks, state and safety
  * record are never apart.
  */
-import { AssertionError } from '../base/assert.ts';
 import { concatBytes, equalBytes } from '../base/bytes.ts';
 import { bytes, codec, hash, list, mapped, nullable, struct, text, uint, type Codec } from '../base/codec.ts';
 import { hashFromBytes, hashToBytes, sha256, type Hash } from '../base/hash.ts';
-import { CodedError, codedError, type Result } from '../base/result.ts';
+import { CodedError, codedError } from '../base/result.ts';
 import type { Store, StoreOperation } from '../store/store.ts';
 import { decodeOwnSealedBlock, encodeSealedBlock, MAX_SEAL_BYTES, sealShape, type SealedBlock } from './block.ts';
 import { contentOf, withCheck } from './checked-record.ts';
@@ -24,15 +23,18 @@ import {
   HEAD_KEY,
   heightKey,
   IDENTITY_KEY,
+  rangeOf,
   RESTORING_KEY,
   SAFETY_KEY,
+  STATE_RANGE,
   stateKey,
   UNCOMMITTED_RANGE,
   uncommittedKey,
 } from './layout.ts';
 import { judgeLayout, newLayoutOps, readLayout } from './layout-history.ts';
 import { LedgerMachine, type Head, type LedgerMachineOptions } from './machine.ts';
-import { loadStateTree } from './state-loading.ts';
+import { checkedRecord, corrupt, decoded, ownBytes, ownText } from './own-record.ts';
+import { StateTree, type TreeVersion } from './state-tree.ts';
 import type { StateChange, StateReader } from './state.ts';
 
 /** A block that is not committed, encoded as its engine keeps it: with the certificate of its parent. */
@@ -84,6 +86,9 @@ const changesCodec = codec<readonly StateChange[]>(
 const sealCodec = codec(sealShape, MAX_SEAL_BYTES + 64);
 const INDEX_ENTRY_BYTES = 8 + 32;
 
+/** Entries of the state that become one batch of the tree while it is rebuilt. */
+const REBUILD_BATCH = 32_768;
+
 /** A committed block with what it changed: log, index, head, state, and the changes for the projector. */
 export function committedBlockOps(sealed: SealedBlock, changes: readonly StateChange[]): StoreOperation[] {
   return [...headBlockOps(sealed, changes), ...stateOps(changes)];
@@ -115,7 +120,7 @@ export function firstBlockOps(sealed: SealedBlock): StoreOperation[] {
   const { block } = sealed;
   return [
     put(blockKey(block.header.height), encodeSealedBlock(sealed)),
-    ...indexOps(sealed),
+    put(heightKey(block.id), indexEntry(sealed)),
     ...headOps(headOf(block)),
   ];
 }
@@ -327,6 +332,32 @@ export class BlockLog {
   }
 }
 
+/**
+ * The tree over a state on disk, about 20 us a key. Whether it is the one that was meant, its root says.
+ *
+ * @param prefix what the keys of the state are under; left out: the committed state
+ */
+export async function loadStateTree(
+  store: Pick<Store, 'entries'>,
+  prefix: Uint8Array = STATE_RANGE.gte,
+): Promise<{ readonly tree: StateTree; readonly version: TreeVersion }> {
+  const tree = new StateTree();
+  let version = tree.empty;
+  let entries: StateChange[] = [];
+  const flush = () => {
+    const next = tree.update(version, entries);
+    tree.retire(version);
+    version = next;
+    entries = [];
+  };
+  for await (const [key, value] of store.entries(rangeOf(prefix))) {
+    entries.push({ key: ownText(key.subarray(prefix.length), 'a key of the state'), value });
+    if (entries.length === REBUILD_BATCH) flush();
+  }
+  flush();
+  return { tree, version };
+}
+
 /** Whose data a store holds, for one who only reads it. @throws CodedError `store-empty`, `store-corrupt`, `layout-newer`, `layout-older` */
 export async function readIdentity(store: Pick<Store, 'entries' | 'get'>): Promise<LogIdentity> {
   await checkLayout(store);
@@ -387,35 +418,4 @@ function stateOp({ key, value }: StateChange): StoreOperation {
 function indexEntry({ block: { header, id }, seal }: SealedBlock): Uint8Array {
   const height = bigEndian(header.height);
   return concatBytes(height, sha256(concatBytes(hashToBytes(id), height, sealCodec.encode(seal))));
-}
-
-function checkedRecord<T>(own: Codec<T>, written: Uint8Array | undefined, what: string): T {
-  const content = contentOf(present(written, what));
-  if (content === null) throw corrupt(`${what} has changed since it was written`);
-  return decoded(own.decode(content), what);
-}
-
-function present(value: Uint8Array | undefined, what: string): Uint8Array {
-  if (value === undefined) throw corrupt(`${what} is missing`);
-  return value;
-}
-
-/** What this program wrote, it can read: anything else is damage. */
-function decoded<T>(result: Result<T>, what: string): T {
-  if (!result.ok) throw corrupt(`${what} does not decode`, { because: result.refusal.code });
-  return result.value;
-}
-
-/** Of our own bytes on a disk, an assertion says that the disk is damaged. */
-function ownBytes<T>(decode: () => T, what: string): T {
-  try {
-    return decode();
-  } catch (error) {
-    if (error instanceof AssertionError) throw corrupt(`${what} does not decode`, { because: error.message });
-    throw error;
-  }
-}
-
-function corrupt(message: string, details: Readonly<Record<string, string | number>> = {}): CodedError {
-  return codedError('store-corrupt', message, details);
 }

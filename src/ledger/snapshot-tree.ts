@@ -17,7 +17,6 @@ export interface Subtree {
 }
 
 const HASH_BYTES = 32;
-export const EMPTY_SUBTREE: Subtree = { hash: new Uint8Array(HASH_BYTES), leaf: null };
 
 export class SnapshotTree {
   readonly depth: number;

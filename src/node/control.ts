@@ -20,8 +20,8 @@ import { CodedError, codedError, ok, refuse, type Result } from '../base/result.
 import { stringifyWithDigits } from '../ledger/record-view.ts';
 import { addLedgerRoutes } from './control-ledger.ts';
 import { addRaftRoutes } from './control-raft.ts';
-import { addReplayRoutes } from './control-replay.ts';
 import { crashOnly } from './snapshot/stopped-ledger.ts';
+import { addReplayRoutes } from './control-replay.ts';
 import { socketPath } from './socket-path.ts';
 import type { ReadOptions, RunningNode } from './status.ts';
 

@@ -16,8 +16,8 @@ import { openCore, withNetwork, type NetworkedCore, type NodeCore } from './core
 import { DhtService, dhtRules } from './dht-service.ts';
 import { readGenesisFile } from './genesis-file.ts';
 import { GossipService, gossipRules } from './gossip-service.ts';
-import type { LedgerAccess } from './ledger-views.ts';
 import { joinFirst, type JoinFirstOptions } from './joining/join-first.ts';
+import type { LedgerAccess } from './ledger-views.ts';
 import { nodeStatus } from './node-status.ts';
 import { startObserver } from './observer.ts';
 

@@ -11,7 +11,7 @@
  */
 import { storeKey, utf8 } from '../base/bytes.ts';
 import { codec, list, struct, text, uint } from '../base/codec.ts';
-import { loadStateTree } from '../ledger/state-loading.ts';
+import { loadStateTree } from '../ledger/block-log.ts';
 import { projectionKey, rangeOf } from '../ledger/layout.ts';
 import type { StateChange, StateReader } from '../ledger/state.ts';
 import type { Store, StoreOperation } from '../store/store.ts';

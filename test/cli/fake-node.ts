@@ -65,8 +65,8 @@ export async function startFakeNode(
   const node: RunningNode = {
     ledger: { ...NO_LEDGER, ...ledger },
     raft: null,
-    views: NO_VIEWS,
     snapshots: null,
+    views: NO_VIEWS,
     listenAddrs: [],
     status: () => ({ ...STATUS, ...status }),
     read: () => Promise.resolve(refuse('busy', 'later')),

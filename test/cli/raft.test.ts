@@ -47,8 +47,8 @@ async function member(id: string, first: readonly string[] | null): Promise<{ se
   const node: RunningNode = {
     ledger: NO_LEDGER,
     raft,
-    views: NO_VIEWS,
     snapshots: null,
+    views: NO_VIEWS,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('busy', 'later')),

@@ -22,6 +22,7 @@ export const otherExports: Readonly<Record<string, string>> = {
   'cli/import.ts#importCommand': 'a command',
   'ledger/block.ts#decodeOwnSealedBlock':
     'from the own log; the parts that damage could reach are as in decodeSealedBlock',
+  'ledger/own-record.ts#decoded': 'what was decoded from the own store',
   'ledger/known-entries.ts#decodeOwnEntry': 'the own state, by nodeEntryCodec, which is in the table',
   'ledger/import-record.ts#importRecord': 'one record of importRecords, which is in the table',
   'ledger/import.ts#parseWithExactIntegers': 'the JSON of importRecords, which is in the table',
@@ -55,7 +56,6 @@ export const otherFiles: Readonly<Record<string, string>> = {
   'ledger/block-log.ts': 'the own store',
   'ledger/layout-history.ts': 'the own store',
   'node/control-ledger.ts': 'requests of the own operator, over the socket of this machine',
-  'node/replay/place.ts': 'the own directory of a replay',
   'node/projections/export.ts': 'the JSON of an event that was decoded before',
   'projections/build-state.ts': 'the own store',
   'projections/history-entry.ts': 'the own store',
@@ -65,6 +65,7 @@ export const otherFiles: Readonly<Record<string, string>> = {
   'node/raft/ledger-store.ts': 'the own store',
   'node/snapshot/restoring-record.ts': 'the own store, under a check',
   'ledger/checked-record.ts': 'the own store; with the safety record, which is in the table',
+  'node/replay/place.ts': 'a file that the program itself wrote; a replay begins anew when it is not so',
   'node/control-client.ts': 'answers of the own node, over a socket that only its user can open',
   'node/raft/named-servers.ts': 'a file that the program itself wrote; refused as a whole when it is not so',
   'raft/stored-records.ts': 'the own store, under a check',

@@ -36,8 +36,8 @@ async function running(overrides: Partial<RunningNode> = {}) {
   const node: RunningNode = {
     ledger: NO_LEDGER,
     raft: null,
-    views: NO_VIEWS,
     snapshots: null,
+    views: NO_VIEWS,
     listenAddrs: [],
     status: () => STATUS,
     read: () => Promise.resolve(refuse('quorum-missing', 'fewer validators signed than a quorum', { signers: 2 })),

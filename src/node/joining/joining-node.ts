@@ -26,7 +26,7 @@ export function joiningNode(facts: JoiningFacts): RunningNode {
   return {
     listenAddrs: [],
     raft: null,
-    snapshots: { create: none },
+    snapshots: { create: notYetThrown },
     ledger: NO_LEDGER_YET,
     views: NO_VIEWS_YET,
     failed: promise,
@@ -47,9 +47,17 @@ const NO_LEDGER_YET: LedgerOperations = {
   rebuild: () => notYet(),
 };
 
-const none = (): Promise<never> => Promise.reject(new CodedError(notYet().refusal));
+const NO_VIEWS_YET: LedgerAccess = {
+  facts: notYetThrown,
+  blocks: notYetThrown,
+  open: notYetThrown,
+  rows: notYetThrown,
+  close: () => Promise.resolve(),
+};
 
-const NO_VIEWS_YET: LedgerAccess = { facts: none, blocks: none, open: none, rows: none, close: none };
+function notYetThrown(): Promise<never> {
+  return Promise.reject(new CodedError(notYet().refusal));
+}
 
 function notYet(): Refused {
   return refuse('node-joining', 'the node is joining and has no state yet; see its status');

@@ -14,7 +14,7 @@ import { bytes, codec, struct, uint } from '../../base/codec.ts';
 import { CodedError, codedError } from '../../base/result.ts';
 import { contentOf, withCheck } from '../../ledger/checked-record.ts';
 import { blockIdOf, decodeHeader, MAX_HEADER_BYTES, type Block } from '../../ledger/block.ts';
-import { loadStateTree } from '../../ledger/state-loading.ts';
+import { loadStateTree } from '../../ledger/block-log.ts';
 import type { StateTree, TreeVersion } from '../../ledger/state-tree.ts';
 import { LevelStore } from '../../store/level-store.ts';
 import type { StoreOperation } from '../../store/store.ts';

@@ -1,6 +1,6 @@
 /** Executing the blocks of a log into a place: state and rows of projections, batch by batch. */
 import { AssertionError } from '../../base/assert.ts';
-import { CodedError, codedError } from '../../base/result.ts';
+import { CodedError, codedError, refuse } from '../../base/result.ts';
 import { decodeOwnSealedBlock, type Block, type SealedBlock } from '../../ledger/block.ts';
 import { stateOps } from '../../ledger/block-log.ts';
 import { machineAtGenesis, headOf, type GenesisState } from '../../ledger/genesis-state.ts';
@@ -137,8 +137,8 @@ export class Rebuild {
     this.#batch.checks.push(check);
     const replayed = this.#replay.step(sealed);
     if (!replayed.ok) {
-      const { code, details, message } = replayed.refusal;
-      throw codedError(code, message, { ...details, height });
+      const { refusal } = replayed;
+      throw new CodedError(refuse(refusal.code, refusal.message, { ...refusal.details, height }).refusal);
     }
     this.#apply(replayed.value);
     this.#head = sealed.block;

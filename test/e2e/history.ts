@@ -1,11 +1,12 @@
 /** Holds what was acknowledged against the chain itself, block by block, and against verified reads. */
 import { onTestFinished } from 'vitest';
 import type { Hash } from '../../src/base/hash.ts';
-import { unwrap } from '../../src/base/result.ts';
+import { CodedError, unwrap } from '../../src/base/result.ts';
 import { decodeSealedBlock, type Block } from '../../src/ledger/block.ts';
 import { BlockSyncClient } from '../../src/net/block-sync.ts';
 import { AddressBook } from '../../src/node/address-book.ts';
 import { openLightReader, type LightReader } from '../../src/node/light-reader.ts';
+import { eventually } from '../eventually.ts';
 import type { TestNetwork } from './harness.ts';
 import type { Acknowledgement } from './load.ts';
 import { stranger } from './stranger.ts';
@@ -17,10 +18,17 @@ export async function chainOf(network: TestNetwork, name: string): Promise<Block
   const client = BlockSyncClient.over(await stranger(network));
   const blocks: Block[] = [];
   for (;;) {
-    const sealed = unwrap(await client.sealed(network.target(name), blocks.length + 1, DEADLINE));
+    // A busy machine may let an exchange go; it is begun again.
+    const sealed = await eventually(`${name} gives its blocks from ${blocks.length + 1} on`, () =>
+      client.sealed(network.target(name), blocks.length + 1, DEADLINE).then(unwrap, letGo),
+    );
     if (sealed.length === 0) return blocks;
     blocks.push(...sealed.map((bytes) => unwrap(decodeSealedBlock(network.chainId, bytes)).block));
   }
+}
+
+function letGo(error: unknown): undefined {
+  if (!(error instanceof CodedError)) throw error;
 }
 
 /**

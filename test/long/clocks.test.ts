@@ -20,7 +20,7 @@ const STEP_SECONDS = 60;
 
 test.runIf(needs('libfaketime', LIBRARY !== undefined))(
   'validators whose clocks jump contradict nothing, and one whose clock is wrong stops nobody',
-  { timeout: 4 * 60_000 },
+  { timeout: 12 * 60_000 },
   async () => {
     const clocks = await Clocks.make(NAMES);
     const settings = { log: { level: 'trace' } } as const;

@@ -27,7 +27,7 @@ async function canMount(): Promise<boolean> {
 
 test.runIf(needs('the right to mount a file system', await canMount()))(
   'a validator whose disk is full stops by its code, and loses nothing once there is space',
-  { timeout: 5 * 60_000 },
+  { timeout: 12 * 60_000 },
   async () => {
     const network = await TestNetwork.make({ observers: 0, settings: { log: { level: 'trace' } } });
     const validators = network.names();

@@ -21,7 +21,7 @@ const CUT_MS = 5_000;
 
 test.runIf(needs('the right to make network namespaces', await canMakeNamespaces()))(
   'a network that falls apart and comes together again contradicts nothing',
-  { timeout: 4 * 60_000 },
+  { timeout: 12 * 60_000 },
   async () => {
     const seed = Number(process.env['SEED'] ?? 1);
     const random = new Random(seed);

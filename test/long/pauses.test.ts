@@ -16,7 +16,7 @@ const CYCLES = 5;
 /** From less than a round to several of its time limits. */
 const PAUSES_MS = [50, 600, 4_000];
 
-test('validators that stop and go on under load contradict nothing', { timeout: 4 * 60_000 }, async () => {
+test('validators that stop and go on under load contradict nothing', { timeout: 12 * 60_000 }, async () => {
   const seed = Number(process.env['SEED'] ?? 1);
   const random = new Random(seed);
   const network = await TestNetwork.start({ observers: 0, settings: { log: { level: 'trace' } } });

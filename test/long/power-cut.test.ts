@@ -44,7 +44,7 @@ test('of a trace, what was synced counts, and what was written after the sync be
 
 test.runIf(needs('strace, and the right to trace', await canTrace()))(
   'what was acknowledged survives power cuts of all validators at once',
-  { timeout: 4 * 60_000 },
+  { timeout: 12 * 60_000 },
   async () => {
     const seed = Number(process.env['SEED'] ?? 1);
     const random = new Random(seed);

@@ -29,7 +29,7 @@ function sim(directory: string, ...args: readonly string[]) {
 
 const digestOf = (said: string) => [...said.matchAll(/trace ([0-9a-f]{64})/g)].at(-1)?.[1];
 
-test('a failing seed shrinks to a scenario that one command plays again, byte for byte', { timeout: 300_000 }, () => {
+test('a failing seed shrinks to a scenario that one command plays again, byte for byte', { timeout: 900_000 }, () => {
   const notSo = 'one chain: not so: blocks of consecutive rounds commit';
   withBroken('only consecutive rounds commit', (directory) => {
     const shrunk = sim(directory, '--seed', '1', '--steps', '300', '--shrink', '--write', 'small.json');
@@ -65,7 +65,7 @@ const KEPT = [
   },
 ] as const;
 
-test.each(KEPT)('$file fails when this does not hold: $rule', { timeout: 120_000 }, ({ file, notSo, rule }) => {
+test.each(KEPT)('$file fails when this does not hold: $rule', { timeout: 600_000 }, ({ file, notSo, rule }) => {
   withBroken(rule, (directory) => {
     const { said, status } = sim(directory, '--scenario', join('test', 'simulator', 'scenarios', file));
     expect(status).toBe(1);

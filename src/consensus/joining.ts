@@ -22,6 +22,7 @@ import type {
   ServerId,
   SnapshotChecks,
 } from './join-contract.ts';
+import { JoinPatience } from './join-patience.ts';
 import { JoinServers, type Server } from './join-servers.ts';
 
 export interface JoiningOptions {
@@ -35,8 +36,6 @@ export interface JoiningOptions {
 const OFFER_DEADLINE_MS = 3_000;
 const MANIFEST_DEADLINE_MS = 10_000;
 const CHUNK_DEADLINE_MS = 15_000;
-/** The patience of a node that has heard of a network with blocks: this is no network that begins. */
-const LEAST_PATIENCE_MS = 10_000;
 /** After the first offer, the others have this long. */
 const SETTLE_MS = 2_000;
 /** Without a new chunk for so long, everybody is asked anew what they have. */
@@ -72,7 +71,7 @@ export class Joining {
   /** Asked in vain for the manifest of the chosen one. */
   readonly #triedForManifest = new Set<string>();
   #vainRounds = 0;
-  #patienceMs: number;
+  readonly #patience: JoinPatience;
   #firstOfferMs: number | null = null;
   /** Of this round of asking. */
   #askedSinceMs = 0;
@@ -82,7 +81,7 @@ export class Joining {
 
   constructor(options: JoiningOptions) {
     this.#options = options;
-    this.#patienceMs = options.patienceMs;
+    this.#patience = new JoinPatience(options.patienceMs);
     this.#started = options.started?.of ?? null;
     if (options.started !== null) this.#chunks = new JoinChunks(2 ** options.started.of.depth, options.started.kept);
   }
@@ -156,7 +155,7 @@ export class Joining {
     server.isHeard = true;
     server.failuresInARow = 0;
     this.#firstOfferMs ??= this.#now;
-    if (offer.headHeight > 0) this.#patienceMs = Math.max(this.#patienceMs, LEAST_PATIENCE_MS);
+    this.#patience.offered(offer);
   }
 
   #manifest(server: Server, of: SnapshotName, bytes: Uint8Array): void {
@@ -188,6 +187,7 @@ export class Joining {
   #failed(server: Server, what: JoinQuestion, refusal: Refusal): void {
     this.#release(server, what);
     server.isHeard = true;
+    this.#patience.failed(refusal);
     const fault = this.#servers.failed(server, refusal, what.kind === 'offer' ? null : what.of, this.#now);
     if (fault === 'lie') return this.#drop(server, refusal);
     if (what.kind === 'manifest' && fault !== 'busy') this.#triedForManifest.add(server.id);
@@ -224,7 +224,7 @@ export class Joining {
   #askForOffers(): void {
     for (const server of this.#servers.standing()) {
       if (server.offer !== null || server.underWay > 0 || this.#now < server.restUntilMs) continue;
-      this.#ask(server, { kind: 'offer' }, OFFER_DEADLINE_MS);
+      this.#ask(server, { kind: 'offer' }, patient(OFFER_DEADLINE_MS, server));
     }
   }
 
@@ -256,7 +256,7 @@ export class Joining {
 
   #decideAlone(allHeard: boolean): void {
     if (!allHeard) return;
-    if (this.#started === null && this.#now >= this.#askedSinceMs + this.#patienceMs) {
+    if (this.#started === null && this.#now >= this.#askedSinceMs + this.#patience.ms) {
       return this.#finish({ kind: 'genesis', because: 'nobody-answers' });
     }
     this.#stuck = refuse('join-unanswered', 'no server answers').refusal;
@@ -306,7 +306,7 @@ export class Joining {
     const holders = this.#servers.holdersOf(of).filter(({ id }) => !this.#triedForManifest.has(id));
     if (holders.length === 0) return this.#giveUp(of);
     const ready = holders.find(({ restUntilMs }) => this.#now >= restUntilMs);
-    if (ready !== undefined) this.#ask(ready, { kind: 'manifest', of }, MANIFEST_DEADLINE_MS);
+    if (ready !== undefined) this.#ask(ready, { kind: 'manifest', of }, patient(MANIFEST_DEADLINE_MS, ready));
   }
 
   #askForChunks(): void {
@@ -328,7 +328,7 @@ export class Joining {
     if (server.underWay >= server.window || this.#now < server.restUntilMs) return false;
     const index = chunks.take(server.id, this.#now);
     if (index === undefined) return false;
-    this.#ask(server, { kind: 'chunk', of, index }, CHUNK_DEADLINE_MS * 2 ** Math.min(server.failuresInARow, 2));
+    this.#ask(server, { kind: 'chunk', of, index }, patient(CHUNK_DEADLINE_MS, server));
     return true;
   }
 
@@ -347,4 +347,9 @@ export class Joining {
   get #now(): number {
     return this.#clock.elapsedMs;
   }
+}
+
+/** A server that did not keep its time has more of it the next time. */
+function patient(deadlineMs: number, { failuresInARow }: Server): number {
+  return deadlineMs * 2 ** Math.min(failuresInARow, 2);
 }

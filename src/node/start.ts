@@ -16,6 +16,7 @@ import { openCore, withNetwork, type NetworkedCore, type NodeCore } from './core
 import { DhtService, dhtRules } from './dht-service.ts';
 import { readGenesisFile } from './genesis-file.ts';
 import { GossipService, gossipRules } from './gossip-service.ts';
+import { CatchingUp } from './joining/catching-up.ts';
 import { joinFirst, type JoinFirstOptions } from './joining/join-first.ts';
 import type { LedgerAccess } from './ledger-views.ts';
 import { nodeStatus } from './node-status.ts';
@@ -48,7 +49,7 @@ const DIAL_DEADLINE_MS = 5_000;
 export async function startNode(config: NodeConfig, log: Logger, options: JoinFirstOptions = {}): Promise<RunningNode> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const genesis = await readGenesisFile(config.genesis);
-  await joinFirst(config, genesis, log, options);
+  const joined = await joinFirst(config, genesis, log, options);
   const core = await openCore(config, genesis, log);
   let host: Host | undefined;
   let node: Node | undefined;
@@ -59,7 +60,7 @@ export async function startNode(config: NodeConfig, log: Logger, options: JoinFi
       pid: process.pid,
       addresses: [...host.addresses()],
     });
-    node = new Node(withNetwork(core, host), await projectionsOf(core));
+    node = new Node(withNetwork(core, host), await projectionsOf(core), joined?.status.headHeight ?? 0);
     await node.start();
     return node;
   } catch (error) {
@@ -116,6 +117,7 @@ class Node implements RunningNode {
   readonly #dht: DhtService;
   readonly ledger: LedgerReads;
   readonly #projections: NodeProjections;
+  readonly #catchingUp: CatchingUp;
   readonly #past: PastThread;
   readonly snapshots: SnapshotService;
   readonly #served: ServedSnapshots;
@@ -131,7 +133,8 @@ class Node implements RunningNode {
   #commits = 0;
   #eventsCommitted = 0;
 
-  constructor(core: NetworkedCore, projections: NodeProjections) {
+  /** @param networkHead as a node that has just joined has heard of it; else 0 */
+  constructor(core: NetworkedCore, projections: NodeProjections, networkHead: number) {
     this.#core = core;
     this.#startedAtMs = core.nowMs();
     this.#schema = new SchemaWatch(core.log);
@@ -151,6 +154,8 @@ class Node implements RunningNode {
     this.#dht = new DhtService(core, core.host, this.#reads, core.seat !== null);
     this.#ownReads = new OwnReads(core, this.#dht);
     this.#projections = projections;
+    const { height } = core.ledger.log.head();
+    this.#catchingUp = new CatchingUp(networkHead, height, () => projections.offer([]));
     this.snapshots = new SnapshotService({ ...core, projectedHeight: () => projections.heldHeight() });
     this.#past = new PastThread(taskOf(core));
     this.ledger = new LedgerReads({
@@ -229,6 +234,7 @@ class Node implements RunningNode {
       for (const close of this.#closers.reverse()) await close();
       await this.#consensus?.stop();
       await this.snapshots.close();
+      this.#catchingUp.stop();
       await this.#projections.close();
       await this.#core.views.closeAll();
       await this.#past.close();
@@ -246,9 +252,12 @@ class Node implements RunningNode {
     this.#commits += blocks.length;
     this.#observeSchema();
     this.#reads.committed(blocks);
-    this.#projections.offer(
-      blocks.map(({ block, changes }) => ({ header: block.header, events: block.events, changes })),
-    );
+    this.#catchingUp.reached(blocks.at(-1)?.block.header.height ?? 0);
+    if (!this.#catchingUp.isUnderWay) {
+      this.#projections.offer(
+        blocks.map(({ block, changes }) => ({ header: block.header, events: block.events, changes })),
+      );
+    }
     this.#gossip.committed(blocks);
     this.#dht.committed(blocks);
     this.snapshots.committed(blocks[0]?.block.header.height ?? 0, blocks.at(-1)?.block.header.height ?? 0);

@@ -74,6 +74,13 @@ describe('joining', () => {
     expectJoined(join({ servers: { a: later } }));
   });
 
+  it('gives a server that is there and does not answer a minute, where it would have waited at all', () => {
+    const busy: FakeServer = (what, nowMs) => (nowMs < 30_000 ? 'never' : honest([NEW])(what, nowMs));
+    expectJoined(join({ servers: { busy }, patienceMs: 1_000 }));
+    expect(join({ servers: { busy } }).outcome).toEqual({ kind: 'genesis', because: 'nobody-answers' });
+    expect(join({ servers: { a: never }, patienceMs: 1_000 }).tookMs).toBeGreaterThanOrEqual(60_000);
+  });
+
   it('waits for a server that comes back, with what it has begun', () => {
     const from60s: FakeServer = (what, nowMs) => (nowMs < 60_000 ? 'never' : honest([NEW])(what, nowMs));
     const started = { of: NEW, kept: [0, 1, 2] };

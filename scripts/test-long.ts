@@ -30,20 +30,20 @@ export const steps: readonly Step[] = [
     name: 'simulator',
     needs: 'test/simulator/self-check/main.ts',
     command: ['node', 'test/simulator/self-check/main.ts'],
-    limitMinutes: 8,
+    limitMinutes: 7,
   },
   {
     name: 'raft simulator',
     needs: 'test/simulator/self-check/raft-rules.ts',
     command: ['node', 'test/simulator/self-check/main.ts', '--engine', 'raft'],
-    limitMinutes: 8,
+    limitMinutes: 7,
   },
   {
     name: 'more cases',
     needs: 'vitest.config.ts',
     command: ['vitest', 'run', ...filesWithMoreCases()],
     env: { LONG: '1' },
-    limitMinutes: 8,
+    limitMinutes: 10,
   },
   {
     name: 'long tests',

@@ -61,8 +61,8 @@ export interface ReadOptions {
    */
   readonly trust?: ReaderTrust;
   /**
-   * When the reader asked for a linearizable answer, unix milliseconds: of a Raft epoch, whose servers sign no head
-   * statements, it bounds the age.
+   * When the reader asked for a linearizable answer, unix milliseconds: it bounds the age of what is believed as
+   * `crash-only` and has no head statements. Of what a quorum certified it says nothing, as nobody is believed there.
    */
   readonly linearizableSinceMs?: number;
 }
@@ -188,7 +188,7 @@ export function verifyStateRead(
   if (!sealed.ok) return sealed;
   const stated = ageOf(answer.headStatements, block, trusted.chainId, validators.value, options);
   if (!stated.ok) return stated;
-  const ageMs = sealed.value.trust === 'crash-only' ? ageOfLinearizable(options) : stated.value;
+  const ageMs = sealed.value.trust === 'crash-only' ? (stated.value ?? ageOfLinearizable(options)) : stated.value;
   const fresh = checkAge(ageMs, options.maxAgeMs);
   if (!fresh.ok) return fresh;
   return ok({ value, epoch, height, blockId: block.id, stateRoot, timestamp, ageMs, ...sealed.value });

@@ -147,7 +147,9 @@ export async function exchange(
     frames.expireAfter(options.deadlineMs);
     await frames.write(request);
     await frames.end();
-    return decodeAnswer(await frames.next());
+    const answer = await frames.next();
+    if (answer !== undefined) return decodeAnswer(answer);
+    throw codedError('stream-closed', 'the peer ended the stream without an answer', { peerId: to.peerId });
   } catch (error) {
     frames.abort(
       error instanceof CodedError ? error : { code: 'stream-closed', message: 'the exchange failed', details: {} },
@@ -159,11 +161,11 @@ export async function exchange(
 }
 
 /** @returns what was refused, where the peer refused @throws CodedError `answer-invalid` */
-export function decodeAnswer(frame: Uint8Array | undefined): Result<Uint8Array> {
-  if (frame?.[0] === ANSWER) return ok(frame.subarray(1));
-  if (frame?.[0] === REFUSAL) {
+export function decodeAnswer(frame: Uint8Array): Result<Uint8Array> {
+  if (frame[0] === ANSWER) return ok(frame.subarray(1));
+  if (frame[0] === REFUSAL) {
     const refusal = refusalCodec.decode(frame.subarray(1));
     if (refusal.ok) return { ok: false, refusal: refusal.value };
   }
-  throw codedError('answer-invalid', 'the peer answered something else', { bytes: frame?.length ?? 0 });
+  throw codedError('answer-invalid', 'the peer answered something else', { bytes: frame.length });
 }

@@ -1,43 +1,23 @@
 /** A Raft cluster of real processes with the ledger on top: what a reader at any member sees of what was acknowledged. */
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { unwrap } from '../../src/base/result.ts';
-import { AddressBook } from '../../src/node/address-book.ts';
-import { openLightReader, type LightReader } from '../../src/node/light-reader.ts';
+import type { LightReader } from '../../src/node/light-reader.ts';
 import { eventually } from '../eventually.ts';
 import { TestNetwork } from './harness.ts';
+import { lightReader } from './history.ts';
 import { authors, Submitters } from './load.ts';
+import { raftLeaderOf } from './raft-leader.ts';
 
 const FRESH = { maxAgeMs: 60_000, timeoutMs: 20_000 };
 const ANY_AGE = { maxAgeMs: undefined, timeoutMs: 5_000 };
-
-async function readerAt(network: TestNetwork, name: string): Promise<LightReader> {
-  const reader = await openLightReader({
-    genesis: network.genesis,
-    addresses: new AddressBook(new Map(), [], []),
-    named: [network.target(name)],
-    trust: 'crash-only',
-  });
-  onTestFinished(() => reader.close());
-  return reader;
-}
-
-async function leaderOf(network: TestNetwork, names: readonly string[]): Promise<string> {
-  return eventually('one of them leads, and the ledger has begun', async () => {
-    for (const name of names) {
-      const { role } = await network.process(name).control.raftReport();
-      if (role === 'leader' && (await network.status(name)).height >= 0) return name;
-    }
-    return undefined;
-  });
-}
 
 test('a read that takes no old answer sees at any member what was acknowledged before; without a majority there is none', async () => {
   const network = await TestNetwork.make({ validators: 3, observers: 0, consensus: 'raft' });
   const members = network.names();
   await network.startNodes(members);
-  const leader = await leaderOf(network, members);
+  const leader = await raftLeaderOf(network, members);
   const readers = new Map<string, LightReader>();
-  for (const name of members) readers.set(name, await readerAt(network, name));
+  for (const name of members) readers.set(name, await lightReader(network, [name], 'crash-only'));
   const submitters = new Submitters(network);
   const [author] = authors(network.chainId, 1);
   const { peerId } = author!.key;

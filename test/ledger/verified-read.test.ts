@@ -414,9 +414,9 @@ describe('an answer of a Raft epoch', () => {
     return encodeReadAnswer(answer);
   }
 
-  const readOf = (peerId: string, bytes: Uint8Array, trust?: ReaderTrust) => {
+  const readOf = (peerId: string, bytes: Uint8Array, trust?: ReaderTrust, more: Partial<ReadOptions> = {}) => {
     const options = { peerId, scheme: nativeScheme, nowMs: START * 1000, ...(trust === undefined ? {} : { trust }) };
-    return verifyRead(bytes, unwrap(trustGenesis(cluster.genesis, nativeScheme)), options);
+    return verifyRead(bytes, unwrap(trustGenesis(cluster.genesis, nativeScheme)), { ...options, ...more });
   };
 
   test('is the word of its server, and says so to whoever asks for no more', () => {
@@ -434,6 +434,14 @@ describe('an answer of a Raft epoch', () => {
   test('is refused by a reader that believes a quorum alone, which is every reader that does not say otherwise', () => {
     expect(codeOf(readOf(PRESENT, answerOf(PRESENT)))).toBe('trust-crash-only');
     expect(codeOf(readOf(PRESENT, answerOf(PRESENT), 'byzantine'))).toBe('trust-crash-only');
+  });
+
+  test('that was asked for as a linearizable one is as old as the question', () => {
+    const asked = { linearizableSinceMs: START * 1000 - 300 };
+    expect(unwrap(readOf(PRESENT, answerOf(PRESENT), 'crash-only', asked)).ageMs).toBe(300);
+    expect(unwrap(readOf(PRESENT, answerOf(PRESENT), 'crash-only', { ...asked, maxAgeMs: 300 })).ageMs).toBe(300);
+    expect(codeOf(readOf(PRESENT, answerOf(PRESENT), 'crash-only', { ...asked, maxAgeMs: 299 }))).toBe('too-old');
+    expect(codeOf(readOf(PRESENT, answerOf(PRESENT), 'crash-only', { maxAgeMs: 300 }))).toBe('age-unknown');
   });
 
   test('must fit its own header all the same', () => {
@@ -454,6 +462,8 @@ describe('an answer of a Raft epoch', () => {
     expect(header.round).not.toBe(0);
     const hotstuff = unwrap(readOf(PRESENT, encodeReadAnswer(headAnswer(PRESENT)), 'crash-only'));
     expect(hotstuff.trust).toBe('quorum');
+    const asked = { linearizableSinceMs: START * 1000, maxAgeMs: 60_000 };
+    expect(codeOf(readOf(PRESENT, encodeReadAnswer(headAnswer(PRESENT)), 'crash-only', asked))).toBe('age-unknown');
     const certificate = { ...chain.certificateNaming(chain.head), signers: [0, 1] };
     const bytes = encodeCommitProof({ certificate, descendants: [] });
     const answer = { ...headAnswer(PRESENT), seal: { kind: 'hotstuff', bytes } } as const;

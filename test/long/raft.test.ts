@@ -7,6 +7,7 @@ import type { RaftReport } from '../../src/node/raft/operations.ts';
 import { eventually } from '../eventually.ts';
 import { TestNetwork } from '../e2e/harness.ts';
 import { Load, Submitters, type Acknowledgement } from '../e2e/load.ts';
+import { raftLeaderOf } from '../e2e/raft-leader.ts';
 
 /** So that a test does not wait for snapshots. */
 const SNAPSHOTS: NonNullable<ConfigFile['raft']> = {
@@ -29,17 +30,6 @@ async function changeConfig(network: TestNetwork, name: string, raft: ConfigFile
 }
 
 const report = (network: TestNetwork, name: string): Promise<RaftReport> => network.process(name).control.raftReport();
-
-/** Whoever leads among these, and whom a majority has heard. */
-function leaderOf(network: TestNetwork, names: readonly string[]): Promise<string> {
-  return eventually(`one of ${names.join(', ')} leads`, async () => {
-    for (const name of names) {
-      const { commitIndex, lastIndex, role } = await report(network, name);
-      if (role === 'leader' && commitIndex > 2 && commitIndex === lastIndex) return name;
-    }
-    return undefined;
-  });
-}
 
 /** What was acknowledged and is not in the records that this member reads from the others. */
 async function missing(network: TestNetwork, by: string, acknowledged: readonly Acknowledgement[]): Promise<string[]> {
@@ -66,7 +56,7 @@ test('a leader and then all members killed with -9 lose nothing that was acknowl
   const load = new Load(network, 4);
   await more(load, 20);
 
-  const first = await leaderOf(network, members);
+  const first = await raftLeaderOf(network, members);
   await network.kill(first);
   load.targets = members.filter((name) => name !== first);
   await more(load, 30);
@@ -94,7 +84,7 @@ test('a blank node joins by snapshot and log, gets a vote, and counts', async ()
   await network.startNodes(members);
   const load = new Load(network, 3);
   await more(load, 40);
-  const leader = await leaderOf(network, members);
+  const leader = await raftLeaderOf(network, members);
   await eventually('a snapshot is there', async () => (await report(network, leader)).snapshot ?? undefined);
 
   await network.startNodes(['observer']);
@@ -146,7 +136,7 @@ test('the member that is left when a majority is lost goes on by itself, after i
   const recovered = (await recover()).json();
   expect(recovered).toMatchObject({ backup: `${dataDirectory}.before-recovery-1`, servers: [{ id: peerId }] });
   await network.startNodes([left]);
-  await leaderOf(network, [left]);
+  await raftLeaderOf(network, [left]);
   expect((await report(network, left)).servers).toMatchObject([{ id: peerId, suffrage: 'voter' }]);
   const submitters = new Submitters(network);
   const [author] = load.authors;
@@ -164,8 +154,8 @@ test('a member that began a cluster of its own is told of the other history, and
   // The operator of the third one lists the others, so their word is heard.
   await changeConfig(network, alone, { cluster: two });
   await network.startNodes(network.names());
-  await leaderOf(network, [alone]);
-  const leader = await leaderOf(network, others);
+  await raftLeaderOf(network, [alone]);
+  const leader = await raftLeaderOf(network, others);
   const before = await report(network, alone);
   await network.process(leader).control.raftChange({ kind: 'add-nonvoter', id: own, address: own });
   const { foreign } = await eventually('it is told', async () => {
@@ -184,7 +174,7 @@ test('evidence of two votes is no event of a Raft cluster', async () => {
   const network = await raftNetwork();
   const members = network.names();
   await network.startNodes(members);
-  const leader = await leaderOf(network, members);
+  const leader = await raftLeaderOf(network, members);
   const submitters = new Submitters(network);
   const load = new Load(network, 1);
   await more(load, 1);

@@ -144,18 +144,28 @@ describe('block sync', () => {
 
   it('refuses answers of a server that lies about their form', async () => {
     const [serving, asking] = (await startHosts(2)) as [Host, Host];
-    const answers = [filled(9, 0), filled(9, 1), filled(9, 5), new Uint8Array(0)];
+    const answers = [filled(9, 0), filled(9, 1), filled(9, 5)];
     let next = 0;
     await serving.handle(BLOCK_SYNC_PROTOCOL, (stream, peer) => {
       const frames = new FrameStream(stream, peer, { maxFrameBytes: 1 << 20 });
       const answer = answers[next++] as Uint8Array;
       void frames
         .next()
-        .then(() => (answer.length > 0 ? frames.write(answer) : undefined))
+        .then(() => frames.write(answer))
         .then(() => frames.finish());
     });
     const client = BlockSyncClient.over(asking);
     for (const _ of answers) expect(await codeOf(client.head(targetOf(serving), OPEN))).toBe('answer-invalid');
+  });
+
+  it('tells an end without an answer from an answer that is wrong: the same may be asked again', async () => {
+    const [serving, asking] = (await startHosts(2)) as [Host, Host];
+    await serving.handle(BLOCK_SYNC_PROTOCOL, (stream, peer) => {
+      const frames = new FrameStream(stream, peer, { maxFrameBytes: 1 << 20 });
+      void frames.next().then(() => frames.finish());
+    });
+    const client = BlockSyncClient.over(asking);
+    expect(await codeOf(client.head(targetOf(serving), OPEN))).toBe('stream-closed');
   });
 
   it('gives up a server that does not answer, at the deadline', async () => {

@@ -105,10 +105,10 @@ export class MemberReads {
   /** What the read must see is applied, and its block is one that reads are served from. */
   async #ready(): Promise<Result<void>> {
     const ready = await this.#linearizable.ready();
-    if (!ready.ok || this.#serving === null) return ready.ok ? ok(undefined) : ready;
-    const { heights, ledger } = this.#serving;
-    const { height } = ledger.machine.head;
-    if (await heights.upTo(height, DURABLE_DEADLINE_MS)) return ok(undefined);
+    if (!ready.ok) return ready;
+    const serving = this.#serving;
+    const height = serving?.ledger.machine.head.height ?? 0;
+    if (serving === null || (await serving.heights.upTo(height, DURABLE_DEADLINE_MS))) return ok(undefined);
     return refuse('read-behind', 'the block that the read must see is not on this disk yet; ask another', { height });
   }
 

@@ -54,6 +54,29 @@ describe('a record of a Raft cluster', () => {
     expect(kept).toMatchObject({ trust: 'crash-only', origin: null, node: null });
   });
 
+  test('is asked for as a linearizable one by who takes no old answer, and of nobody who only keeps it', async () => {
+    const asked: [string, boolean][] = [];
+    const noting = (source: ReadSource): ReadSource => ({
+      ...source,
+      ask: (peerId, deadlineMs, linearizable) => {
+        asked.push([source.name, linearizable]);
+        return source.ask(peerId, deadlineMs, linearizable);
+      },
+    });
+    const fresh = { maxAgeMs: 1_000, timeoutMs: 5_000 };
+    const [ours, kept] = [noting(member), noting(keeper)];
+    expect(unwrap(await readerWith('crash-only').read(peerOf(3), [ours], fresh)).ageMs).toBe(0);
+    expect(unwrap(await readerWith('crash-only').read(peerOf(3), [ours], ANY_AGE)).ageMs).toBeNull();
+    await readerWith('crash-only').read(peerOf(3), [kept], fresh);
+    await readerWith('byzantine').read(peerOf(3), [ours], fresh);
+    expect(asked).toEqual([
+      ['a member', true],
+      ['a member', false],
+      ['dht', false],
+      ['a member', false],
+    ]);
+  });
+
   test('is refused by a reader that believes a quorum alone', async () => {
     const read = await readerWith('byzantine').read(peerOf(3), [member], ANY_AGE);
     expect(read).toMatchObject({ ok: false, refusal: { code: 'trust-crash-only' } });

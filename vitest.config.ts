@@ -6,6 +6,8 @@ const long = process.env['LONG'] === '1';
 export default defineConfig({
   test: {
     projects: (long ? [...groups, longGroup] : groups).map((group) => ({ test: projectOf(group) })),
+    // By default one processor is left free, which on two is half of them.
+    maxWorkers: '100%',
     coverage: { include: ['src/**/*.ts'] },
   },
 });

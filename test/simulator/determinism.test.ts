@@ -10,7 +10,7 @@ import { simulate } from './simulation.ts';
 
 /** Each with its own number of validators and commit depth. */
 const SEEDS = Array.from({ length: 12 }, (_, place) => place + 1);
-const ROUNDS = 40;
+const ROUNDS = 25;
 
 describe('a run is a function of its seed, and everything holds', () => {
   test.each(SEEDS)('seed %i, twice', { timeout: 60_000 }, async (seed) => {

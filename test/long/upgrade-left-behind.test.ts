@@ -1,9 +1,9 @@
-/** Old and new programs side by side, under load, through a new event schema. `test/long/upgrade.test.ts` is the long form. */
+/** Old and new programs side by side, under load, through a new event schema: `upgrade.test.ts` goes the whole way. */
 import { expect, test } from 'vitest';
 import { eventually } from '../eventually.ts';
-import { chainOf, historyFaults, lightReader } from './history.ts';
-import { Load, Submitters } from './load.ts';
-import { joinsAsLlm, llmAuthor, UpgradingNetwork } from './upgrading.ts';
+import { chainOf, historyFaults, lightReader } from '../e2e/history.ts';
+import { Load, Submitters } from '../e2e/load.ts';
+import { joinsAsLlm, llmAuthor, UpgradingNetwork } from '../e2e/upgrading.ts';
 
 /** For some dozens of blocks, on a machine that does much else. */
 const BLOCKS_MS = 150_000;

@@ -15,6 +15,7 @@ import { ledgerDirectory, openStore as openData } from './open-store.ts';
 import { loadLegacy, openStanding } from './raft/ledger-store.ts';
 import { isRunning } from './replay/open-source.ts';
 import type { LedgerReplayProgress } from './replay.ts';
+import { SnapshotFolder } from './snapshot/snapshot-folder.ts';
 import { Findings, type Finding } from './verify/finding.ts';
 import { checkLog } from './verify/log-checks.ts';
 import { checkProjections } from './verify/projection-checks.ts';
@@ -85,7 +86,8 @@ async function repairIn(options: VerifyOptions, findings: readonly Finding[]): P
   const store = await openData(dataDirectory, {});
   const into = join(dataDirectory, 'repair');
   try {
-    await repair(findings, { store, genesis, into, onNote, onProgress, threads });
+    const snapshots = SnapshotFolder.of(dataDirectory);
+    await repair(findings, { store, genesis, snapshots, into, onNote, onProgress, threads });
   } finally {
     await store.close();
   }

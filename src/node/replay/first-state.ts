@@ -1,23 +1,48 @@
-/** The state that a replay begins with: of the genesis, or of BASE in a cluster that ran Raft. */
+/**
+ * The state that a replay begins with: of the genesis, of BASE in a cluster that ran Raft, or of a snapshot where the log
+ * does not go back so far.
+ */
+import type { Hash } from '../../base/hash.ts';
+import { codedError, unwrap } from '../../base/result.ts';
 import { decodeOwnSealedBlock, type SealedBlock } from '../../ledger/block.ts';
-import { unwrap } from '../../base/result.ts';
-import { codedError } from '../../base/result.ts';
+import { stateOps } from '../../ledger/block-log.ts';
 import { chainIdOf, type Genesis } from '../../ledger/genesis.ts';
 import { genesisState, type GenesisState } from '../../ledger/genesis-state.ts';
+import type { StateChange } from '../../ledger/state.ts';
+import type { Store } from '../../store/store.ts';
 import { stateAtBase } from '../raft/ledger-replay.ts';
+import type { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
+import { snapshotFor } from './from-snapshot.ts';
+import type { Place, PlaceDescription } from './place.ts';
 import type { LedgerFacts, LedgerSource } from './source.ts';
-import type { PlaceDescription } from './place.ts';
 
-export interface FirstState {
+export interface FirstState extends Pick<GenesisState, 'block' | 'chainId' | 'sealed'> {
   readonly kind: PlaceDescription['from']['kind'];
-  readonly state: GenesisState;
+  /** Of the genesis block, behind which the rounds of the first epoch begin. */
+  readonly genesisId: Hash;
+  /** About it, for people; null: it is the beginning of the ledger. */
+  readonly note: string | null;
+  /** Puts it into an empty place, checked. @throws CodedError where it is not the state of the block */
+  readonly write: (place: Place) => Promise<void>;
+  /** For projections, once it is in the place: all of it, in parts where it may be larger than the memory. */
+  readonly parts: (store: Pick<Store, 'entries'>) => AsyncIterable<readonly StateChange[]>;
+}
+
+export interface FirstStateOptions {
+  readonly source: LedgerSource;
+  readonly genesis: Genesis;
+  /** Of the directory that the log is in. */
+  readonly snapshots: SnapshotFolder;
+  /** That check the chunks of a snapshot. */
+  readonly threads: number;
 }
 
 /**
  * @throws CodedError `chain-mismatch`: the log is not of this genesis; `replay-from-snapshot`: the log does not go back to
- *   its beginning; those of `stateAtBase`
+ *   its beginning, and there is no snapshot to begin with; those of `snapshotFor` and `stateAtBase`
  */
-export async function firstState(source: LedgerSource, facts: LedgerFacts, genesis: Genesis): Promise<FirstState> {
+export async function firstState(options: FirstStateOptions, facts: LedgerFacts): Promise<FirstState> {
+  const { genesis, source } = options;
   const chainId = chainIdOf(genesis);
   if (facts.chainId !== chainId) {
     throw codedError('chain-mismatch', 'the data directory belongs to another chain', {
@@ -25,18 +50,38 @@ export async function firstState(source: LedgerSource, facts: LedgerFacts, genes
       expected: chainId,
     });
   }
+  if (facts.consensus === 'hotstuff') {
+    const atGenesis = genesisState(genesis);
+    if (facts.firstHeight === 0) return inMemory('genesis', atGenesis);
+    return { ...(await snapshotFor(options, facts)), genesisId: atGenesis.block.id };
+  }
   if (facts.firstHeight > 0) {
-    throw codedError('replay-from-snapshot', 'the log does not go back to its beginning', {
+    // Raft's snapshots make room for newer ones: the one that the log began with is gone.
+    throw codedError('replay-from-snapshot', 'the log of this member began with a snapshot of its cluster', {
       firstHeight: facts.firstHeight,
     });
   }
-  if (facts.consensus === 'hotstuff') return { kind: 'genesis', state: genesisState(genesis) };
   const pinned = await source.pin();
   try {
-    return { kind: 'base', state: await stateAtBase(pinned, await firstBlock(source, chainId), genesis) };
+    return inMemory('base', await stateAtBase(pinned, await firstBlock(source, chainId), genesis));
   } finally {
     await pinned.close();
   }
+}
+
+function inMemory(kind: 'base' | 'genesis', { block, chainId, changes, sealed }: GenesisState): FirstState {
+  return {
+    kind,
+    chainId,
+    block,
+    sealed,
+    genesisId: block.id,
+    note: null,
+    write: (place) => place.fill(stateOps(changes)),
+    async *parts() {
+      yield changes;
+    },
+  };
 }
 
 async function firstBlock(source: LedgerSource, chainId: string): Promise<SealedBlock> {

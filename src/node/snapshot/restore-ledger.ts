@@ -14,13 +14,11 @@
  */
 import { mkdir, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { textFromUtf8 } from '../../base/bytes.ts';
 import { codedError, unwrap } from '../../base/result.ts';
 import { firstBlockOps, floorOps, identityOps, isEmpty, type LogIdentity } from '../../ledger/block-log.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
 import { checkSchemaKnown } from '../../ledger/event-schema-at.ts';
-import { restoredChunkKey, RESTORING_KEY, STATE_RANGE, stateKey } from '../../ledger/layout.ts';
-import type { StateChange } from '../../ledger/state.ts';
+import { restoredChunkKey, RESTORING_KEY, stateKey } from '../../ledger/layout.ts';
 import { CATALOG } from '../../projections/catalog.ts';
 import { projectState } from '../../projections/from-state.ts';
 import { LevelStore } from '../../store/level-store.ts';
@@ -40,6 +38,7 @@ import {
 import { readRestoring, restoredChunks, restoringOps, type RestoringRecord } from './restoring-record.ts';
 import { chunkFile, MANIFEST_FILE, SnapshotFolder, syncFolder } from './snapshot-folder.ts';
 import type { SnapshotSource } from './snapshot-source.ts';
+import { stateInParts } from './state-parts.ts';
 
 export interface RestoreOptions {
   readonly dataDirectory: string;
@@ -60,9 +59,6 @@ export interface RestoredLedger extends SnapshotFacts {
   /** Chunks that an earlier run had put there. */
   readonly resumedChunks: number;
 }
-
-/** Entries of the state that rows are made of at once. */
-const ENTRIES_PER_PART = 1000;
 
 /**
  * @throws CodedError those of `openSnapshot` and of a chunk that does not hold; `store-not-empty` (there is a ledger),
@@ -148,18 +144,7 @@ async function makeRows(
 ): Promise<void> {
   const totalChunks = 2 ** manifest.depth;
   onProgress({ phase: 'projections', chunks: totalChunks, totalChunks });
-  await projectState(store, CATALOG, sealed.block.header, stateIn(store));
-}
-
-async function* stateIn(store: Store): AsyncGenerator<readonly StateChange[], void> {
-  let part: StateChange[] = [];
-  for await (const [key, value] of store.entries(STATE_RANGE)) {
-    part.push({ key: textFromUtf8(key.subarray(1)), value });
-    if (part.length < ENTRIES_PER_PART) continue;
-    yield part;
-    part = [];
-  }
-  yield part;
+  await projectState(store, CATALOG, sealed.block.header, stateInParts(store));
 }
 
 /** What makes a ledger of it. */

@@ -11,6 +11,7 @@ import { genesisCertificate } from '../qc/certificate.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
 import { makeValidatorSet } from '../qc/validator-set.ts';
 import type { Store } from '../store/store.ts';
+import type { FirstState } from './replay/beginning.ts';
 import { BlockChecks } from './replay/checks.ts';
 import {
   compareProjection,
@@ -20,7 +21,7 @@ import {
   type Compared,
   type ComparedProjection,
 } from './replay/compare.ts';
-import { firstState, type FirstState } from './replay/first-state.ts';
+import { firstState } from './replay/first-state.ts';
 import { Place, type OpenedPlace, type PlaceDescription, type PlaceProgress } from './replay/place.ts';
 import { Rebuild } from './replay/rebuild.ts';
 import type { LedgerFacts, LedgerSource } from './replay/source.ts';

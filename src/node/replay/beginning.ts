@@ -1,10 +1,37 @@
 /** The first state and the rows of projections that follow from it, in a place that is empty. */
+import type { Hash } from '../../base/hash.ts';
 import { codedError } from '../../base/result.ts';
 import { loadStateTree } from '../../ledger/block-log.ts';
+import type { Genesis } from '../../ledger/genesis.ts';
+import type { GenesisState } from '../../ledger/genesis-state.ts';
+import type { StateChange } from '../../ledger/state.ts';
 import type { Projection } from '../../projections/projection.ts';
 import { PendingRows, Rows } from '../../projections/rows.ts';
-import type { FirstState } from './first-state.ts';
-import type { Place, PlaceStanding } from './place.ts';
+import type { Store } from '../../store/store.ts';
+import type { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
+import type { Place, PlaceDescription, PlaceStanding } from './place.ts';
+import type { LedgerSource } from './source.ts';
+
+export interface FirstState extends Pick<GenesisState, 'block' | 'chainId' | 'sealed'> {
+  readonly kind: PlaceDescription['from']['kind'];
+  /** Of the genesis block, behind which the rounds of the first epoch begin. */
+  readonly genesisId: Hash;
+  /** About it, for people; null: it is the beginning of the ledger. */
+  readonly note: string | null;
+  /** Puts it into an empty place, checked. @throws CodedError where it is not the state of the block */
+  readonly write: (place: Place) => Promise<void>;
+  /** For projections, once it is in the place: all of it, in parts where it may be larger than the memory. */
+  readonly parts: (store: Pick<Store, 'entries'>) => AsyncIterable<readonly StateChange[]>;
+}
+
+export interface FirstStateOptions {
+  readonly source: LedgerSource;
+  readonly genesis: Genesis;
+  /** Of the directory that the log is in. */
+  readonly snapshots: SnapshotFolder;
+  /** That check the chunks of a snapshot. */
+  readonly threads: number;
+}
 
 /** Of the rows in a place. */
 export const PLACE_GENERATION = 0;

@@ -2,40 +2,15 @@
  * The state that a replay begins with: of the genesis, of BASE in a cluster that ran Raft, or of a snapshot where the log
  * does not go back so far.
  */
-import type { Hash } from '../../base/hash.ts';
 import { codedError, unwrap } from '../../base/result.ts';
 import { decodeOwnSealedBlock, type SealedBlock } from '../../ledger/block.ts';
 import { stateOps } from '../../ledger/block-log.ts';
-import { chainIdOf, type Genesis } from '../../ledger/genesis.ts';
+import { chainIdOf } from '../../ledger/genesis.ts';
 import { genesisState, type GenesisState } from '../../ledger/genesis-state.ts';
-import type { StateChange } from '../../ledger/state.ts';
-import type { Store } from '../../store/store.ts';
 import { stateAtBase } from '../raft/ledger-replay.ts';
-import type { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
+import type { FirstState, FirstStateOptions } from './beginning.ts';
 import { snapshotFor } from './from-snapshot.ts';
-import type { Place, PlaceDescription } from './place.ts';
 import type { LedgerFacts, LedgerSource } from './source.ts';
-
-export interface FirstState extends Pick<GenesisState, 'block' | 'chainId' | 'sealed'> {
-  readonly kind: PlaceDescription['from']['kind'];
-  /** Of the genesis block, behind which the rounds of the first epoch begin. */
-  readonly genesisId: Hash;
-  /** About it, for people; null: it is the beginning of the ledger. */
-  readonly note: string | null;
-  /** Puts it into an empty place, checked. @throws CodedError where it is not the state of the block */
-  readonly write: (place: Place) => Promise<void>;
-  /** For projections, once it is in the place: all of it, in parts where it may be larger than the memory. */
-  readonly parts: (store: Pick<Store, 'entries'>) => AsyncIterable<readonly StateChange[]>;
-}
-
-export interface FirstStateOptions {
-  readonly source: LedgerSource;
-  readonly genesis: Genesis;
-  /** Of the directory that the log is in. */
-  readonly snapshots: SnapshotFolder;
-  /** That check the chunks of a snapshot. */
-  readonly threads: number;
-}
 
 /**
  * @throws CodedError `chain-mismatch`: the log is not of this genesis; `replay-from-snapshot`: the log does not go back to

@@ -12,7 +12,7 @@ import { chunkTasks, chunkWork, openSnapshot, type OpenSnapshot } from '../snaps
 import type { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { snapshotInFolder } from '../snapshot/snapshot-source.ts';
 import { stateInParts } from '../snapshot/state-parts.ts';
-import type { FirstState, FirstStateOptions } from './first-state.ts';
+import type { FirstState, FirstStateOptions } from './beginning.ts';
 import type { Place } from './place.ts';
 import type { LedgerFacts, LedgerSource } from './source.ts';
 

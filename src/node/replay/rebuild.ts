@@ -11,9 +11,8 @@ import type { Projection } from '../../projections/projection.ts';
 import { PendingRows, Rows } from '../../projections/rows.ts';
 import type { ValidatorSet } from '../../qc/validator-set.ts';
 import type { Store, StoreOperation } from '../../store/store.ts';
-import { begin, PLACE_GENERATION } from './beginning.ts';
+import { begin, PLACE_GENERATION, type FirstState } from './beginning.ts';
 import type { BlockChecks } from './checks.ts';
-import type { FirstState } from './first-state.ts';
 import type { Place, PlaceStanding } from './place.ts';
 import { RecentState } from './recent-state.ts';
 

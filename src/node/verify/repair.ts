@@ -23,11 +23,12 @@ const OPERATIONS_PER_BATCH = 1000;
 
 /** @throws CodedError of a log that does not replay: what was to be derived from it is left as it is */
 export async function repair(findings: readonly Finding[], options: RepairOptions): Promise<void> {
-  const { store } = options;
+  const { snapshots, store } = options;
   const fromLog = new Set<string>();
   for (const { repair: how } of findings) {
     if (how === null) continue;
     if (how.kind === 'operations') await store.batch(how.operations, { sync: true });
+    else if (how.kind === 'snapshot') await snapshots.remove(how.height);
     else if (how.kind === 'range') await writeAll(store, deletionsIn(store, rangeOf(how.prefix)));
     else fromLog.add(how.what === 'state' ? STATE : how.what.projection);
   }

@@ -1,8 +1,10 @@
 /** A replay of a log that does not go back to its beginning: it begins with a snapshot, and says so. */
+import { execFile } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { cp, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { toHex, utf8 } from '../../src/base/bytes.ts';
 import { unwrap } from '../../src/base/result.ts';
 import { encodeSealedBlock } from '../../src/ledger/block.ts';
@@ -10,6 +12,7 @@ import { stateKey } from '../../src/ledger/layout.ts';
 import { snapshotManifestCodec } from '../../src/ledger/snapshot-manifest.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
 import { ledgerDirectory } from '../../src/node/open-ledger.ts';
+import { openSource } from '../../src/node/replay/open-source.ts';
 import { restoreLedger } from '../../src/node/snapshot/restore-ledger.ts';
 import { chunkFile, SnapshotFolder } from '../../src/node/snapshot/snapshot-folder.ts';
 import { snapshotInFolder } from '../../src/node/snapshot/snapshot-source.ts';
@@ -18,6 +21,7 @@ import { Rows } from '../../src/projections/rows.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import type { StoreOperation } from '../../src/store/store.ts';
 import { run } from '../cli/terminal.ts';
+import { LAUNCHER } from '../e2e/harness.ts';
 import { flipped } from '../flipped.ts';
 import { peerOf } from '../ledger/nodes.ts';
 import { temporaryDirectory } from './directory.ts';
@@ -119,6 +123,28 @@ describe('a replay of a pruned log', () => {
       from: { kind: 'snapshot', height: 6 },
       compared: { state: { equal: true } },
       place: null,
+    });
+  });
+
+  test('is begun by the command in a process of its own, that says where', async () => {
+    const { directory } = await pruned();
+    const argv = [LAUNCHER, 'replay', '--config', 'config.json', '--verify', 'seals', '--compare', '--json'];
+    const { stderr, stdout } = await promisify(execFile)(process.execPath, argv, { cwd: directory });
+    expect(JSON.parse(stdout)).toMatchObject({
+      source: 'directory',
+      from: { kind: 'snapshot', height: 6 },
+      compared: { state: { equal: true } },
+    });
+    expect(stderr).toContain('begins with the snapshot at height 6');
+  });
+
+  test('is told when blocks go that it has not come to', async () => {
+    const { config } = await pruned();
+    const source = await openSource(config.dataDirectory);
+    onTestFinished(() => source.close());
+    await expect(source.blocks(4, 8)[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      code: 'blocks-pruned',
+      details: { fromHeight: 4, oldest: 6 },
     });
   });
 

@@ -52,6 +52,8 @@ export interface LedgerReplayOptions {
   readonly onProgress: (progress: LedgerReplayProgress) => void;
   /** A sentence about what the replay begins with. */
   readonly onNote: (note: string) => void;
+  /** As in `RebuildOptions`. */
+  readonly eventsPerBatch?: number;
   /** All was replayed: the rebuilt state, while it is there. */
   readonly onRebuilt?: (state: Pick<Store, 'entries'>) => Promise<void>;
 }
@@ -104,7 +106,7 @@ const MAX_APPROACHES = 64;
  *   `replay-signature-invalid` and those of `Replay.step`, with its height; `replay-head-differs`
  */
 export async function replayLedger(options: LedgerReplayOptions): Promise<LedgerReplayReport> {
-  const { genesis, projections, source } = options;
+  const { eventsPerBatch, genesis, projections, source } = options;
   const { scheme } = await loadDefaultScheme();
   const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
   const facts = await source.facts();
@@ -120,7 +122,15 @@ export async function replayLedger(options: LedgerReplayOptions): Promise<Ledger
   const checks = new BlockChecks({ context, scheme, seals, signatures, threads, blocks });
   try {
     if (options.olderRows === 'refuse') refuseOlder(projections, opened.from);
-    const rebuild = await Rebuild.open({ place, first, standing, validators, projections, checks });
+    const rebuild = await Rebuild.open({
+      place,
+      first,
+      standing,
+      validators,
+      projections,
+      checks,
+      eventsPerBatch,
+    });
     const run = new Run(options, rebuild, facts, startHeight, opened.from);
     return await run.through(target, { opened, verified: { signatures, seals } });
   } finally {

@@ -25,12 +25,13 @@ export interface RebuildOptions {
   readonly validators: ValidatorSet;
   readonly projections: readonly Projection[];
   readonly checks: BlockChecks;
+  /** And blocks, that share a batch; a test takes fewer than is good. */
+  readonly eventsPerBatch?: number | undefined;
 }
 
 type BatchListener = (height: number, events: number) => void;
 
-/** Events and blocks that share a batch. */
-const PER_BATCH = 2000;
+const EVENTS_PER_BATCH = 2000;
 
 interface Build {
   readonly projection: Projection;
@@ -112,11 +113,12 @@ export class Rebuild {
    * @throws CodedError the refusal of the first block that does not hold, with its height
    */
   async through(blocks: AsyncIterable<Uint8Array>, onBatch: BatchListener): Promise<void> {
+    const { eventsPerBatch = EVENTS_PER_BATCH } = this.#options;
     this.#onBatch = onBatch;
     try {
       for await (const sealedBytes of blocks) {
         await this.#step(sealedBytes);
-        if (this.#batch.size >= PER_BATCH) await this.#flush(false);
+        if (this.#batch.size >= eventsPerBatch) await this.#flush(false);
       }
       await this.#flush(true);
       await this.#writing;

@@ -23,14 +23,14 @@ export const steps: readonly Step[] = [
     name: 'package',
     needs: 'scripts/check-package.ts',
     command: ['node', 'scripts/check-package.ts'],
-    limitMinutes: 3,
+    limitMinutes: 2,
   },
   { name: 'mutants', needs: 'test/traps/mutants.ts', command: ['node', 'test/traps/mutants.ts'], limitMinutes: 5 },
   {
     name: 'simulator',
     needs: 'test/simulator/self-check/main.ts',
     command: ['node', 'test/simulator/self-check/main.ts'],
-    limitMinutes: 7,
+    limitMinutes: 6,
   },
   {
     name: 'raft simulator',
@@ -43,14 +43,14 @@ export const steps: readonly Step[] = [
     needs: 'vitest.config.ts',
     command: ['vitest', 'run', ...filesWithMoreCases()],
     env: { LONG: '1' },
-    limitMinutes: 10,
+    limitMinutes: 9,
   },
   {
     name: 'long tests',
     needs: 'vitest.config.ts',
     command: ['vitest', 'run', '--project', longGroup.name],
     env: { LONG: '1' },
-    limitMinutes: 36,
+    limitMinutes: 45,
   },
   { name: 'bench', needs: 'bench/main.ts', command: ['node', 'bench/main.ts', '--smoke'], limitMinutes: 3 },
 ];

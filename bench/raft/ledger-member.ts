@@ -10,7 +10,6 @@ import { decodeSignedEvent, type SignedEvent } from '../../src/ledger/event.ts';
 import { parseGenesis } from '../../src/ledger/genesis.ts';
 import { TcpStreams } from '../../src/net/tcp-streams.ts';
 import { EventVerifier } from '../../src/node/event-verifier.ts';
-import { generateIdentityKey, type IdentityKey } from '../../src/node/keys.ts';
 import { RaftLedger } from '../../src/node/raft/ledger-machine.ts';
 import type { LedgerOutcome } from '../../src/node/raft/ledger-outcome.ts';
 import { LedgerProjections } from '../../src/node/raft/ledger-projections.ts';
@@ -20,7 +19,6 @@ import { bootstrap } from '../../src/node/raft/open-server.ts';
 import { startRaftServer, type RaftServer } from '../../src/node/raft/raft-server.ts';
 import { DEFAULT_SHELL_LIMITS, DEFAULT_SNAPSHOT_POLICY } from '../../src/node/raft/server-options.ts';
 import { SnapshotFiles } from '../../src/node/raft/snapshot-files.ts';
-import { signEvent } from '../../src/node/sign-event.ts';
 import { SignatureThread } from '../../src/node/signature-thread.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
 import { nativeScheme } from '../../src/qc/scheme-native.ts';
@@ -30,6 +28,7 @@ import { ENTRY_TYPES, type Server } from '../../src/raft/messages.ts';
 import { configurationCodec } from '../../src/raft/wire/configuration-codec.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import { summarize } from '../measure.ts';
+import { Population } from '../validators/population.ts';
 import type { Answer, MemberOptions, Order } from './ledger.ts';
 
 /** No leader is lost here, be the machine as busy as it likes. */
@@ -117,7 +116,7 @@ const server: RaftServer<LedgerOutcome> = await startRaftServer<LedgerOutcome>({
 const SIGNED_IN_ONE_GO = 20;
 
 let events: readonly SignedEvent[] = [];
-let lastSeq = 0;
+let population: Population | undefined;
 
 async function obey(order: Order): Promise<Answer> {
   switch (order.kind) {
@@ -148,34 +147,16 @@ function propose(data: Uint8Array): Promise<void> {
   });
 }
 
-/**
- * Of so many nodes, in turn: each joins, and says again and again who it is. In parts: meanwhile this member leads, and may
- * not fall silent.
- */
+/** Each node joins, and then moves again and again. In parts: meanwhile this member leads, and may not fall silent. */
 async function signedEvents(nodes: number, count: number): Promise<readonly SignedEvent[]> {
-  const keys = Array.from({ length: nodes }, () => generateIdentityKey('ed25519'));
+  population ??= new Population(nodes, 'ed25519');
   const signed: SignedEvent[] = [];
   while (signed.length < count) {
-    if (signed.length % SIGNED_IN_ONE_GO === 0) await setImmediate();
-    signed.push(signedEvent(keys[signed.length % nodes] as IdentityKey, signed.length));
+    await setImmediate();
+    const bytes = population.sign(Math.min(SIGNED_IN_ONE_GO, count - signed.length), chainId);
+    for (const each of bytes) signed.push(unwrap(decodeSignedEvent(chainId, each)));
   }
   return signed;
-}
-
-function signedEvent(key: IdentityKey, place: number): SignedEvent {
-  const { bytes } = signEvent(key, chainId, {
-    type: 'joined',
-    peerId: key.peerId,
-    seq: ++lastSeq,
-    time: Math.floor(Date.now() / 1000),
-    multiaddrs: ['/ip4/203.0.113.20/udp/4001/quic-v1'],
-    version: `v0.8.${place}`,
-    isTwitterScraper: false,
-    isDiscordScraper: false,
-    isTelegramScraper: false,
-    isWebScraper: true,
-  });
-  return unwrap(decodeSignedEvent(chainId, bytes));
 }
 
 async function load(inFlight: number): Promise<Answer> {

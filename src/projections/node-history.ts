@@ -16,9 +16,10 @@ import type { BlockHeader } from '../ledger/block.ts';
 import type { LedgerEvent, SignedEvent } from '../ledger/event.ts';
 import { MAX_REASON_LENGTH } from '../ledger/event-fields.ts';
 import { MAX_PEER_ID_LENGTH } from '../ledger/identity.ts';
+import { decodeOwnEntry } from '../ledger/known-entries.ts';
 import { bigEndian, fromBigEndian, rangeOf } from '../ledger/layout.ts';
 import { proposalCodec } from '../ledger/quorum-actions.ts';
-import { NANOSECONDS, nodeEntryCodec, type NodeEntry, type NodeRecord } from '../ledger/record.ts';
+import { NANOSECONDS, type NodeEntry, type NodeRecord } from '../ledger/record.ts';
 import { NODE_KEY_PREFIX, PROPOSAL_KEY_PREFIX } from '../ledger/state.ts';
 import type { StoreOperation } from '../store/store.ts';
 import { entryCodec, type Heard, type HistoryEntry, type HistoryFact, type HistoryPosition } from './history-entry.ts';
@@ -126,7 +127,7 @@ class BlockHistory {
     for (const { key, value } of changes) {
       if (key.startsWith(PROPOSAL_KEY_PREFIX)) this.#proposal(key.slice(PROPOSAL_KEY_PREFIX.length), value);
       if (value === undefined || !key.startsWith(NODE_KEY_PREFIX)) continue;
-      this.#after.set(key.slice(NODE_KEY_PREFIX.length), nodeEntryCodec.decodeOwn(value));
+      this.#after.set(key.slice(NODE_KEY_PREFIX.length), decodeOwnEntry(value));
     }
     for (const event of events) this.#event(event);
     for (const [peerId, entry] of this.#after) this.#decided(peerId, entry);

@@ -56,6 +56,7 @@ export class Projector {
   readonly #options: ProjectorOptions;
   readonly #followers: readonly Follower[];
   readonly #buffer = new Map<number, ProjectedBlock>();
+  readonly #pending = new WeakMap<Track, PendingRows>();
   readonly #tidying: Tidying;
   /** The changes of heights up to here are gone. */
   #forgotten: number;
@@ -221,7 +222,7 @@ export class Projector {
 
   /** One batch, from this height on. */
   async #projectSome(fromHeight: number, head: number): Promise<void> {
-    const pending = new Map(this.#tracks().map((track) => [track, new PendingRows(track.rows)]));
+    const pending = new Map(this.#tracks().map((track) => [track, this.#pendingOf(track)]));
     const last = Math.min(head, fromHeight + MAX_BLOCKS_PER_BATCH - 1);
     for (let height = fromHeight; height <= last; height++) {
       const block = this.#take(height);
@@ -233,6 +234,14 @@ export class Projector {
     }
     const written = Array.from(pending, ([{ cursor, rows }, own]) => rows.writeOps(own.take(), cursor));
     await this.#options.store.batch([...written.flat(), ...this.#forgetOps()], { sync: false });
+  }
+
+  #pendingOf(track: Track): PendingRows {
+    const known = this.#pending.get(track);
+    if (known !== undefined) return known;
+    const pending = new PendingRows(track.rows);
+    this.#pending.set(track, pending);
+    return pending;
   }
 
   #apply(track: Track, rows: PendingRows, block: ProjectedBlock): boolean {

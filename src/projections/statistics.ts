@@ -9,8 +9,9 @@
  */
 import { storeKey, textFromUtf8, utf8 } from '../base/bytes.ts';
 import { bool, codec, list, oneOf, struct, text, uint } from '../base/codec.ts';
+import { decodeOwnEntry } from '../ledger/known-entries.ts';
 import { bigEndian, fromBigEndian, rangeOf } from '../ledger/layout.ts';
-import { MAX_VERSION_LENGTH, nodeEntryCodec } from '../ledger/record.ts';
+import { MAX_VERSION_LENGTH } from '../ledger/record.ts';
 import { NODE_KEY_PREFIX } from '../ledger/state.ts';
 import type { StoreOperation } from '../store/store.ts';
 import { CAPABILITIES, capabilitiesOf, type Capability } from './node-data.ts';
@@ -213,7 +214,7 @@ function rowOf(view: RowReader, peerId: string): NodeRow | undefined {
 
 function rowFromEntry(value: Uint8Array | undefined): NodeRow | undefined {
   if (value === undefined) return undefined;
-  const entry = nodeEntryCodec.decodeOwn(value);
+  const entry = decodeOwnEntry(value);
   if (entry.kind === 'absent') return undefined;
   return {
     isJoined: entry.activity === 'joined',

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { Random } from '../../src/base/random.ts';
 import { utf8 } from '../../src/base/bytes.ts';
 import { projectionKey } from '../../src/ledger/layout.ts';
 import { proposalsOf } from '../../src/projections/validators.ts';
@@ -26,6 +27,27 @@ test('rows read as of the last operation, also while those that were taken are o
   expect(read()).toEqual(expected);
   expect([...pending.take()]).toEqual([]);
   expect(rows.cursor()).toBe(3);
+});
+
+test('rows that are at hand are those of the store, be there more of them than are kept', async () => {
+  const store = new MemoryStore();
+  const rows = new Rows(store, 'test', 0);
+  const pending = new PendingRows(rows);
+  const random = new Random(7);
+  const expected = new Map<string, string>();
+  for (let round = 0; round < 30; round++) {
+    for (let step = 0; step < 1000; step++) {
+      const key = `row ${random.below(10_000)}`;
+      expect(pending.get(utf8(key))).toEqual(expected.has(key) ? utf8(expected.get(key)!) : undefined);
+      const value = `${round} ${step}`;
+      const goes = random.chance(0.2);
+      if (goes) expected.delete(key);
+      else expected.set(key, value);
+      pending.add([goes ? deleted(key) : put(key, value)]);
+    }
+    await store.batch(rows.writeOps(pending.take(), round));
+  }
+  for (const [key, value] of expected) expect(rows.get(utf8(key))).toEqual(utf8(value));
 });
 
 test('rows, cursor and pointer that do not decode are store-corrupt', async () => {

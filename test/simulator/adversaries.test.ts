@@ -11,7 +11,7 @@ const NOBODY: Cast = { submitters: 2, limits: AMPLE, twins: [], adversaries: [],
 function run(seed: number, cast: Cast) {
   const nodes = 4 + cast.twins.length;
   const script: Script = { cast, episode: (number) => episodeOf(seed, number, nodes, cast) };
-  return fromMacrotask(() => simulate({ seed, validators: 4, commitDepth: 2, rounds: 100, script }));
+  return fromMacrotask(() => simulate({ seed, validators: 4, commitDepth: 2, rounds: 60, script }));
 }
 
 /** What shows that each was at work: what it did, and by what the others refused it. Parts of what is counted. */
@@ -63,14 +63,14 @@ const TRACES: Readonly<Record<AdversaryKind, readonly string[]>> = {
 };
 
 test.each(ADVERSARIES)('one %s in four is noticed and harms nobody', { timeout: 60_000 }, async (kind) => {
-  const { tally, violation } = await run(12, { ...NOBODY, adversaries: [{ index: 1, kind }] });
+  const { tally, violation } = await run(16, { ...NOBODY, adversaries: [{ index: 1, kind }] });
   expect(violation).toBeNull();
   const counted = [...tally.counts.keys()];
   expect(TRACES[kind].filter((trace) => !counted.some((what) => what.includes(trace)))).toEqual([]);
 });
 
 test('two validators with one key harm nobody', async () => {
-  const { tally, violation } = await run(12, { ...NOBODY, twins: [2] });
+  const { tally, violation } = await run(16, { ...NOBODY, twins: [2] });
   expect(violation).toBeNull();
   expect(tally.of('adversary: a twin forgets that it has one')).toBeGreaterThan(0);
 });

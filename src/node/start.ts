@@ -166,7 +166,7 @@ class Node implements RunningNode {
     this.#ownReads = new OwnReads(core, this.#dht);
     this.#projections = projections;
     const { height } = core.ledger.log.head();
-    this.#catchingUp = new CatchingUp(joined?.status.headHeight ?? 0, height, () => projections.offer([]));
+    this.#catchingUp = new CatchingUp(joined?.status.headHeight ?? 0, height, () => projections.begin());
     this.#turning = this.#turningOf(joined, onBehind);
     this.snapshots = new SnapshotService({ ...core, projectedHeight: () => projections.heldHeight() });
     this.#past = new PastThread(taskOf(core));
@@ -214,7 +214,7 @@ class Node implements RunningNode {
       mayFetch: (fromHeight) => this.#turning.mayFetch(fromHeight),
     };
     await this.snapshots.start();
-    this.#projections.begin();
+    if (!this.#catchingUp.isUnderWay) this.#projections.begin();
     this.#observeSchema();
     const blocks = blockSyncServer({ host, source: blockSource(ledger.log, context.validators.epoch) });
     await blocks.start();

@@ -6,7 +6,7 @@
  *     1  the mark of a restoration, synced, into an empty store
  *     2  each chunk: its file; then its entries and its mark, in one batch; the files are synced beside that
  *     3  the manifest, and the folder gets its name
- *     4  the rows of projections
+ *     4  the rows of projections, unless they are made later
  *     5  one synced batch: identity, floor, the block, and no mark any more
  *
  * Until 3 a power cut may leave a mark whose file is not on the disk: whoever goes on looks at the files of all marked
@@ -52,6 +52,8 @@ export interface RestoreOptions {
   /** May be the snapshot in the very directory. */
   readonly source: SnapshotSource;
   readonly threads: number;
+  /** `later`: the node that runs on it makes the rows of projections, beside what it has to do. Left out: now. */
+  readonly rows?: 'now' | 'later';
   readonly onProgress: (progress: RestoreProgress) => void;
 }
 
@@ -80,7 +82,7 @@ export async function restoreLedger(options: RestoreOptions): Promise<RestoredLe
     const resumed = await restoreChunks(store, snapshot, options);
     // A newer program wrote records that this one could not read.
     unwrap(checkSchemaKnown({ get: (key) => store.get(stateKey(key)) }, snapshot.manifest.height));
-    await makeRows(store, snapshot, options);
+    if (options.rows !== 'later') await makeRows(store, snapshot, options);
     await store.batch(lastOps(snapshot, options), { sync: true });
     return { ...factsOf(snapshot), resumedChunks: resumed };
   } catch (error) {

@@ -25,7 +25,7 @@ export const steps: readonly Step[] = [
     command: ['node', 'scripts/check-package.ts'],
     limitMinutes: 2,
   },
-  { name: 'mutants', needs: 'test/traps/mutants.ts', command: ['node', 'test/traps/mutants.ts'], limitMinutes: 5 },
+  { name: 'mutants', needs: 'test/traps/mutants.ts', command: ['node', 'test/traps/mutants.ts'], limitMinutes: 6 },
   {
     name: 'simulator',
     needs: 'test/simulator/self-check/main.ts',

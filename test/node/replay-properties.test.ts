@@ -12,6 +12,7 @@ import { ledgerDirectory } from '../../src/node/open-ledger.ts';
 import { replayLedger, type LedgerReplayReport } from '../../src/node/replay.ts';
 import { openSource } from '../../src/node/replay/open-source.ts';
 import type { LedgerSource } from '../../src/node/replay/source.ts';
+import { FULL_SPEED } from '../../src/node/snapshot/pace.ts';
 import { SnapshotFolder } from '../../src/node/snapshot/snapshot-folder.ts';
 import { writeSnapshot } from '../../src/node/snapshot/snapshot-writer.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
@@ -104,6 +105,7 @@ async function writeLedger(directory: string, { blocks, snapshotAt }: Case) {
       before: new Map(),
       onProgress: () => undefined,
       checkStopped: () => undefined,
+      pace: FULL_SPEED,
     });
     await folder.finish(snapshotAt);
   }

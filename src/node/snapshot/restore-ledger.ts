@@ -4,10 +4,13 @@
  * ledger, and that the same command goes on with.
  *
  *     1  the mark of a restoration, synced, into an empty store
- *     2  each chunk: its file, synced; then its entries and its mark, in one batch
+ *     2  each chunk: its file; then its entries and its mark, in one batch; the files are synced beside that
  *     3  the manifest, and the folder gets its name
- *     4  the rows of projections
+ *     4  the rows of projections, unless they are made later
  *     5  one synced batch: identity, floor, the block, and no mark any more
+ *
+ * Until 3 a power cut may leave a mark whose file is not on the disk: whoever goes on looks at the files of all marked
+ * chunks, and writes what is not as it should be once more. The store loses only what was written last, in order.
  *
  * The snapshot stays in the directory: the log begins at its block, so a replay begins with it. A validator's safety
  * record is in no snapshot: docs/SAFETY.md says what that means for its vote.
@@ -26,6 +29,7 @@ import type { Store, StoreOperation } from '../../store/store.ts';
 import { ledgerDirectory } from '../open-ledger.ts';
 import { throughChunks } from './chunk-threads.ts';
 import { diskError } from './disk-error.ts';
+import { FileSyncs } from './file-syncs.ts';
 import {
   chunkTasks,
   chunkWork,
@@ -48,6 +52,8 @@ export interface RestoreOptions {
   /** May be the snapshot in the very directory. */
   readonly source: SnapshotSource;
   readonly threads: number;
+  /** `later`: the node that runs on it makes the rows of projections, beside what it has to do. Left out: now. */
+  readonly rows?: 'now' | 'later';
   readonly onProgress: (progress: RestoreProgress) => void;
 }
 
@@ -76,7 +82,7 @@ export async function restoreLedger(options: RestoreOptions): Promise<RestoredLe
     const resumed = await restoreChunks(store, snapshot, options);
     // A newer program wrote records that this one could not read.
     unwrap(checkSchemaKnown({ get: (key) => store.get(stateKey(key)) }, snapshot.manifest.height));
-    await makeRows(store, snapshot, options);
+    if (options.rows !== 'later') await makeRows(store, snapshot, options);
     await store.batch(lastOps(snapshot, options), { sync: true });
     return { ...factsOf(snapshot), resumedChunks: resumed };
   } catch (error) {
@@ -112,14 +118,21 @@ async function restoreChunks(
   const part = await folder.resume(height);
   const copyTo = (index: number): string | null => (isThere ? null : join(part, chunkFile(index)));
   const kept = await restoredChunks(store);
-  const tasks = chunkTasks(snapshot, (index) => ({ copyTo: copyTo(index), gives: false }));
-  const left = tasks.filter(({ index }) => !kept.has(index));
-  let chunks = kept.size;
+  const tasks = chunkTasks(snapshot, (index) => ({ copyTo: copyTo(index), isMarked: kept.has(index) }));
+  const left = isThere ? tasks.filter(({ isMarked }) => !isMarked) : tasks;
   const totalChunks = tasks.length;
+  let chunks = totalChunks - left.length;
   onProgress({ phase: 'chunks', chunks, totalChunks });
-  await throughChunks(chunkWork(snapshot, ledgerDirectory(dataDirectory)), left, threads, () => {
-    onProgress({ phase: 'chunks', chunks: ++chunks, totalChunks });
-  });
+  const syncs = new FileSyncs();
+  try {
+    await throughChunks(chunkWork(snapshot, ledgerDirectory(dataDirectory)), left, threads, ({ index }) => {
+      const copy = copyTo(index);
+      if (copy !== null) syncs.add(copy);
+      onProgress({ phase: 'chunks', chunks: ++chunks, totalChunks });
+    });
+  } finally {
+    await syncs.done();
+  }
   if (isThere) await folder.giveUp(height);
   else await nameFolder(folder, height, part, snapshot.source.manifest);
   return kept.size;

@@ -4,7 +4,7 @@ import type { Floors } from './floors.ts';
 import type { FollowerOptions, FollowerResult } from './ledger/follower.ts';
 import { MAX_BLOCK_EVENTS } from '../src/ledger/block.ts';
 import type { JoinResult, MeasuredJoin } from './ledger/join.ts';
-import type { ReplayMemory } from './ledger/replay-memory.ts';
+import type { ReplayedInProcess } from './ledger/replay-process.ts';
 import type { ReplayResult } from './ledger/replay.ts';
 import { latency, type Measurement, type Part, type Ratio } from './report.ts';
 import type { LedgerFigures } from './raft/ledger.ts';
@@ -185,11 +185,11 @@ function checkedReplay(what: string, { checked, executed }: ReplayResult, { ed25
 }
 
 /** The first is the measure of the others: the tree over the state is as large in each. */
-export function replayMemoryPart(replays: readonly ReplayMemory[], nodes: number): Part {
+export function replayMemoryPart(replays: readonly ReplayedInProcess[], nodes: number): Part {
   const [first] = replays;
   return {
     name: `Memory of a replay without signature checks, ${nodes} nodes, each in a process of its own`,
-    measurements: replays.flatMap(({ events, peakMegabytes, seconds }) => [
+    measurements: replays.flatMap(({ events, peakMegabytes, peakResidentMegabytes, seconds }) => [
       {
         what: `peak with ${events} events`,
         value: peakMegabytes,
@@ -205,6 +205,7 @@ export function replayMemoryPart(replays: readonly ReplayMemory[], nodes: number
                 },
               ],
       },
+      { what: '  with mapped tables', value: peakResidentMegabytes, unit: 'MB' as const },
       { what: '  events', value: events / seconds, unit: '1/s' as const },
     ]),
   };

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { NODE_ENVIRONMENT, NODE_FLAGS } from '../../src/node/node-flags.ts';
 import type { ReplayedInProcess } from './replay-process.ts';
 import { writeLedger } from './replay.ts';
 
@@ -16,29 +17,22 @@ export interface ReplayMemoryOptions {
   readonly eventsPerBlock: number;
 }
 
-export interface ReplayMemory {
-  readonly events: number;
-  readonly peakMegabytes: number;
-  readonly seconds: number;
-}
-
 const PROCESS = fileURLToPath(new URL('./replay-process.ts', import.meta.url));
 
-export async function measureReplayMemory(options: ReplayMemoryOptions): Promise<readonly ReplayMemory[]> {
+export async function measureReplayMemory(options: ReplayMemoryOptions): Promise<readonly ReplayedInProcess[]> {
   const { events, eventsPerBlock, nodes, parent } = options;
   const directory = await mkdtemp(join(parent, 'hlb-'));
   try {
     const longest = events.at(-1) ?? 0;
     const config = await writeLedger(join(directory, 'net'), { nodes, events: longest, eventsPerBlock });
-    const measured: ReplayMemory[] = [];
+    const measured: ReplayedInProcess[] = [];
     for (const length of events) {
       const to = String(length / eventsPerBlock);
-      const { stdout } = await promisify(execFile)(process.execPath, [
-        PROCESS,
-        config.dataDirectory,
-        config.genesis,
-        to,
-      ]);
+      // As the command is started.
+      const argv = [...NODE_FLAGS, PROCESS, config.dataDirectory, config.genesis, to];
+      const { stdout } = await promisify(execFile)(process.execPath, argv, {
+        env: { ...process.env, ...NODE_ENVIRONMENT },
+      });
       const replayed = JSON.parse(stdout) as ReplayedInProcess;
       if (replayed.events !== length) throw new Error(`${replayed.events} of ${length} events were replayed`);
       measured.push(replayed);

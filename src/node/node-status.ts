@@ -15,6 +15,7 @@ export interface StatusFacts {
   readonly eventsCommitted: number;
   readonly projections: ProjectionsStatus;
   readonly gossipSubscribers: number;
+  readonly pruningWaitsFor: string | null;
 }
 
 export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: StatusFacts): NodeStatus {
@@ -33,6 +34,7 @@ export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: Sta
     peers: new Set(core.host.connections().map(({ peerId }) => peerId)).size,
     listenAddrs: core.host.addresses(),
     oldestBlock: core.ledger.log.floor(),
+    pruningWaitsFor: facts.pruningWaitsFor,
     commits: facts.commits,
     eventsCommitted: facts.eventsCommitted,
     rssBytes: process.memoryUsage.rss(),

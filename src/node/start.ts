@@ -156,7 +156,7 @@ class Node implements RunningNode {
     this.#projections = projections;
     const { height } = core.ledger.log.head();
     this.#catchingUp = new CatchingUp(networkHead, height, () => projections.offer([]));
-    this.snapshots = new SnapshotService({ ...core, projectedHeight: () => projections.heldHeight() });
+    this.snapshots = new SnapshotService({ ...core, projected: () => projections.held() });
     this.#past = new PastThread(taskOf(core));
     this.ledger = new LedgerReads({
       ledger: () => core.ledger,
@@ -206,6 +206,7 @@ class Node implements RunningNode {
       eventsCommitted: this.#eventsCommitted,
       projections: this.#projections.status(),
       gossipSubscribers: this.#gossip.subscribers(),
+      pruningWaitsFor: this.snapshots.pruningWaitsFor(),
     });
   }
 

@@ -44,6 +44,24 @@ export function isServedFromGenesis(offers: ReadonlyMap<ServerId, SnapshotOffer>
   return [...offers.values()].some(({ oldestBlock, headHeight }) => oldestBlock <= 1 || headHeight === 0);
 }
 
+/** Whether somebody says that it has the next block of a ledger of this height. */
+export function isServedFrom(offers: ReadonlyMap<ServerId, SnapshotOffer>, height: number): boolean {
+  return [...offers.values()].some(({ oldestBlock, headHeight }) => oldestBlock <= height + 1 && headHeight > height);
+}
+
+/** What such a ledger has already is no snapshot to begin from. */
+export function offersAbove(
+  offers: ReadonlyMap<ServerId, SnapshotOffer>,
+  height: number,
+): ReadonlyMap<ServerId, SnapshotOffer> {
+  return new Map(
+    Array.from(offers, ([id, offer]) => [
+      id,
+      { ...offer, snapshots: offer.snapshots.filter((snapshot) => snapshot.height > height) },
+    ]),
+  );
+}
+
 /** The second highest head that is claimed, so that one liar does not raise it; the only one where there is one. */
 export function claimedHead(offers: ReadonlyMap<ServerId, SnapshotOffer>): number {
   const heads = [...offers.values()].map(({ headHeight }) => headHeight).sort((a, b) => b - a);

@@ -54,7 +54,9 @@ export type JoinOutcome =
   /** Every chunk of it is durable. */
   | { readonly kind: 'snapshot'; readonly of: SnapshotName }
   /** There is none to be had: begin at genesis, and take every block. */
-  | { readonly kind: 'genesis'; readonly because: 'nobody-answers' | 'no-snapshots' | 'snapshots-not-given' };
+  | { readonly kind: 'genesis'; readonly because: 'nobody-answers' | 'no-snapshots' | 'snapshots-not-given' }
+  /** Of a node that has a ledger: others have the blocks behind it all the same, so it goes on with that. */
+  | { readonly kind: 'own-ledger' };
 
 /** A part of a snapshot that is durable from an earlier run. */
 export interface KeptSnapshot {

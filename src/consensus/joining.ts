@@ -6,11 +6,14 @@
  *     asking --choice--> manifest --it holds--> chunks --all are durable--> a snapshot to begin from
  *        |  <--nobody has it any more-- |  <---------'
  *        '--nobody has any, or nobody answers--> genesis
+ *
+ * A node whose ledger ends below the oldest block that others have joins too, and never begins at genesis: it takes a
+ * snapshot that is newer, or goes on with what it has where somebody has the next block after all.
  */
 import { refuse, type Refusal } from '../base/result.ts';
 import { isSameSnapshot, type SnapshotName, type SnapshotOffer } from '../ledger/snapshot-offer.ts';
 import { ForwardClock } from './forward-clock.ts';
-import { chooseSnapshot, claimedHead, isServedFromGenesis } from './join-choice.ts';
+import { chooseSnapshot, claimedHead, isServedFrom, isServedFromGenesis, offersAbove } from './join-choice.ts';
 import { JoinChunks } from './join-chunks.ts';
 import type {
   JoinEffect,
@@ -31,6 +34,8 @@ export interface JoiningOptions {
   readonly started: KeptSnapshot | null;
   /** How long it is waited for somebody to answer before the chain is begun at genesis. */
   readonly patienceMs: number;
+  /** Of the ledger that the node has and cannot go on with; null where there is none. */
+  readonly ownHeight: number | null;
 }
 
 const OFFER_DEADLINE_MS = 3_000;
@@ -234,13 +239,27 @@ export class Joining {
     const offers = this.#servers.offers();
     if (offers.size === 0) return this.#decideAlone(allHeard);
     if (!allHeard && this.#now < (this.#firstOfferMs ?? this.#now) + SETTLE_MS) return;
-    const chosen = chooseSnapshot(this.#withoutSetAside(offers), this.#started);
+    const { ownHeight } = this.#options;
+    const chosen = chooseSnapshot(offersAbove(this.#withoutSetAside(offers), ownHeight ?? 0), this.#started);
     if (chosen !== null) return this.#choose(chosen);
     const isInVain = this.#setAside.length > 0;
+    if (ownHeight !== null) return this.#decideBehind(isServedFrom(offers, ownHeight));
     if (isServedFromGenesis(offers) && (!isInVain || this.#vainRounds >= MAX_VAIN_ROUNDS)) {
       return this.#finish({ kind: 'genesis', because: isInVain ? 'snapshots-not-given' : 'no-snapshots' });
     }
-    this.#stuck = refuse('join-unserved', 'nobody serves a snapshot, or the blocks from genesis on').refusal;
+    this.#unserved('nobody serves a snapshot, or the blocks from genesis on');
+  }
+
+  /** A snapshot that was offered and not given is asked for again, before anybody is believed to have the blocks. */
+  #decideBehind(isServed: boolean): void {
+    if (isServed && (this.#setAside.length === 0 || this.#vainRounds >= MAX_VAIN_ROUNDS)) {
+      return this.#finish({ kind: 'own-ledger' });
+    }
+    this.#unserved('nobody serves a newer snapshot, or the blocks behind the ledger of this node');
+  }
+
+  #unserved(message: string): void {
+    this.#stuck = refuse('join-unserved', message).refusal;
     if (this.#now >= this.#askedSinceMs + ASK_AGAIN_MS) this.#beginRound();
   }
 
@@ -256,7 +275,8 @@ export class Joining {
 
   #decideAlone(allHeard: boolean): void {
     if (!allHeard) return;
-    if (this.#started === null && this.#now >= this.#askedSinceMs + this.#patience.ms) {
+    const mayBegin = this.#started === null && this.#options.ownHeight === null;
+    if (mayBegin && this.#now >= this.#askedSinceMs + this.#patience.ms) {
       return this.#finish({ kind: 'genesis', because: 'nobody-answers' });
     }
     this.#stuck = refuse('join-unanswered', 'no server answers').refusal;

@@ -8,6 +8,8 @@ export interface ConsensusOutlets {
   readonly committed: (blocks: readonly CommittedBlock[]) => void;
   /** The node must stop: a write failed, or our own bug. */
   readonly fatal: (error: unknown) => void;
+  /** Enough validators say that the blocks which this node needs next are pruned. */
+  readonly prunedAway: () => void;
 }
 
 export interface Consensus {

@@ -1,4 +1,5 @@
 /** What a running node says of itself. */
+import type { Refusal } from '../base/result.ts';
 import type { Consensus } from './consensus.ts';
 import type { NetworkedCore } from './core.ts';
 import { openProposalsOf } from './open-proposals.ts';
@@ -16,6 +17,8 @@ export interface StatusFacts {
   readonly projections: ProjectionsStatus;
   readonly gossipSubscribers: number;
   readonly pruningWaitsFor: string | null;
+  /** Why the node does not turn to a snapshot by itself, where the blocks that it needs are pruned; null: it does. */
+  readonly staysBecause: Refusal | null;
 }
 
 export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: StatusFacts): NodeStatus {
@@ -67,7 +70,7 @@ function components(
       detail: `${facts.gossipSubscribers} peers follow the ledger's topic`,
     },
     projectionHealth(engine.height, facts.projections),
-    ...syncHealth(consensus.isPrunedAway()),
+    ...syncHealth(consensus.isPrunedAway(), facts.staysBecause),
   ];
 }
 
@@ -99,6 +102,11 @@ function networkHealth({ host }: NetworkedCore): ComponentHealth {
 }
 
 /** Said only where something is wrong. */
-function syncHealth(isPrunedAway: boolean): readonly ComponentHealth[] {
-  return isPrunedAway ? [{ name: 'sync', healthy: false, detail: `blocks-pruned: ${PRUNED_ADVICE}` }] : [];
+function syncHealth(isPrunedAway: boolean, staysBecause: Refusal | null): readonly ComponentHealth[] {
+  if (!isPrunedAway) return [];
+  const detail =
+    staysBecause === null
+      ? 'the blocks that this node needs next are pruned at the validators; it takes a snapshot instead'
+      : `${PRUNED_ADVICE} (${staysBecause.code}: ${staysBecause.message})`;
+  return [{ name: 'sync', healthy: false, detail: `blocks-pruned: ${detail}` }];
 }

@@ -17,7 +17,12 @@ const POLL_MS = 15_000;
 const RETRY_MS = 1_000;
 const FETCH_TIMEOUT_MS = 10_000;
 
-export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): Consensus {
+export interface ObserverOutlets extends ConsensusOutlets {
+  /** Asked before blocks are. @returns false where they are not wanted any more */
+  readonly mayFetch: (fromHeight: number) => Promise<boolean>;
+}
+
+export function startObserver(core: NetworkedCore, outlets: ObserverOutlets): Consensus {
   const { ledger, context, log, nowMs } = core;
   const head = ledger.log.sealedBlockAt(ledger.log.head().height);
   assert(head !== undefined, 'the head is in the log');
@@ -30,7 +35,7 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
     fetchTimeoutMs: FETCH_TIMEOUT_MS,
   });
   let stopped = false;
-  const pruned = prunedWatch(context.validators, log);
+  const pruned = prunedWatch(context.validators, outlets.prunedAway);
   const plan = turnPlanner<never, never, never>({
     wire: { encode: never, withSignature: never, admitOwn: never },
     signer: { bls: never, identity: never },
@@ -49,7 +54,12 @@ export function startObserver(core: NetworkedCore, outlets: ConsensusOutlets): C
         outlets.committed(blocks);
       },
       fetch({ request, what, from: [first = 0] }) {
-        fetching.perform({ request, what, from: serversFrom(first, context.validators) }).catch((error: unknown) => {
+        const from = serversFrom(first, context.validators);
+        const work = async (): Promise<void> => {
+          if (what.kind === 'sealed' && !(await outlets.mayFetch(what.fromHeight))) return;
+          await fetching.perform({ request, what, from });
+        };
+        work().catch((error: unknown) => {
           if (!stopped) outlets.fatal(error);
         });
       },

@@ -1,10 +1,9 @@
 /**
  * Whether this node was away for so long that the blocks which it needs next are pruned at the others. One server's word
- * is nothing; of f + 1 one is correct. A node never throws its own data away for that: it says so, and what to do.
+ * is nothing; of f + 1 one is correct. What follows from it is decided elsewhere (`joining/turning.ts`).
  */
 import type { Refusal } from '../base/result.ts';
 import type { ValidatorIndex } from '../consensus/engine.ts';
-import type { Logger } from '../observability/log.ts';
 import type { ValidatorSet } from '../qc/validator-set.ts';
 
 export interface PrunedWatchOptions {
@@ -15,13 +14,11 @@ export interface PrunedWatchOptions {
 }
 
 /** One of a node that follows these validators. */
-export function prunedWatch({ f }: Pick<ValidatorSet, 'f'>, log: Pick<Logger, 'error'>): PrunedWatch {
-  return new PrunedWatch({
-    enough: f + 1,
-    onPruned: () => log.error({ code: 'blocks-pruned' }, PRUNED_ADVICE),
-  });
+export function prunedWatch({ f }: Pick<ValidatorSet, 'f'>, onPruned: () => void): PrunedWatch {
+  return new PrunedWatch({ enough: f + 1, onPruned });
 }
 
+/** Of a node that does nothing about it by itself. */
 export const PRUNED_ADVICE =
   'the blocks that this node needs next are pruned at the validators. Nothing of its own was touched: set its data ' +
   'directory aside and start with an empty one, or restore a snapshot with "hotledger snapshot restore"';

@@ -6,7 +6,7 @@ import { startControl } from './control.ts';
 import type { NodeConfig } from './config.ts';
 import type { JoinReport } from './joining/join-report.ts';
 import { startRaftNode } from './raft/raft-node.ts';
-import { startNode } from './start.ts';
+import { startNode, type StartOptions } from './start.ts';
 import type { RunningNode } from './status.ts';
 
 /** A stop that takes longer than this is cut short: what was acknowledged is durable already. */
@@ -15,6 +15,9 @@ const STOP_DEADLINE_MS = 10_000;
 const LINGER_MS = 1_000;
 /** How often the progress of a join is told. */
 const TELL_EVERY_MS = 250;
+
+/** The node stops to begin again with a snapshot. */
+const BEHIND = 'the blocks behind its ledger are pruned';
 
 export interface RunOptions {
   /** Stop when standard input ends, so that no node outlives the program that started it. */
@@ -28,14 +31,17 @@ export async function runNode(config: NodeConfig, options: RunOptions): Promise<
   const log = createLog(config.log);
   const asked = stopRequests(options);
   try {
-    const { raft } = config;
-    const node = await (raft === undefined
-      ? startNode(config, log, {
-          signal: asked.signal,
-          onJoining: (joining) => answerWhile(joining, config, asked, options),
-        })
-      : startRaftNode({ ...config, raft }, log));
-    await serve(node, config, asked, log);
+    for (let isBehind = false; ;) {
+      const behind = Promise.withResolvers<typeof BEHIND>();
+      const node = await started(config, log, {
+        signal: asked.signal,
+        onJoining: (joining) => answerWhile(joining, config, asked, options),
+        isBehind,
+        onBehind: () => behind.resolve(BEHIND),
+      });
+      isBehind = (await serve(node, config, asked, behind.promise, log)) === BEHIND;
+      if (!isBehind) break;
+    }
     log.info('stopped');
   } catch (error) {
     if (error instanceof CodedError && error.code === 'join-stopped') {
@@ -50,6 +56,11 @@ export async function runNode(config: NodeConfig, options: RunOptions): Promise<
     await flushLog(log);
     setTimeout(() => process.exit(), LINGER_MS).unref();
   }
+}
+
+function started(config: NodeConfig, log: Logger, options: StartOptions): Promise<RunningNode> {
+  const { raft } = config;
+  return raft === undefined ? startNode(config, log, options) : startRaftNode({ ...config, raft }, log);
 }
 
 /** A node that joins answers on its control socket already. @returns what ends that */
@@ -70,7 +81,14 @@ async function answerWhile(
   };
 }
 
-async function serve(node: RunningNode, config: NodeConfig, asked: StopRequests, log: Logger): Promise<void> {
+/** @returns why it stopped */
+async function serve(
+  node: RunningNode,
+  config: NodeConfig,
+  asked: StopRequests,
+  behind: Promise<typeof BEHIND>,
+  log: Logger,
+): Promise<string> {
   const closeControl = await startControl({
     socket: config.controlSocket,
     node,
@@ -80,8 +98,9 @@ async function serve(node: RunningNode, config: NodeConfig, asked: StopRequests,
   });
   log.info({ peerId: node.status().peerId, listen: node.listenAddrs, role: config.role }, 'started');
   try {
-    const reason = await Promise.race([asked.first, node.failed]);
+    const reason = await Promise.race([asked.first, node.failed, behind]);
     log.info({ reason }, 'stopping');
+    return reason;
   } finally {
     await closeControl();
     await rm(config.addressFile, { force: true });

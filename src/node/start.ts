@@ -3,8 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import type { CommittedBlock } from '../consensus/engine.ts';
 import { blockSyncServer } from '../net/block-sync.ts';
-import { createHost, type Host } from '../net/host.ts';
-import { snapshotServer } from '../net/snapshot-sync.ts';
+import { createHost, type Host, type PeerTarget } from '../net/host.ts';
+import { SnapshotClient, snapshotServer } from '../net/snapshot-sync.ts';
 import type { Logger } from '../observability/log.ts';
 import { CATALOG } from '../projections/catalog.ts';
 import { writeAddressFile } from './address-book.ts';
@@ -17,11 +17,11 @@ import { DhtService, dhtRules } from './dht-service.ts';
 import { readGenesisFile } from './genesis-file.ts';
 import { GossipService, gossipRules } from './gossip-service.ts';
 import { CatchingUp } from './joining/catching-up.ts';
-import { joinFirst, type JoinFirstOptions } from './joining/join-first.ts';
+import { joinFirst, type Joined, type JoinFirstOptions } from './joining/join-first.ts';
+import { Turning } from './joining/turning.ts';
 import type { LedgerAccess } from './ledger-views.ts';
 import { nodeStatus } from './node-status.ts';
-import { startObserver } from './observer.ts';
-
+import { startObserver, type ObserverOutlets } from './observer.ts';
 import { OwnReads } from './own-reads.ts';
 import { LedgerReads } from './projections/ledger-reads.ts';
 import { NodeProjections } from './projections/node-projections.ts';
@@ -41,12 +41,17 @@ import { startValidator } from './validator.ts';
 const DIAL_INTERVAL_MS = 5_000;
 const DIAL_DEADLINE_MS = 5_000;
 
+export interface StartOptions extends JoinFirstOptions {
+  /** A snapshot is to take the place of the node's ledger: whoever runs it stops it, and starts it with `isBehind`. */
+  readonly onBehind?: (() => void) | undefined;
+}
+
 /**
  * A node whose data directory is empty joins before.
  *
  * @throws CodedError of the configuration, the keys, the genesis, the data directory and the host, and of `joinFirst`
  */
-export async function startNode(config: NodeConfig, log: Logger, options: JoinFirstOptions = {}): Promise<RunningNode> {
+export async function startNode(config: NodeConfig, log: Logger, options: StartOptions = {}): Promise<RunningNode> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const genesis = await readGenesisFile(config.genesis);
   const joined = await joinFirst(config, genesis, log, options);
@@ -60,7 +65,7 @@ export async function startNode(config: NodeConfig, log: Logger, options: JoinFi
       pid: process.pid,
       addresses: [...host.addresses()],
     });
-    node = new Node(withNetwork(core, host), await projectionsOf(core), joined?.status.headHeight ?? 0);
+    node = new Node(withNetwork(core, host), await projectionsOf(core), joined, options.onBehind);
     await node.start();
     return node;
   } catch (error) {
@@ -118,6 +123,7 @@ class Node implements RunningNode {
   readonly ledger: LedgerReads;
   readonly #projections: NodeProjections;
   readonly #catchingUp: CatchingUp;
+  readonly #turning: Turning;
   readonly #past: PastThread;
   readonly snapshots: SnapshotService;
   readonly #served: ServedSnapshots;
@@ -133,8 +139,13 @@ class Node implements RunningNode {
   #commits = 0;
   #eventsCommitted = 0;
 
-  /** @param networkHead as a node that has just joined has heard of it; else 0 */
-  constructor(core: NetworkedCore, projections: NodeProjections, networkHead: number) {
+  /** @param joined null of a node that had a ledger, or begins the network */
+  constructor(
+    core: NetworkedCore,
+    projections: NodeProjections,
+    joined: Joined | null,
+    onBehind: StartOptions['onBehind'],
+  ) {
     this.#core = core;
     this.#startedAtMs = core.nowMs();
     this.#schema = new SchemaWatch(core.log);
@@ -155,7 +166,8 @@ class Node implements RunningNode {
     this.#ownReads = new OwnReads(core, this.#dht);
     this.#projections = projections;
     const { height } = core.ledger.log.head();
-    this.#catchingUp = new CatchingUp(networkHead, height, () => projections.offer([]));
+    this.#catchingUp = new CatchingUp(joined?.status.headHeight ?? 0, height, () => projections.begin());
+    this.#turning = this.#turningOf(joined, onBehind);
     this.snapshots = new SnapshotService({ ...core, projected: () => projections.held() });
     this.#past = new PastThread(taskOf(core));
     this.ledger = new LedgerReads({
@@ -172,6 +184,22 @@ class Node implements RunningNode {
     });
   }
 
+  #turningOf(joined: Joined | null, onBehind: StartOptions['onBehind']): Turning {
+    const { config, host, log } = this.#core;
+    const { outcome, stays } = joined ?? {};
+    return new Turning({
+      config,
+      client: SnapshotClient.over(host),
+      servers: () => this.#others(),
+      isPrunedAway: () => this.#running().isPrunedAway(),
+      beganAlone: outcome?.kind === 'genesis' && outcome.because === 'nobody-answers',
+      wasServed: outcome?.kind === 'own-ledger',
+      stays: stays ?? null,
+      onBehind,
+      log,
+    });
+  }
+
   get listenAddrs(): readonly string[] {
     return this.#core.host.addresses();
   }
@@ -179,9 +207,14 @@ class Node implements RunningNode {
   async start(): Promise<void> {
     const core = this.#core;
     const { context, host, ledger, seat } = core;
-    const outlets = { committed: this.#committed, fatal: this.#fatal };
+    const outlets: ObserverOutlets = {
+      committed: this.#committed,
+      fatal: this.#fatal,
+      prunedAway: () => this.#turning.prunedAway(),
+      mayFetch: (fromHeight) => this.#turning.mayFetch(fromHeight),
+    };
     await this.snapshots.start();
-    this.#projections.begin();
+    if (!this.#catchingUp.isUnderWay) this.#projections.begin();
     this.#observeSchema();
     const blocks = blockSyncServer({ host, source: blockSource(ledger.log, context.validators.epoch) });
     await blocks.start();
@@ -207,6 +240,7 @@ class Node implements RunningNode {
       projections: this.#projections.status(),
       gossipSubscribers: this.#gossip.subscribers(),
       pruningWaitsFor: this.snapshots.pruningWaitsFor(),
+      staysBecause: this.#turning.refusal,
     });
   }
 
@@ -236,6 +270,7 @@ class Node implements RunningNode {
       await this.#consensus?.stop();
       await this.snapshots.close();
       this.#catchingUp.stop();
+      this.#turning.stop();
       await this.#projections.close();
       await this.#core.views.closeAll();
       await this.#past.close();
@@ -284,11 +319,11 @@ class Node implements RunningNode {
 
   /** Validators keep streams among themselves; an observer needs connections to hear gossip and to ask. */
   #keepConnected(): void {
-    const { addresses, host, identity, log } = this.#core;
+    const { host, log } = this.#core;
     const connect = (): void => {
-      for (const peerId of addresses.peers()) {
-        if (peerId === identity.peerId || host.isConnected(peerId)) continue;
-        const target = { peerId, multiaddrs: addresses.of(peerId) };
+      for (const target of this.#others()) {
+        const { peerId } = target;
+        if (host.isConnected(peerId)) continue;
         host.connect(target, { deadlineMs: DIAL_DEADLINE_MS }).catch((error: unknown) => {
           log.debug({ peerId, err: error }, 'not connected');
         });
@@ -296,5 +331,14 @@ class Node implements RunningNode {
     };
     connect();
     this.#dialTimer = setInterval(connect, DIAL_INTERVAL_MS);
+  }
+
+  /** Everybody that is known now. */
+  #others(): readonly PeerTarget[] {
+    const { addresses, identity } = this.#core;
+    return addresses
+      .peers()
+      .filter((peerId) => peerId !== identity.peerId)
+      .map((peerId) => ({ peerId, multiaddrs: addresses.of(peerId) }));
   }
 }

@@ -71,7 +71,7 @@ class Validator implements Consensus {
       onDisconnected: (peerId) => void this.#offer({ kind: 'disconnected', peer: this.#indexOf(peerId) }),
       onRefused: (peerId, refusal) => core.log.debug({ peerId, refusal }, 'stream refused'),
     });
-    this.#pruned = prunedWatch(core.context.validators, core.log);
+    this.#pruned = prunedWatch(core.context.validators, outlets.prunedAway);
     this.#fetching = new Fetching({
       client: core.sync,
       admission: core.admission,

@@ -92,6 +92,7 @@ export interface JoinRun {
   readonly checks?: SnapshotChecks;
   readonly started?: KeptSnapshot;
   readonly patienceMs?: number;
+  readonly ownHeight?: number;
   /** Virtual. */
   readonly limitMs?: number;
   /** Stops when this holds, as a kill would. */
@@ -105,8 +106,8 @@ interface Due {
 
 /** Runs until it ends, or until the time is over. */
 export function join(run: JoinRun): Joined {
-  const { checks = textChecks, limitMs = 300_000, patienceMs = 0, servers, started, until } = run;
-  const joining = new Joining({ checks, started: started ?? null, patienceMs });
+  const { checks = textChecks, limitMs = 300_000, ownHeight = null, patienceMs = 0, servers, started, until } = run;
+  const joining = new Joining({ checks, started: started ?? null, patienceMs, ownHeight });
   const due: Due[] = [{ atMs: START_MS, input: { kind: 'known', servers: Object.keys(servers) } }];
   const kept = new Map<number, Uint8Array>();
   const begun: number[] = [];

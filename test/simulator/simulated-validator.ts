@@ -133,6 +133,7 @@ export class Life extends MachineProcess {
       fatal: (error) => {
         if (!this.ended) onFatal(this, error);
       },
+      prunedAway: () => undefined,
     });
     onStarted(this);
   }

@@ -1,6 +1,6 @@
 /**
  * The way of a node that has just joined from its snapshot to the head of the network. Its projections wait until then:
- * they take as much of the one thread as the execution of blocks does, and go on from the log afterwards. What servers
+ * their rows are made from the snapshot in a thread afterwards, and what blocks changed is taken from the log. What servers
  * said of the head is a claim, so they do not wait for ever.
  */
 const MAX_WAIT_MS = 60_000;

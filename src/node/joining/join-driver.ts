@@ -18,6 +18,7 @@ export interface JoinDriverOptions {
   readonly servers: () => readonly string[];
   readonly target: (peerId: string) => PeerTarget;
   readonly patienceMs: number;
+  readonly ownHeight: number | null;
   readonly nowMs: () => number;
   readonly log: Logger;
   /** Aborted, it ends with `join-stopped`, and what was kept stays. */
@@ -38,8 +39,7 @@ export class JoinDriver {
 
   constructor(options: JoinDriverOptions) {
     this.#options = options;
-    const { checks, patienceMs, started } = options;
-    this.#joining = new Joining({ checks, started, patienceMs });
+    this.#joining = new Joining(options);
   }
 
   status(): JoinStatus {

@@ -6,11 +6,12 @@
  *     joining/                             has begun a snapshot: goes on with what is kept
  *     joining/, a ledger half restored     has all of it: goes on restoring
  *     a ledger                             runs
+ *     rejoining/                           has a ledger that cannot go on: see `ledger-swap.ts`
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256Hex } from '../../base/hash.ts';
-import { codedError, unwrap } from '../../base/result.ts';
+import { codedError, unwrap, type Refusal } from '../../base/result.ts';
 import type { JoinOutcome, JoinStatus } from '../../consensus/join-contract.ts';
 import type { LogIdentity } from '../../ledger/block-log.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
@@ -33,6 +34,7 @@ import { JoinDriver } from './join-driver.ts';
 import { JoinStaging } from './join-staging.ts';
 import type { JoinReport } from './join-report.ts';
 import { joiningNode } from './joining-node.ts';
+import { LedgerSwap } from './ledger-swap.ts';
 import { discardHalfRestored, restoreJoined } from './restore-joined.ts';
 
 /** Of restoring what was fetched. */
@@ -43,6 +45,8 @@ export interface JoinFirstOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told when there is something to join, of a node that answers meanwhile. @returns what to do when it is over */
   readonly onJoining?: ((node: RunningNode) => Promise<() => Promise<void>>) | undefined;
+  /** The blocks behind the ledger that is there are pruned at the others: a snapshot takes its place, if that may be. */
+  readonly isBehind?: boolean | undefined;
 }
 
 /** How a node began. */
@@ -50,6 +54,8 @@ export interface Joined {
   readonly outcome: JoinOutcome;
   /** At the end of asking. */
   readonly status: JoinStatus;
+  /** Why the ledger that was there stays all the same; else null. */
+  readonly stays: Refusal | null;
 }
 
 /**
@@ -62,51 +68,86 @@ export async function joinFirst(
   log: Logger,
   options: JoinFirstOptions,
 ): Promise<Joined | null> {
-  const staging = new JoinStaging(config.dataDirectory);
+  const swap = new LedgerSwap(config);
+  if ((await swap.isUnderWay()) || options.isBehind === true) {
+    return joinBehind(await whoAsks(config, genesis, log), swap, options);
+  }
   if (config.join.from === 'genesis') return null;
-  const isBegun = await staging.isThere();
-  if (!isBegun && (await hasLedger(config.dataDirectory))) return null;
-  const identity = await loadIdentityKey(config);
-  const addresses = addressBookOf(config, genesis);
+  const { dataDirectory } = config;
+  const isBegun = await new JoinStaging(dataDirectory).isThere();
+  if (!isBegun && (await hasLedger(dataDirectory))) return null;
   const patienceMs = await patienceOf(config);
-  const others = (): string[] => addresses.peers().filter((peerId) => peerId !== identity.peerId);
-  if (!isBegun && patienceMs === 0 && others().length === 0) return null;
-  const { scheme } = await loadDefaultScheme();
-  const trusted = unwrap(trustGenesis(genesis, scheme));
-  const blsSecretKey = config.blsKeyFile === null ? null : await loadBlsKey(config.blsKeyFile);
-  const validatorKey = blsSecretKey === null ? null : sha256Hex(scheme.publicKeyOf(blsSecretKey));
-  const join = new Join({
-    config,
-    genesis,
-    validatorKey,
-    log,
-    staging,
-    identity,
-    addresses,
-    others,
-    patienceMs,
-    scheme,
-    trusted,
-  });
-  return join.run(options);
+  const from = await whoAsks(config, genesis, log);
+  if (!isBegun && patienceMs === 0 && from.others().length === 0) return null;
+  return new Join({ ...from, dataDirectory, ownHeight: null, patienceMs }).run(options);
 }
 
-interface JoinParts {
+/** The ledger that is there is left as it is until another can take its place. */
+async function joinBehind(from: WhoAsks, swap: LedgerSwap, options: JoinFirstOptions): Promise<Joined | null> {
+  let joined: Joined | null = null;
+  if (!(await swap.isWhole())) {
+    if (from.config.join.from === 'genesis') {
+      await swap.discard();
+      return null;
+    }
+    const ownHeight = await swap.ownHeight(from);
+    await swap.begin();
+    joined = await new Join({ ...from, dataDirectory: swap.newDirectory, ownHeight, patienceMs: 0 }).run(options);
+    if (joined.outcome.kind !== 'snapshot') {
+      from.log.info({ ownHeight }, 'somebody has the blocks behind the ledger of this node: goes on with it');
+      await swap.discard();
+      return joined;
+    }
+  }
+  const stays = await swap.finish(from);
+  if (stays === null) from.log.info('the ledger from the snapshot took the place of the one that could not go on');
+  else from.log.error({ refusal: stays }, 'the ledger of this node stays, though the blocks behind it are pruned');
+  return joined === null ? null : { ...joined, stays };
+}
+
+/** Of this node, whatever it joins with. */
+interface WhoAsks extends LogIdentity {
   readonly config: NodeConfig;
   readonly genesis: Genesis;
-  readonly validatorKey: LogIdentity['validatorKey'];
   readonly log: Logger;
-  readonly staging: JoinStaging;
   readonly identity: IdentityKey;
   readonly addresses: AddressBook;
   readonly others: () => readonly string[];
-  readonly patienceMs: number;
   readonly scheme: SignatureScheme;
   readonly trusted: TrustedChain;
 }
 
+async function whoAsks(config: NodeConfig, genesis: Genesis, log: Logger): Promise<WhoAsks> {
+  const identity = await loadIdentityKey(config);
+  const addresses = addressBookOf(config, genesis);
+  const { scheme } = await loadDefaultScheme();
+  const trusted = unwrap(trustGenesis(genesis, scheme));
+  const blsSecretKey = config.blsKeyFile === null ? null : await loadBlsKey(config.blsKeyFile);
+  return {
+    config,
+    genesis,
+    log,
+    identity,
+    addresses,
+    others: () => addresses.peers().filter((peerId) => peerId !== identity.peerId),
+    scheme,
+    trusted,
+    chainId: trusted.chainId,
+    validatorKey: blsSecretKey === null ? null : sha256Hex(scheme.publicKeyOf(blsSecretKey)),
+  };
+}
+
+interface JoinParts extends WhoAsks {
+  /** Where the ledger is put. */
+  readonly dataDirectory: string;
+  /** Of the ledger that is there and cannot go on; null where there is none. */
+  readonly ownHeight: number | null;
+  readonly patienceMs: number;
+}
+
 class Join {
   readonly #parts: JoinParts;
+  readonly #staging: JoinStaging;
   readonly #stopped = new AbortController();
   readonly #startedAtMs = Date.now();
   #driver: JoinDriver | null = null;
@@ -114,6 +155,7 @@ class Join {
 
   constructor(parts: JoinParts) {
     this.#parts = parts;
+    this.#staging = new JoinStaging(parts.dataDirectory);
   }
 
   async run({ onJoining, signal }: JoinFirstOptions): Promise<Joined> {
@@ -147,12 +189,13 @@ class Join {
   }
 
   #report(): JoinReport {
-    const status = (this.#driver as JoinDriver).status();
+    const status = { ...(this.#driver as JoinDriver).status(), ownHeight: this.#parts.ownHeight };
     return this.#isRestoring ? { ...status, phase: 'restoring' } : status;
   }
 
   async #begin(host: Host): Promise<JoinDriver> {
-    const { addresses, log, others, patienceMs, scheme, staging, trusted } = this.#parts;
+    const { addresses, log, others, ownHeight, patienceMs, scheme, trusted } = this.#parts;
+    const staging = this.#staging;
     this.#driver = new JoinDriver({
       client: SnapshotClient.over(host),
       checks: {
@@ -164,6 +207,7 @@ class Join {
       servers: others,
       target: (peerId) => ({ peerId, multiaddrs: addresses.of(peerId) }),
       patienceMs,
+      ownHeight,
       nowMs: () => Date.now(),
       log,
       signal: this.#stopped.signal,
@@ -173,12 +217,13 @@ class Join {
 
   /** Again, for chunks that the disk did not keep; not for ever, as that disk may keep none. */
   async #joined(host: Host): Promise<Joined> {
-    const { config, genesis, log, staging, validatorKey } = this.#parts;
-    const { dataDirectory } = config;
+    const { dataDirectory, genesis, log, validatorKey } = this.#parts;
+    const staging = this.#staging;
     for (let attempt = 1; ; attempt++) {
       const driver = this.#driver as JoinDriver;
       const outcome = await driver.run();
-      const joined = { outcome, status: driver.status() };
+      const joined = { outcome, status: driver.status(), stays: null };
+      if (outcome.kind === 'own-ledger') return joined;
       if (outcome.kind === 'genesis') {
         log.info({ because: outcome.because }, 'no snapshot to begin from: begins at genesis, and takes every block');
         await discardHalfRestored(dataDirectory);

@@ -4,10 +4,17 @@ import type { JoinStatus } from '../../consensus/join-contract.ts';
 export interface JoinReport extends Omit<JoinStatus, 'phase'> {
   /** As the machine's, and then `restoring`: the chunks are put into the ledger. */
   readonly phase: JoinStatus['phase'] | 'restoring';
+  /** Of the ledger that the node has and cannot go on with, as the blocks behind it are pruned; null where it has none. */
+  readonly ownHeight: number | null;
 }
 
 /** One line for people. */
 export function joinText(join: JoinReport): string {
+  if (join.ownHeight === null) return textOf(join);
+  return `${textOf(join)} (the blocks behind height ${join.ownHeight}, which this node has, are pruned)`;
+}
+
+function textOf(join: JoinReport): string {
   const { bytesPerSecond, chunks, chunksKept, height, servers, stuckBecause } = join;
   const dropped = servers.filter(({ droppedBecause }) => droppedBecause !== null);
   const lies =

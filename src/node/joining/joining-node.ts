@@ -70,7 +70,7 @@ function joiningStatus({ chainId, config, join, nowMs, peerId, peers, startedAtM
     engine: 'joining',
     epoch: 0,
     round: 0,
-    height: 0,
+    height: joining.ownHeight ?? 0,
     headId: ZERO_HASH,
     stateRoot: ZERO_HASH,
     highCertificateRound: 0,

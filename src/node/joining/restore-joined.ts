@@ -30,7 +30,9 @@ export async function restoreJoined(options: RestoreJoinedOptions): Promise<numb
   try {
     const source = await snapshotInFolder(staging.folder, of.height);
     const threads = availableParallelism();
-    await restoreLedger({ dataDirectory, genesis, validatorKey, source, threads, onProgress: () => undefined });
+    // It follows the sooner; who reads projections waits until they are rebuilt from this snapshot.
+    const rows = 'later';
+    await restoreLedger({ dataDirectory, genesis, validatorKey, source, threads, rows, onProgress: () => undefined });
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
     if (error.code === 'restore-of-another') {

@@ -6,7 +6,7 @@
  *     1  the mark of a restoration, synced, into an empty store
  *     2  each chunk: its file; then its entries and its mark, in one batch; the files are synced beside that
  *     3  the manifest, and the folder gets its name
- *     4  the rows of projections
+ *     4  the rows of projections, unless they are made later
  *     5  one synced batch: identity, floor, the block, and no mark any more
  *
  * Until 3 a power cut may leave a mark whose file is not on the disk: whoever goes on looks at the files of all marked
@@ -17,13 +17,11 @@
  */
 import { mkdir, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { textFromUtf8 } from '../../base/bytes.ts';
 import { codedError, unwrap } from '../../base/result.ts';
 import { firstBlockOps, floorOps, identityOps, isEmpty, type LogIdentity } from '../../ledger/block-log.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
 import { checkSchemaKnown } from '../../ledger/event-schema-at.ts';
-import { restoredChunkKey, RESTORING_KEY, STATE_RANGE, stateKey } from '../../ledger/layout.ts';
-import type { StateChange } from '../../ledger/state.ts';
+import { restoredChunkKey, RESTORING_KEY, stateKey } from '../../ledger/layout.ts';
 import { CATALOG } from '../../projections/catalog.ts';
 import { projectState } from '../../projections/from-state.ts';
 import { LevelStore } from '../../store/level-store.ts';
@@ -44,6 +42,7 @@ import {
 import { readRestoring, restoredChunks, restoringOps, type RestoringRecord } from './restoring-record.ts';
 import { chunkFile, MANIFEST_FILE, SnapshotFolder, syncFolder } from './snapshot-folder.ts';
 import type { SnapshotSource } from './snapshot-source.ts';
+import { stateInParts } from './state-parts.ts';
 
 export interface RestoreOptions {
   readonly dataDirectory: string;
@@ -53,6 +52,8 @@ export interface RestoreOptions {
   /** May be the snapshot in the very directory. */
   readonly source: SnapshotSource;
   readonly threads: number;
+  /** `later`: the node that runs on it makes the rows of projections, beside what it has to do. Left out: now. */
+  readonly rows?: 'now' | 'later';
   readonly onProgress: (progress: RestoreProgress) => void;
 }
 
@@ -64,9 +65,6 @@ export interface RestoredLedger extends SnapshotFacts {
   /** Chunks that an earlier run had put there. */
   readonly resumedChunks: number;
 }
-
-/** Entries of the state that rows are made of at once. */
-const ENTRIES_PER_PART = 1000;
 
 /**
  * @throws CodedError those of `openSnapshot` and of a chunk that does not hold; `store-not-empty` (there is a ledger),
@@ -84,7 +82,7 @@ export async function restoreLedger(options: RestoreOptions): Promise<RestoredLe
     const resumed = await restoreChunks(store, snapshot, options);
     // A newer program wrote records that this one could not read.
     unwrap(checkSchemaKnown({ get: (key) => store.get(stateKey(key)) }, snapshot.manifest.height));
-    await makeRows(store, snapshot, options);
+    if (options.rows !== 'later') await makeRows(store, snapshot, options);
     await store.batch(lastOps(snapshot, options), { sync: true });
     return { ...factsOf(snapshot), resumedChunks: resumed };
   } catch (error) {
@@ -159,18 +157,7 @@ async function makeRows(
 ): Promise<void> {
   const totalChunks = 2 ** manifest.depth;
   onProgress({ phase: 'projections', chunks: totalChunks, totalChunks });
-  await projectState(store, CATALOG, sealed.block.header, stateIn(store));
-}
-
-async function* stateIn(store: Store): AsyncGenerator<readonly StateChange[], void> {
-  let part: StateChange[] = [];
-  for await (const [key, value] of store.entries(STATE_RANGE)) {
-    part.push({ key: textFromUtf8(key.subarray(1)), value });
-    if (part.length < ENTRIES_PER_PART) continue;
-    yield part;
-    part = [];
-  }
-  yield part;
+  await projectState(store, CATALOG, sealed.block.header, stateInParts(store));
 }
 
 /** What makes a ledger of it. */

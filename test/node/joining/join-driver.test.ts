@@ -50,6 +50,7 @@ async function joiner(directory: string, servers: readonly PeerTarget[], patienc
     servers: () => servers.map(({ peerId }) => peerId),
     target: (peerId) => servers.find((server) => server.peerId === peerId) as PeerTarget,
     patienceMs,
+    ownHeight: null,
     nowMs: () => Date.now(),
     log: silentLog,
     signal: stopped.signal,

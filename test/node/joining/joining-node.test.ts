@@ -15,6 +15,7 @@ const REPORT: JoinReport = {
     { server: 'B', chunks: 0, bytes: 0, droppedBecause: 'chunk-mismatch' },
   ],
   stuckBecause: null,
+  ownHeight: null,
 };
 
 test('a joining node tells how far it is, answers no read, and stops when it is told to', async () => {

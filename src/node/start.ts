@@ -168,7 +168,7 @@ class Node implements RunningNode {
     const { height } = core.ledger.log.head();
     this.#catchingUp = new CatchingUp(joined?.status.headHeight ?? 0, height, () => projections.begin());
     this.#turning = this.#turningOf(joined, onBehind);
-    this.snapshots = new SnapshotService({ ...core, projectedHeight: () => projections.heldHeight() });
+    this.snapshots = new SnapshotService({ ...core, projected: () => projections.held() });
     this.#past = new PastThread(taskOf(core));
     this.ledger = new LedgerReads({
       ledger: () => core.ledger,
@@ -239,6 +239,7 @@ class Node implements RunningNode {
       eventsCommitted: this.#eventsCommitted,
       projections: this.#projections.status(),
       gossipSubscribers: this.#gossip.subscribers(),
+      pruningWaitsFor: this.snapshots.pruningWaitsFor(),
       staysBecause: this.#turning.refusal,
     });
   }

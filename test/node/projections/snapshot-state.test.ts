@@ -50,7 +50,7 @@ test('a pruned log serves the heights behind its snapshot, and says which', asyn
     }
   }
   expect(await stopped.at(peerOf(2), 5)).toMatchObject({
-    refusal: { code: 'height-not-served', details: { height: 5, from: 6, to: 9 } },
+    refusal: { code: 'blocks-pruned', details: { fromHeight: 5, oldest: 6, head: 9 } },
   });
   await stopped.close();
 });

@@ -14,6 +14,7 @@ import { replayLedger } from '../../src/node/replay.ts';
 import { openSource } from '../../src/node/replay/open-source.ts';
 import { makeTestnet } from '../../src/node/testnet.ts';
 import { nativeScheme } from '../../src/qc/scheme-native.ts';
+import { SnapshotFolder } from '../../src/node/snapshot/snapshot-folder.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
 import { Population } from '../validators/population.ts';
 import { makeChain } from './chain.ts';
@@ -60,6 +61,7 @@ async function replay(config: NodeConfig, verify: boolean): Promise<ReplayRate> 
   const report = await replayLedger({
     source,
     genesis: await readGenesisFile(config.genesis),
+    snapshots: SnapshotFolder.of(config.dataDirectory),
     into: place,
     to: null,
     verifySignatures: verify,
@@ -68,6 +70,7 @@ async function replay(config: NodeConfig, verify: boolean): Promise<ReplayRate> 
     projections: CATALOG,
     compare: true,
     swap: false,
+    olderRows: 'keep',
     onProgress: () => undefined,
     onNote: () => undefined,
   });

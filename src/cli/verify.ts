@@ -30,8 +30,8 @@ export function verifyCommand(terminal: Terminal): Command {
     new Command('verify')
       .summary('check a whole data directory, and repair what can be derived')
       .description(
-        'Computes the checksums of all files, decodes every block, and holds index, head, state, changes and projections ' +
-          'against the log. What cannot be derived, blocks and the safety record, is never touched.',
+        'Computes the checksums of all files, decodes every block, and holds index, head, state, changes, projections and ' +
+          'snapshots against the log. What cannot be derived, blocks and the safety record, is never touched.',
       ),
   )
     .option('--genesis <file>', 'with --data: the genesis file (default: genesis.json beside the data directory)')
@@ -77,6 +77,9 @@ function tell(report: VerifyReport, terminal: Terminal): void {
     ['events', checked.events],
     ['not committed', `${checked.uncommittedBlocks} blocks`],
     ['safety record', checked.safetyRecord ? 'there' : 'none'],
+    ['snapshots', checked.snapshots],
+    ['evidence', `${checked.evidence} pieces`],
+    ...(checked.raftEntries === null ? [] : ([['log of Raft', `${checked.raftEntries} entries`]] as const)),
     ['findings', findings.length === 0 ? 'none' : Object.values(counts).reduce((sum, count) => sum + count, 0)],
   ]);
   for (const finding of findings) tellFinding(finding, repaired, terminal);
@@ -97,7 +100,14 @@ function tellFinding({ code, details, message, repair }: Finding, repaired: bool
 
 const RESTORE = 'restore the directory from a backup, or move it away and let the node sync from its peers';
 
+const LET_LEADER_SEND = 'start the member on an empty directory, and let the leader send everything';
+const COPY_SNAPSHOT = 'copy the same snapshot from another node, or make a new one; see docs/operations/replay.md';
+
 const WHAT_THEN: Readonly<Record<string, string>> = {
+  'verify-raft-log-damaged': LET_LEADER_SEND,
+  'verify-raft-snapshot-damaged': 'take a new one with "hotledger raft snapshot"',
+  'verify-snapshot-damaged': COPY_SNAPSHOT,
+  'verify-snapshot-foreign': COPY_SNAPSHOT,
   'verify-safety-record-damaged': 'the validator must not sign with this record; see docs/operations/replay.md',
   'verify-uncommitted-damaged':
     'the validator may have voted for it: move the directory away and sync, and see docs/operations/replay.md',

@@ -37,10 +37,26 @@ export class SubtreeHasher {
 
   /** @returns the key hash: a view that holds until the next `begin` */
   add(key: Uint8Array, value: Uint8Array): Uint8Array {
+    const at = this.#next();
+    sha256Into(key, this.#leaves, at);
+    return this.#addLeaf(at, value);
+  }
+
+  /** The same of a key whose hash is known. */
+  addHashed(keyHash: Uint8Array, value: Uint8Array): void {
+    const at = this.#next();
+    this.#leaves.set(keyHash, at);
+    this.#addLeaf(at, value);
+  }
+
+  #next(): number {
     const at = this.#count * LEAF_BYTES;
     if (at === this.#leaves.length) this.#grow();
+    return at;
+  }
+
+  #addLeaf(at: number, value: Uint8Array): Uint8Array {
     const leaves = this.#leaves;
-    sha256Into(key, leaves, at);
     sha256Into(value, this.#message, 1 + HASH_BYTES);
     this.#message.set(leaves.subarray(at, at + HASH_BYTES), 1);
     this.#message[0] = 0;

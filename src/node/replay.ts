@@ -11,22 +11,27 @@ import { genesisCertificate } from '../qc/certificate.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
 import { makeValidatorSet } from '../qc/validator-set.ts';
 import type { Store } from '../store/store.ts';
+import type { FirstState } from './replay/beginning.ts';
 import { BlockChecks } from './replay/checks.ts';
 import {
   compareProjection,
   compareState,
+  isRebuilt,
   keptHeight,
   type Compared,
   type ComparedProjection,
 } from './replay/compare.ts';
-import { firstState, type FirstState } from './replay/first-state.ts';
-import { Place, type OpenedPlace, type PlaceProgress } from './replay/place.ts';
+import { firstState } from './replay/first-state.ts';
+import { Place, type OpenedPlace, type PlaceDescription, type PlaceProgress } from './replay/place.ts';
 import { Rebuild } from './replay/rebuild.ts';
 import type { LedgerFacts, LedgerSource } from './replay/source.ts';
+import type { SnapshotFolder } from './snapshot/snapshot-folder.ts';
 
 export interface LedgerReplayOptions {
   readonly source: LedgerSource;
   readonly genesis: Genesis;
+  /** Of the directory that the log is in: a log that does not go back to its beginning is replayed from one of them. */
+  readonly snapshots: SnapshotFolder;
   /** Directory to rebuild in. */
   readonly into: string;
   /** The last block to replay; null: the head. */
@@ -39,9 +44,16 @@ export interface LedgerReplayOptions {
   readonly compare: boolean;
   /** Puts those of the rebuilt projections in place that are not equal to what serves. */
   readonly swap: boolean;
+  /**
+   * Of a replay that begins with a snapshot: what of projections whose rows tell of blocks before it, too. `keep`: what
+   * serves stays, whatever differs; `refuse`: there is no such replay; `replace`: by rows that begin with the snapshot.
+   */
+  readonly olderRows: 'keep' | 'refuse' | 'replace';
   readonly onProgress: (progress: LedgerReplayProgress) => void;
   /** A sentence about what the replay begins with. */
   readonly onNote: (note: string) => void;
+  /** As in `RebuildOptions`. */
+  readonly eventsPerBatch?: number;
   /** All was replayed: the rebuilt state, while it is there. */
   readonly onRebuilt?: (state: Pick<Store, 'entries'>) => Promise<void>;
 }
@@ -59,8 +71,8 @@ export interface LedgerReplayProgress {
 export interface LedgerReplayReport {
   readonly chainId: string;
   readonly source: LedgerSource['kind'];
-  /** What the log begins with, and what was rebuilt from it. */
-  readonly from: { readonly kind: FirstState['kind']; readonly height: number };
+  /** What the replay began with. */
+  readonly from: Pick<PlaceDescription['from'], 'height' | 'kind'>;
   /** An earlier run ended at this height, and this one went on; null: it began with the log. */
   readonly resumedAt: number | null;
   readonly height: number;
@@ -89,44 +101,52 @@ const MARGIN_BLOCKS = 64;
 const MAX_APPROACHES = 64;
 
 /**
- * @throws CodedError of the source and the place; `replay-height-unknown`; those of `firstState`; at the first block that
- *   does not hold `replay-block-undecodable`, `replay-seal-invalid`, `replay-signature-invalid` and those of `Replay.step`,
- *   with its height; `replay-head-differs`
+ * @throws CodedError of the source and the place; `replay-height-unknown`, `replay-projection-older`; those of `firstState`
+ *   and of writing it; at the first block that does not hold `replay-block-undecodable`, `replay-seal-invalid`,
+ *   `replay-signature-invalid` and those of `Replay.step`, with its height; `replay-head-differs`
  */
 export async function replayLedger(options: LedgerReplayOptions): Promise<LedgerReplayReport> {
-  const { genesis, source } = options;
+  const { eventsPerBatch, genesis, projections, source } = options;
   const { scheme } = await loadDefaultScheme();
   const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
   const facts = await source.facts();
-  const first = await firstState(source, facts, genesis);
+  const first = await firstState(options, facts);
   const target = targetOf(options, facts, first);
   const seals = options.verifySeals && facts.consensus === 'hotstuff';
   const opened = await openPlace(options, first, target, seals);
   const { place, standing } = opened;
-  const context = { chainId: facts.chainId, validators, genesis: genesisCertificate(0, first.state.block.id) };
-  const startHeight = standing?.block.header.height ?? first.state.block.header.height;
+  const context = { chainId: facts.chainId, validators, genesis: genesisCertificate(0, first.genesisId) };
+  const startHeight = standing?.block.header.height ?? first.block.header.height;
   const blocks = target - startHeight;
   const { threads, verifySignatures: signatures } = options;
   const checks = new BlockChecks({ context, scheme, seals, signatures, threads, blocks });
   try {
+    if (options.olderRows === 'refuse') refuseOlder(projections, opened.from);
     const rebuild = await Rebuild.open({
       place,
-      first: first.state,
+      first,
       standing,
       validators,
-      projections: options.projections,
+      projections,
       checks,
+      eventsPerBatch,
     });
-    const run = new Run(options, rebuild, facts, startHeight);
-    return await run.through(target, { first, opened, verified: { signatures, seals } });
+    const run = new Run(options, rebuild, facts, startHeight, opened.from);
+    return await run.through(target, { opened, verified: { signatures, seals } });
   } finally {
     await checks.close();
     await place.close();
   }
 }
 
+function refuseOlder(projections: readonly Projection[], from: PlaceDescription['from']): void {
+  const older = projections.find((projection) => !isRebuilt(projection, from));
+  if (older === undefined) return;
+  const message = 'the rows of the projection tell of blocks before the snapshot that the replay begins with';
+  throw codedError('replay-projection-older', message, { projection: older.name, height: from.height });
+}
+
 interface RunOrigin {
-  readonly first: FirstState;
   readonly opened: OpenedPlace;
   readonly verified: LedgerReplayReport['verified'];
 }
@@ -137,20 +157,29 @@ class Run {
   readonly #rebuild: Rebuild;
   readonly #facts: LedgerFacts;
   readonly #fromHeight: number;
+  readonly #from: PlaceDescription['from'];
   readonly #fromEvents: number;
   #headHeight: number;
   #milliseconds = 0;
 
-  constructor(options: LedgerReplayOptions, rebuild: Rebuild, facts: LedgerFacts, fromHeight: number) {
+  /** @param from what the place began with; this run began behind `fromHeight` */
+  constructor(
+    options: LedgerReplayOptions,
+    rebuild: Rebuild,
+    facts: LedgerFacts,
+    fromHeight: number,
+    from: PlaceDescription['from'],
+  ) {
     this.#options = options;
     this.#rebuild = rebuild;
     this.#facts = facts;
     this.#fromHeight = fromHeight;
+    this.#from = from;
     this.#fromEvents = rebuild.events;
     this.#headHeight = facts.head.height;
   }
 
-  async through(target: number, { first, opened, verified }: RunOrigin): Promise<LedgerReplayReport> {
+  async through(target: number, { opened, verified }: RunOrigin): Promise<LedgerReplayReport> {
     const { source } = this.#options;
     const compared = await this.#throughAndCompare(target);
     const swapped = this.#options.swap ? await this.#swap(compared) : [];
@@ -159,7 +188,7 @@ class Run {
     return {
       chainId: this.#facts.chainId,
       source: source.kind,
-      from: { kind: first.kind, height: first.state.block.header.height },
+      from: { kind: this.#from.kind, height: this.#from.height },
       resumedAt: opened.standing?.block.header.height ?? null,
       height: head.header.height,
       events,
@@ -211,7 +240,7 @@ class Run {
       .sort((a, b) => a.height - b.height);
     for (const { height, projection } of byHeight) {
       await this.#replayTo(height);
-      results.push(await compareProjection(projection, this.#rebuild.rowsOf(projection.name), pinned));
+      results.push(await compareProjection(projection, this.#rebuild.rowsOf(projection.name), pinned, this.#from));
     }
     return results;
   }
@@ -243,22 +272,25 @@ class Run {
   }
 
   async #swap(compared: LedgerReplayReport['compared']): Promise<readonly string[]> {
-    const { projections, source } = this.#options;
+    const { olderRows, onNote, projections, source } = this.#options;
     const equal = new Set(compared?.projections.filter(({ outcome }) => outcome === 'equal').map(({ name }) => name));
     const swapped: string[] = [];
     for (const projection of projections) {
       if (equal.has(projection.name)) continue;
       const { name } = projection;
+      if (olderRows !== 'replace' && !isRebuilt(projection, this.#from)) {
+        onNote(`leaves ${name} as it is: its rows tell of blocks before height ${this.#from.height}, too`);
+        continue;
+      }
       if (await source.replaceRows(projection, this.#rebuild.rowsOf(name))) swapped.push(name);
-      else
-        this.#options.onNote(`the node rebuilds ${name} beside what it serves, and swaps it by itself: see its status`);
+      else onNote(`the node rebuilds ${name} beside what it serves, and swaps it by itself: see its status`);
     }
     return swapped;
   }
 }
 
-function targetOf({ to }: LedgerReplayOptions, { head }: LedgerFacts, { state }: FirstState): number {
-  const { height: oldest } = state.block.header;
+function targetOf({ to }: LedgerReplayOptions, { head }: LedgerFacts, { block }: FirstState): number {
+  const { height: oldest } = block.header;
   const target = to ?? head.height;
   if (target >= oldest && target <= head.height) return target;
   throw codedError('replay-height-unknown', 'the log has no block of this height, or the replay begins above it', {
@@ -274,7 +306,7 @@ async function openPlace(
   target: number,
   seals: boolean,
 ): Promise<OpenedPlace> {
-  const { block, chainId } = first.state;
+  const { block, chainId, note } = first;
   const { into, onNote, projections, source, verifySignatures } = options;
   const wanted = {
     chainId,
@@ -286,7 +318,9 @@ async function openPlace(
   const opened = await Place.open(into, wanted, (progress) => fits(source, progress, target, first));
   const { discarded, standing } = opened;
   if (discarded !== null) onNote(`begins anew: what an earlier replay left in ${into} is not used, as ${discarded}`);
-  if (standing !== null) {
+  if (standing === null) {
+    if (note !== null) onNote(note);
+  } else {
     const { height } = standing.block.header;
     onNote(`goes on at height ${height + 1}: an earlier replay came to height ${height} in ${into}`);
   }
@@ -302,8 +336,9 @@ async function fits(
 ): Promise<string | null> {
   const { height } = header;
   if (height > target) return `it came to height ${height}, above ${target}`;
-  const { block, chainId } = first.state;
+  const { block, chainId } = first;
   if (height === block.header.height) return id === block.id ? null : 'it began with another block';
+  if (height < block.header.height) return `it came to height ${height}, and blocks behind that were dropped since`;
   for await (const sealed of source.blocks(height, height)) {
     const own = decodeSealedHeader(chainId, sealed);
     if (own.ok && own.value.id === id) return null;

@@ -5,21 +5,29 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError, codedError } from '../base/result.ts';
+import { CodedError, codedError, unwrap } from '../base/result.ts';
 import { BlockLog, readIdentity, type LogIdentity } from '../ledger/block-log.ts';
 import { chainIdOf, type Genesis } from '../ledger/genesis.ts';
+import { genesisState } from '../ledger/genesis-state.ts';
 import { HEAD_KEY, RAFT_LEDGER_KEY } from '../ledger/layout.ts';
+import { genesisCertificate } from '../qc/certificate.ts';
+import { loadDefaultScheme } from '../qc/default-scheme.ts';
+import { makeValidatorSet } from '../qc/validator-set.ts';
 import { checkLevelFiles } from '../store/level-files.ts';
 import type { LevelStore } from '../store/level-store.ts';
 import { ledgerDirectory, openStore as openData } from './open-store.ts';
 import { loadLegacy, openStanding } from './raft/ledger-store.ts';
+import { raftDirectory } from './raft/open-member.ts';
 import { isRunning } from './replay/open-source.ts';
 import type { LedgerReplayProgress } from './replay.ts';
+import { SnapshotFolder } from './snapshot/snapshot-folder.ts';
 import { Findings, type Finding } from './verify/finding.ts';
 import { checkLog } from './verify/log-checks.ts';
 import { checkProjections } from './verify/projection-checks.ts';
+import { checkRaft } from './verify/raft-checks.ts';
 import { repair } from './verify/repair.ts';
-import { checkChanges, checkSafetyRecord, checkState, checkUncommitted } from './verify/row-checks.ts';
+import { checkSnapshots } from './verify/snapshot-checks.ts';
+import { checkChanges, checkEvidence, checkSafetyRecord, checkState, checkUncommitted } from './verify/row-checks.ts';
 
 export interface VerifyOptions {
   readonly dataDirectory: string;
@@ -40,6 +48,11 @@ export interface VerifyReport {
     readonly events: number;
     readonly uncommittedBlocks: number;
     readonly safetyRecord: boolean;
+    readonly snapshots: number;
+    /** Pieces of evidence against validators. */
+    readonly evidence: number;
+    /** Entries of the log of Raft; null: there is none, or it is damaged. */
+    readonly raftEntries: number | null;
   };
   /** Of the head that the log gives; null where there is none. */
   readonly height: number | null;
@@ -85,18 +98,19 @@ async function repairIn(options: VerifyOptions, findings: readonly Finding[]): P
   const store = await openData(dataDirectory, {});
   const into = join(dataDirectory, 'repair');
   try {
-    await repair(findings, { store, genesis, into, onNote, onProgress, threads });
+    const snapshots = SnapshotFolder.of(dataDirectory);
+    await repair(findings, { store, genesis, snapshots, into, onNote, onProgress, threads });
   } finally {
     await store.close();
   }
   await rm(into, { recursive: true, force: true });
 }
 
-async function check({ dataDirectory, genesis, onNote }: VerifyOptions, findings: Findings): Promise<Checked> {
+async function check(options: VerifyOptions, findings: Findings): Promise<Checked> {
+  const { dataDirectory, onNote } = options;
   const directory = ledgerDirectory(dataDirectory);
   const { bytes, damaged, files } = await filesOf(directory);
-  const nothing = { blocks: 0, events: 0, uncommittedBlocks: 0, safetyRecord: false };
-  const unread = { checked: { files, bytes, ...nothing }, height: null, firstHeight: 0 };
+  const unread = { checked: { files, bytes, ...NOTHING }, height: null, firstHeight: 0 };
   for (const { file, offset } of damaged) {
     findings.addFinding('verify-file-damaged', 'a file of the store has changed since it was written', {
       file,
@@ -109,7 +123,7 @@ async function check({ dataDirectory, genesis, onNote }: VerifyOptions, findings
   const store = await openStore(dataDirectory, findings);
   if (store === null) return unread;
   try {
-    const read = await checkRows(store, genesis, findings, onNote);
+    const read = await checkRows(store, options, findings);
     return read === null ? unread : { ...read, checked: { files, bytes, ...read.checked } };
   } finally {
     await store.close();
@@ -135,38 +149,67 @@ async function openStore(dataDirectory: string, findings: Findings): Promise<Lev
   }
 }
 
+type RowCounts = Omit<Checked['checked'], 'files' | 'bytes'>;
+
 interface CheckedRows extends Omit<Checked, 'checked'> {
-  readonly checked: Omit<Checked['checked'], 'files' | 'bytes'>;
+  readonly checked: RowCounts;
 }
 
+const NOTHING: RowCounts = {
+  blocks: 0,
+  events: 0,
+  uncommittedBlocks: 0,
+  safetyRecord: false,
+  snapshots: 0,
+  evidence: 0,
+  raftEntries: null,
+};
+
 /** @returns null where it is not known whose ledger it is */
-async function checkRows(
-  store: LevelStore,
-  genesis: Genesis,
-  findings: Findings,
-  onNote: (note: string) => void,
-): Promise<CheckedRows | null> {
+async function checkRows(store: LevelStore, options: VerifyOptions, findings: Findings): Promise<CheckedRows | null> {
+  const { dataDirectory, genesis } = options;
   const identity = await identityIn(store, genesis, findings);
   if (identity === null) return null;
-  if (store.get(RAFT_LEDGER_KEY) !== undefined && !(await checkStanding(store, identity, findings))) {
-    return {
-      checked: { blocks: 0, events: 0, uncommittedBlocks: 0, safetyRecord: false },
-      height: null,
-      firstHeight: 0,
-    };
+  const isRaft = store.get(RAFT_LEDGER_KEY) !== undefined;
+  const folder = join(raftDirectory(dataDirectory), 'snapshots');
+  const raftEntries = isRaft ? await checkRaft(store, folder, findings) : null;
+  if (isRaft && !(await checkStanding(store, identity, findings))) {
+    return { checked: { ...NOTHING, raftEntries }, height: null, firstHeight: 0 };
   }
-  const log = await checkLog(store, identity, findings, (height) => {
+  return checkChain(store, identity, { ...options, raftEntries }, findings);
+}
+
+async function checkChain(
+  store: LevelStore,
+  identity: LogIdentity,
+  options: VerifyOptions & Pick<RowCounts, 'raftEntries'>,
+  findings: Findings,
+): Promise<CheckedRows> {
+  const { dataDirectory, genesis, onNote, raftEntries, threads } = options;
+  const walked = await checkLog(store, identity, findings, (height) => {
     if (height > 0 && height % BLOCKS_PER_NOTE === 0) onNote(`read blocks up to height ${height}`);
   });
-  const { blocks, events, firstHeight, head } = log;
+  const { blocks, events, firstHeight, head } = walked;
+  const log = BlockLog.over(store, identity);
   if (head !== null) {
-    await checkState(store, head, findings);
+    await checkState(store, head, firstHeight, findings);
     await checkChanges(store, identity, head, findings);
-    await checkProjections(store, BlockLog.over(store, identity), head, findings);
+    await checkProjections(store, log, { head, firstHeight }, findings);
   }
+  const folder = SnapshotFolder.of(dataDirectory);
+  const snapshots = await checkSnapshots({ folder, genesis, log, heights: walked, threads, onNote }, findings);
+  const { scheme } = await loadDefaultScheme();
+  const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
+  const context = {
+    chainId: identity.chainId,
+    validators,
+    genesis: genesisCertificate(0, genesisState(genesis).block.id),
+  };
+  const evidence = await checkEvidence(store, context, scheme, findings);
   const uncommittedBlocks = await checkUncommitted(store, identity, findings);
   const safetyRecord = checkSafetyRecord(store, identity, findings);
-  return { checked: { blocks, events, uncommittedBlocks, safetyRecord }, height: head?.height ?? null, firstHeight };
+  const checked = { blocks, events, uncommittedBlocks, safetyRecord, snapshots, evidence, raftEntries };
+  return { checked, height: head?.height ?? null, firstHeight };
 }
 
 async function identityIn(store: LevelStore, genesis: Genesis, findings: Findings): Promise<LogIdentity | null> {

@@ -68,26 +68,32 @@ function heardKey(lastHeard: number, peerId = ''): Uint8Array {
 export const nodeData: Projection = {
   name: 'node-data',
   version: 1,
+  isOfStateAlone: true,
   apply({ changes }: ProjectedBlock, view: RowReader): readonly StoreOperation[] {
     const operations: StoreOperation[] = [];
-    let records = recordCount(view);
+    const before = view.get(COUNT_KEY);
+    let records = countIn(before);
     for (const change of changes) {
       if (!change.key.startsWith(NODE_KEY_PREFIX)) continue;
       const peerId = change.key.slice(NODE_KEY_PREFIX.length);
       // What the row says is in the entry that was replaced: reading it from the store again costs 10 to 40 us.
-      const before = 'before' in change ? rowFromEntry(change.before) : rowOf(view, peerId);
-      const after = rowFromEntry(change.value);
-      moveNode(peerId, before, after, operations);
-      records += Number(after !== undefined) - Number(before !== undefined);
+      const was = 'before' in change ? rowFromEntry(change.before) : rowOf(view, peerId);
+      const is = rowFromEntry(change.value);
+      moveNode(peerId, was, is, operations);
+      records += Number(is !== undefined) - Number(was !== undefined);
     }
-    if (operations.length > 0) operations.push(put(COUNT_KEY, countCodec.encode({ records })));
+    // None is a count too: the rows are those of the state, whether there was ever a node or not.
+    if (operations.length > 0 || before === undefined) operations.push(put(COUNT_KEY, countCodec.encode({ records })));
     return operations;
   },
 };
 
 /** Nodes that have a record. */
 export function recordCount(view: RowReader): number {
-  const count = view.get(COUNT_KEY);
+  return countIn(view.get(COUNT_KEY));
+}
+
+function countIn(count: Uint8Array | undefined): number {
   return count === undefined ? 0 : decodeRow(countCodec, count).records;
 }
 

@@ -28,6 +28,8 @@ export interface Projection {
    * are made. Left out: of every older version.
    */
   readonly readableSince?: number;
+  /** Its rows follow from the state alone, whichever blocks led to it: those of a snapshot's state are the same ones. */
+  readonly isOfStateAlone?: true;
   /**
    * Synchronous and deterministic.
    *

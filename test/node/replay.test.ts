@@ -248,7 +248,7 @@ describe('a replay that is given again', () => {
       ['replay', '--data', 'data', '--into', 'at-2', '--verify', 'seals', '--compare'],
       directory,
     );
-    expect(again.out).toMatch(/^began with +genesis, height 0; this run went on behind height 3$/m);
+    expect(again.out).toMatch(/^from +genesis at height 0; this run went on behind height 3$/m);
   });
 
   test('begins anew where less was verified, or another thing was rebuilt, or more than is asked for', async () => {

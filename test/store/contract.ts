@@ -130,7 +130,10 @@ export function storeContract(name: string, makePlace: () => Promise<StorePlace>
   });
 }
 
-export async function entriesOf(store: Store, range: KeyRange): Promise<(readonly [Uint8Array, Uint8Array])[]> {
+export async function entriesOf(
+  store: Pick<Store, 'entries'>,
+  range: KeyRange,
+): Promise<(readonly [Uint8Array, Uint8Array])[]> {
   const entries: (readonly [Uint8Array, Uint8Array])[] = [];
   for await (const entry of store.entries(range)) entries.push(entry);
   const sorted = entries.toSorted(([a], [b]) => compareBytes(a, b));

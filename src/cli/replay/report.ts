@@ -7,7 +7,7 @@ import type { Terminal } from '../terminal.ts';
 /** Directory that the rebuilt ledger is left in; null: it was removed. */
 export type ToldReplay = LedgerReplayReport & { readonly place: string | null };
 
-const FROM = { genesis: 'genesis', base: 'BASE', snapshot: 'a snapshot' };
+const FROM = { genesis: 'genesis', base: 'BASE', snapshot: 'snapshot' };
 
 /** Of a value that differs, so much is shown; `--json` has more. */
 const SHOWN_HEX_DIGITS = 128;
@@ -26,11 +26,11 @@ export function tellReplay(report: ToldReplay, terminal: Terminal): void {
   const { compared, eventsOfThisRun, from, resumedAt, seconds, verified } = report;
   const checked = [...Object.entries(verified).filter(([, done]) => done), ['roots']].map(([what]) => what);
   const rate = `${seconds.toFixed(1)} s, ${Math.round(eventsOfThisRun / Math.max(seconds, 0.001))} events/s`;
-  const began = `${FROM[from.kind]}, height ${from.height}`;
+  const began = `${FROM[from.kind]} at height ${from.height}`;
   const facts: Fact[] = [
     ['chain id', report.chainId],
     ['read from', report.source],
-    ['began with', resumedAt === null ? began : `${began}; this run went on behind height ${resumedAt}`],
+    ['from', resumedAt === null ? began : `${began}; this run went on behind height ${resumedAt}`],
     ['height', report.height],
     ['events', report.events],
     ['state root', report.stateRoot],
@@ -56,6 +56,7 @@ function projectionFact({ entries, name, outcome }: ComparedProjection, swapped:
     absent: 'not compared: there is none',
     'other-version': 'not compared: the one that serves is of another version',
     behind: 'not compared: the one that serves is behind',
+    older: 'not compared: it tells of blocks that are no more in the log',
   };
   return [`projection ${name}`, told[outcome]];
 }

@@ -61,27 +61,8 @@ export class SnapshotFiles implements SnapshotStore {
     }
   }
 
-  async *read({ checksum, file, sizeBytes }: StoredSnapshot): AsyncIterable<Uint8Array> {
-    const handle = await open(join(this.#options.folder, file)).catch((error: unknown) => {
-      throw damaged(file, 'cannot be opened', error);
-    });
-    try {
-      const hash = createHash('sha256');
-      for (let at = 0; at < sizeBytes;) {
-        const buffer = new Uint8Array(Math.min(READ_BYTES, sizeBytes - at));
-        const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
-        if (bytesRead === 0) throw damaged(file, 'is shorter than it was');
-        const piece = buffer.subarray(0, bytesRead);
-        hash.update(piece);
-        at += bytesRead;
-        // The last piece is handed out only with the whole being right.
-        if (at === sizeBytes && !hash.digest().equals(checksum))
-          throw damaged(file, 'has changed since it was written');
-        yield piece;
-      }
-    } finally {
-      await handle.close();
-    }
+  read(snapshot: StoredSnapshot): AsyncIterable<Uint8Array> {
+    return readSnapshotFile(this.#options.folder, snapshot);
   }
 
   async has({ file, sizeBytes }: StoredSnapshot): Promise<boolean> {
@@ -131,6 +112,32 @@ export class SnapshotFiles implements SnapshotStore {
     } finally {
       await handle.close();
     }
+  }
+}
+
+/** As `SnapshotStore.read`. @throws CodedError `raft-snapshot-damaged` */
+export async function* readSnapshotFile(
+  folder: string,
+  { checksum, file, sizeBytes }: StoredSnapshot,
+): AsyncGenerator<Uint8Array, void> {
+  const handle = await open(join(folder, file)).catch((error: unknown) => {
+    throw damaged(file, 'cannot be opened', error);
+  });
+  try {
+    const hash = createHash('sha256');
+    for (let at = 0; at < sizeBytes;) {
+      const buffer = new Uint8Array(Math.min(READ_BYTES, sizeBytes - at));
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
+      if (bytesRead === 0) throw damaged(file, 'is shorter than it was');
+      const piece = buffer.subarray(0, bytesRead);
+      hash.update(piece);
+      at += bytesRead;
+      // The last piece is handed out only with the whole being right.
+      if (at === sizeBytes && !hash.digest().equals(checksum)) throw damaged(file, 'has changed since it was written');
+      yield piece;
+    }
+  } finally {
+    await handle.close();
   }
 }
 

@@ -4,6 +4,7 @@ import { STATE_RANGE } from '../../ledger/layout.ts';
 import type { Projection } from '../../projections/projection.ts';
 import { readPointer, Rows } from '../../projections/rows.ts';
 import type { Store } from '../../store/store.ts';
+import type { PlaceDescription } from './place.ts';
 import { readOnly, type PinnedLedger } from './source.ts';
 
 export interface Compared {
@@ -29,8 +30,11 @@ export interface ShownValue {
 
 export interface ComparedProjection extends Compared {
   readonly name: string;
-  /** Why there was nothing to compare with: the rows are of another version, or stand where the replay has not been. */
-  readonly outcome: 'equal' | 'different' | 'absent' | 'other-version' | 'behind';
+  /**
+   * Why there was nothing to compare with: the rows are of another version, stand where the replay has not been, or are
+   * others than those that begin with the snapshot, as they may tell of what was before it.
+   */
+  readonly outcome: 'equal' | 'different' | 'absent' | 'other-version' | 'behind' | 'older';
 }
 
 type Entries = AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
@@ -49,12 +53,19 @@ export function keptHeight({ name, version }: Projection, kept: PinnedLedger): n
   return pointer?.version === version ? new Rows(readOnly(kept), name, pointer.generation).cursor() : -1;
 }
 
-/** @param rebuilt at some height, where the kept rows are to stand too */
+/** Whether a replay that begins so makes the rows that grew with the log, and not only what it knows of them. */
+export function isRebuilt({ isOfStateAlone }: Projection, { kind }: PlaceDescription['from']): boolean {
+  return kind !== 'snapshot' || isOfStateAlone === true;
+}
+
+/** @param rebuilt at some height, where the kept rows are to stand too, by a replay that began with `from` */
 export async function compareProjection(
-  { name, version }: Projection,
+  projection: Projection,
   rebuilt: Rows,
   kept: PinnedLedger,
+  from: PlaceDescription['from'],
 ): Promise<ComparedProjection> {
+  const { name, version } = projection;
   const nothing = { name, entries: 0, firstDifference: null };
   const pointer = readPointer(readOnly(kept), name);
   if (pointer === undefined) return { ...nothing, outcome: 'absent' };
@@ -62,7 +73,9 @@ export async function compareProjection(
   const rows = new Rows(readOnly(kept), name, pointer.generation);
   if (rows.cursor() !== rebuilt.cursor()) return { ...nothing, outcome: 'behind' };
   const result = await compared(rebuilt.entries({}), rows.entries({}), toHex);
-  return { name, ...result, outcome: result.firstDifference === null ? 'equal' : 'different' };
+  if (result.firstDifference === null) return { name, ...result, outcome: 'equal' };
+  if (!isRebuilt(projection, from)) return { ...nothing, outcome: 'older' };
+  return { name, ...result, outcome: 'different' };
 }
 
 async function compared(replayed: Entries, kept: Entries, keyText: (key: Uint8Array) => string): Promise<Compared> {

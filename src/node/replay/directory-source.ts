@@ -5,7 +5,7 @@ import type { LevelStore } from '../../store/level-store.ts';
 import type { Projection } from '../../projections/projection.ts';
 import { pointerOps, readPointer, Rows, rowWriter } from '../../projections/rows.ts';
 import type { Store, StoreOperation } from '../../store/store.ts';
-import { ledgerFacts, type LedgerSource } from './source.ts';
+import { firstHeightIn, ledgerFacts, type LedgerSource } from './source.ts';
 
 const ROWS_PER_BATCH = 1000;
 
@@ -45,7 +45,7 @@ async function replaceRows(store: LevelStore, { name, version }: Projection, reb
   return true;
 }
 
-/** @throws CodedError `store-corrupt` where one is missing */
+/** @throws CodedError `blocks-pruned`: the log begins above; `store-corrupt` where one is missing otherwise */
 export async function* blocksIn(
   store: Pick<Store, 'entries'>,
   from: number,
@@ -57,5 +57,10 @@ export async function* blocksIn(
     yield sealed;
     height++;
   }
-  if (height <= to) throw codedError('store-corrupt', 'a block is missing from the log', { height });
+  if (height > to) return;
+  const oldest = await firstHeightIn(store);
+  if (oldest !== null && oldest > height) {
+    throw codedError('blocks-pruned', 'the block was dropped: the log begins above it', { fromHeight: height, oldest });
+  }
+  throw codedError('store-corrupt', 'a block is missing from the log', { height });
 }

@@ -1,23 +1,23 @@
-/** The state that a replay begins with: of the genesis, or of BASE in a cluster that ran Raft. */
+/**
+ * The state that a replay begins with: of the genesis, of BASE in a cluster that ran Raft, or of a snapshot where the log
+ * does not go back so far.
+ */
+import { codedError, unwrap } from '../../base/result.ts';
 import { decodeOwnSealedBlock, type SealedBlock } from '../../ledger/block.ts';
-import { unwrap } from '../../base/result.ts';
-import { codedError } from '../../base/result.ts';
-import { chainIdOf, type Genesis } from '../../ledger/genesis.ts';
+import { stateOps } from '../../ledger/block-log.ts';
+import { chainIdOf } from '../../ledger/genesis.ts';
 import { genesisState, type GenesisState } from '../../ledger/genesis-state.ts';
 import { stateAtBase } from '../raft/ledger-replay.ts';
+import type { FirstState, FirstStateOptions } from './beginning.ts';
+import { snapshotFor } from './from-snapshot.ts';
 import type { LedgerFacts, LedgerSource } from './source.ts';
-import type { PlaceDescription } from './place.ts';
-
-export interface FirstState {
-  readonly kind: PlaceDescription['from']['kind'];
-  readonly state: GenesisState;
-}
 
 /**
  * @throws CodedError `chain-mismatch`: the log is not of this genesis; `replay-from-snapshot`: the log does not go back to
- *   its beginning; those of `stateAtBase`
+ *   its beginning, and there is no snapshot to begin with; those of `snapshotFor` and `stateAtBase`
  */
-export async function firstState(source: LedgerSource, facts: LedgerFacts, genesis: Genesis): Promise<FirstState> {
+export async function firstState(options: FirstStateOptions, facts: LedgerFacts): Promise<FirstState> {
+  const { genesis, source } = options;
   const chainId = chainIdOf(genesis);
   if (facts.chainId !== chainId) {
     throw codedError('chain-mismatch', 'the data directory belongs to another chain', {
@@ -25,18 +25,38 @@ export async function firstState(source: LedgerSource, facts: LedgerFacts, genes
       expected: chainId,
     });
   }
+  if (facts.consensus === 'hotstuff') {
+    const atGenesis = genesisState(genesis);
+    if (facts.firstHeight === 0) return inMemory('genesis', atGenesis);
+    return { ...(await snapshotFor(options, facts)), genesisId: atGenesis.block.id };
+  }
   if (facts.firstHeight > 0) {
-    throw codedError('replay-from-snapshot', 'the log does not go back to its beginning', {
+    // Raft's snapshots make room for newer ones: the one that the log began with is gone.
+    throw codedError('replay-from-snapshot', 'the log of this member began with a snapshot of its cluster', {
       firstHeight: facts.firstHeight,
     });
   }
-  if (facts.consensus === 'hotstuff') return { kind: 'genesis', state: genesisState(genesis) };
   const pinned = await source.pin();
   try {
-    return { kind: 'base', state: await stateAtBase(pinned, await firstBlock(source, chainId), genesis) };
+    return inMemory('base', await stateAtBase(pinned, await firstBlock(source, chainId), genesis));
   } finally {
     await pinned.close();
   }
+}
+
+function inMemory(kind: 'base' | 'genesis', { block, chainId, changes, sealed }: GenesisState): FirstState {
+  return {
+    kind,
+    chainId,
+    block,
+    sealed,
+    genesisId: block.id,
+    note: null,
+    write: (place) => place.fill(stateOps(changes)),
+    async *parts() {
+      yield changes;
+    },
+  };
 }
 
 async function firstBlock(source: LedgerSource, chainId: string): Promise<SealedBlock> {

@@ -22,6 +22,7 @@ import type { StoreOperation } from '../../store/store.ts';
 const FORMAT = 1;
 const DESCRIPTION = 'replay.json';
 const PROGRESS_KEY = utf8('Mreplay');
+const OPERATIONS_PER_BATCH = 10_000;
 
 const descriptionSchema = z.strictObject({
   format: z.literal(FORMAT),
@@ -56,6 +57,8 @@ const progressCodec = codec(
 
 export interface OpenedPlace {
   readonly place: Place;
+  /** What is in it begins with this: an earlier run may have begun with more of the log than there is now. */
+  readonly from: PlaceDescription['from'];
   /** Null: nothing is in it yet. */
   readonly standing: PlaceStanding | null;
   /** Why what an earlier run left there was thrown away, or null. */
@@ -84,30 +87,45 @@ export class Place {
   ): Promise<OpenedPlace> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const found = await foundIn(directory);
-    if (found === null) return { place: await Place.#begin(directory, wanted), standing: null, discarded: null };
-    const store = await openStore(directory);
-    const taken = await takeUp(found, wanted, store, fits);
-    if (typeof taken !== 'string' && store !== null) {
-      // From now on it is checked as far as this run checks.
-      await describe(directory, wanted);
-      return { place: new Place(directory, store), standing: taken, discarded: null };
+    let discarded: string | null = null;
+    if (found !== null) {
+      const store = await openStore(directory);
+      const taken = await takeUp(found, wanted, store, fits);
+      if (typeof taken !== 'string' && store !== null && found !== 'unreadable') {
+        const { from } = found;
+        // From now on it is checked as far as this run checks.
+        await describe(directory, { ...wanted, from });
+        return { place: new Place(directory, store), from, standing: taken, discarded };
+      }
+      await store?.close();
+      discarded = typeof taken === 'string' ? taken : null;
     }
-    await store?.close();
-    const discarded = typeof taken === 'string' ? taken : null;
-    return { place: await Place.#begin(directory, wanted), standing: null, discarded };
+    return { place: await Place.#begin(directory, wanted), from: wanted.from, standing: null, discarded };
   }
 
   static async #begin(directory: string, wanted: PlaceDescription): Promise<Place> {
     // A description first: without one a directory is not ours to clear.
     await describe(directory, wanted);
     await rm(storeIn(directory), { recursive: true, force: true });
-    return new Place(directory, await LevelStore.open(storeIn(directory), { create: true }));
+    return new Place(directory, await LevelStore.open(storeIn(directory), { create: true, threads: true }));
+  }
+
+  /** Of the store, for threads that join it while it is empty. */
+  get storeDirectory(): string {
+    return storeIn(this.directory);
   }
 
   /** All in one batch. @param sync at the end, so that a place that counts as whole survives a power cut */
   write(operations: readonly StoreOperation[], { block, events }: PlaceProgress, sync = false): Promise<void> {
     const value = withCheck(progressCodec.encode({ header: block.headerBytes, events }));
     return this.store.batch([...operations, { kind: 'put', key: PROGRESS_KEY, value }], { sync });
+  }
+
+  /** Operations that may be many, before there is any progress. */
+  async fill(operations: readonly StoreOperation[]): Promise<void> {
+    for (let from = 0; from < operations.length; from += OPERATIONS_PER_BATCH) {
+      await this.store.batch(operations.slice(from, from + OPERATIONS_PER_BATCH), { sync: false });
+    }
   }
 
   async close(): Promise<void> {
@@ -180,7 +198,9 @@ async function takeUp(
 
 function differenceOf(found: PlaceDescription, wanted: PlaceDescription): string | null {
   if (found.chainId !== wanted.chainId) return 'it is of another chain';
-  if (JSON.stringify(found.from) !== JSON.stringify(wanted.from)) return 'it began from another block';
+  // With more of the log than there is now: what was before the snapshot was executed, too.
+  const beganBefore = found.from.height < wanted.from.height;
+  if (!beganBefore && JSON.stringify(found.from) !== JSON.stringify(wanted.from)) return 'it began from another block';
   if (found.projections.join() !== wanted.projections.join()) return 'it is of other projections';
   const isWeaker = (wanted.seals && !found.seals) || (wanted.signatures && !found.signatures);
   return isWeaker ? 'less of it was verified than is asked for now' : null;

@@ -3,7 +3,7 @@ import { AssertionError } from '../../base/assert.ts';
 import { CodedError, codedError, refuse } from '../../base/result.ts';
 import { decodeOwnSealedBlock, type Block, type SealedBlock } from '../../ledger/block.ts';
 import { stateOps } from '../../ledger/block-log.ts';
-import { machineAtGenesis, headOf, type GenesisState } from '../../ledger/genesis-state.ts';
+import { headOf } from '../../ledger/genesis-state.ts';
 import { LedgerMachine } from '../../ledger/machine.ts';
 import { Replay, type ReplayedBlock } from '../../ledger/replay.ts';
 import type { StateChange } from '../../ledger/state.ts';
@@ -11,6 +11,7 @@ import type { Projection } from '../../projections/projection.ts';
 import { PendingRows, Rows } from '../../projections/rows.ts';
 import type { ValidatorSet } from '../../qc/validator-set.ts';
 import type { Store, StoreOperation } from '../../store/store.ts';
+import { begin, PLACE_GENERATION, type FirstState } from './beginning.ts';
 import type { BlockChecks } from './checks.ts';
 import type { Place, PlaceStanding } from './place.ts';
 import { RecentState } from './recent-state.ts';
@@ -18,22 +19,19 @@ import { RecentState } from './recent-state.ts';
 export interface RebuildOptions {
   readonly place: Place;
   /** The state that the log begins with. */
-  readonly first: GenesisState;
+  readonly first: FirstState;
   /** Of an earlier run; null: begin. */
   readonly standing: PlaceStanding | null;
   readonly validators: ValidatorSet;
   readonly projections: readonly Projection[];
   readonly checks: BlockChecks;
+  /** And blocks, that share a batch; a test takes fewer than is good. */
+  readonly eventsPerBatch?: number | undefined;
 }
 
 type BatchListener = (height: number, events: number) => void;
 
-/** Generation of the rows in a place. */
-const PLACE_GENERATION = 0;
-/** Events and blocks that share a batch. */
-const PER_BATCH = 2000;
-/** Of the first state, which may be large. */
-const OPERATIONS_PER_BATCH = 10_000;
+const EVENTS_PER_BATCH = 2000;
 
 interface Build {
   readonly projection: Projection;
@@ -61,29 +59,31 @@ export class Rebuild {
   /** One batch is checked and written while the next is gathered. */
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(options: RebuildOptions) {
-    const { first, place, projections, standing, validators } = options;
+  private constructor(options: RebuildOptions, standing: PlaceStanding) {
+    const { first, place, projections, validators } = options;
+    const { block, events, tree, version } = standing;
+    const { chainId } = first;
     this.#options = options;
     this.#recent = new RecentState(place.store);
     this.#builds = projections.map((projection) => {
       const rows = new Rows(place.store, projection.name, PLACE_GENERATION);
       return { projection, rows, pending: new PendingRows(rows) };
     });
-    this.#head = standing?.block ?? first.block;
-    this.#events = standing?.events ?? 0;
-    this.#machine = machineAt(first, standing, this.#recent);
+    this.#head = block;
+    this.#events = events;
+    this.#machine = new LedgerMachine({ chainId, head: headOf(block), backing: this.#recent, tree, version });
     this.#replay = new Replay({
-      genesis: first,
-      from: { block: { ...this.#head, events: [] }, machine: this.#machine, keep: (changes) => this.#keep(changes) },
+      // What it changed is in the place.
+      genesis: { ...first, changes: [] },
+      from: { block: { ...block, events: [] }, machine: this.#machine, keep: (changes) => this.#keep(changes) },
       validatorsOf: () => validators,
     });
   }
 
   /** Takes up what is in the place, or puts the first state there. */
   static async open(options: RebuildOptions): Promise<Rebuild> {
-    const rebuild = new Rebuild(options);
-    if (options.standing === null) await rebuild.#begin();
-    return rebuild;
+    const { first, place, projections } = options;
+    return new Rebuild(options, options.standing ?? (await begin(place, first, projections)));
   }
 
   /** The last block that was replayed. */
@@ -113,11 +113,12 @@ export class Rebuild {
    * @throws CodedError the refusal of the first block that does not hold, with its height
    */
   async through(blocks: AsyncIterable<Uint8Array>, onBatch: BatchListener): Promise<void> {
+    const { eventsPerBatch = EVENTS_PER_BATCH } = this.#options;
     this.#onBatch = onBatch;
     try {
       for await (const sealedBytes of blocks) {
         await this.#step(sealedBytes);
-        if (this.#batch.size >= PER_BATCH) await this.#flush(false);
+        if (this.#batch.size >= eventsPerBatch) await this.#flush(false);
       }
       await this.#flush(true);
       await this.#writing;
@@ -184,16 +185,6 @@ export class Rebuild {
     return this.#builds.flatMap(({ pending, rows }) => rows.writeOps(pending.take(), height));
   }
 
-  async #begin(): Promise<void> {
-    const { first, place } = this.#options;
-    this.#apply({ block: first.block, changes: first.changes });
-    const operations = [...stateOps(first.changes), ...this.#rowOps()];
-    while (operations.length > OPERATIONS_PER_BATCH) {
-      await place.store.batch(operations.splice(0, OPERATIONS_PER_BATCH), { sync: false });
-    }
-    await place.write(operations, { block: first.block, events: 0 });
-  }
-
   /** What failed first in the order of the blocks: checks of earlier ones may still be under way. */
   async #fail(error: unknown): Promise<never> {
     await this.#writing;
@@ -204,12 +195,6 @@ export class Rebuild {
 
 function emptyBatch(): Batch {
   return { state: new Map(), checks: [], size: 0 };
-}
-
-function machineAt(first: GenesisState, standing: PlaceStanding | null, backing: RecentState): LedgerMachine {
-  if (standing === null) return machineAtGenesis(first, backing);
-  const { block, tree, version } = standing;
-  return new LedgerMachine({ chainId: first.chainId, head: headOf(block), backing, tree, version });
 }
 
 /** @throws CodedError `replay-block-undecodable` */

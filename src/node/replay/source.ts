@@ -32,7 +32,7 @@ export interface LedgerSource {
    * Encoded sealed blocks of consecutive heights.
    *
    * @param to inclusive; at most the height of a head that was told
-   * @throws CodedError `store-corrupt` where one is missing
+   * @throws CodedError `blocks-pruned` where they were dropped, `store-corrupt` where one is missing
    */
   blocks(from: number, to: number): AsyncIterable<Uint8Array>;
   pin(): Promise<PinnedLedger>;
@@ -52,9 +52,14 @@ export async function ledgerFacts(store: Pick<Store, 'entries' | 'get'>): Promis
   const isRaft = store.get(RAFT_LEDGER_KEY) !== undefined;
   if (isRaft && store.get(HEAD_KEY) === undefined) throw codedError('before-base', 'this cluster has no blocks yet');
   const head = BlockLog.over(readOnly(store), identity).head();
-  let firstHeight = head.height;
-  for await (const [key] of store.entries({ ...BLOCK_RANGE, limit: 1 })) firstHeight = fromBigEndian(key.subarray(1));
+  const firstHeight = (await firstHeightIn(store)) ?? head.height;
   return { chainId: identity.chainId, consensus: isRaft ? 'raft' : 'hotstuff', firstHeight, head };
+}
+
+/** Of the blocks in the log; null: there are none. */
+export async function firstHeightIn(store: Pick<Store, 'entries'>): Promise<number | null> {
+  for await (const [key] of store.entries({ ...BLOCK_RANGE, limit: 1 })) return fromBigEndian(key.subarray(1));
+  return null;
 }
 
 /** For what takes a store, and only reads. */

@@ -2,10 +2,9 @@
  * A thread that checks chunks, and puts what is right where it is wanted: into a store that another thread has open, and
  * into a file of its own. One chunk is one batch, with a mark that it is there.
  */
-import { closeSync, fsyncSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
-import { concatBytes } from '../../base/bytes.ts';
 import type { Hash } from '../../base/hash.ts';
 import { CodedError, refuse, type Refusal, type Result } from '../../base/result.ts';
 import { restoredChunkKey, STATE_RANGE } from '../../ledger/layout.ts';
@@ -24,8 +23,10 @@ export interface ChunkWork {
 export interface ChunkTask {
   readonly index: number;
   readonly piece: Piece;
-  /** Where a copy goes, synced, or null. */
+  /** Where a copy goes, or null. It is not on the disk yet when the chunk is done. */
   readonly copyTo: string | null;
+  /** The store has its mark. So it needs no more than its copy, and that only where it is not there as it should be. */
+  readonly isMarked: boolean;
   /** Whether the bytes are wanted back. */
   readonly gives: boolean;
 }
@@ -48,15 +49,14 @@ port.on('message', (task: ChunkTask | 'close') => {
 port.postMessage('ready');
 
 async function answer(task: ChunkTask): Promise<ChunkAnswer> {
-  const { copyTo, gives, index, piece } = task;
+  const { copyTo, gives, index, isMarked, piece } = task;
   try {
     const bytes = readPiece(piece);
     const chunk = checked(bytes, index);
     if (!chunk.ok) return { kind: 'refused', index, refusal: chunk.refusal };
     const { entries } = chunk.value.content;
-    if (copyTo !== null) writeCopy(copyTo, bytes);
-    // Behind the copy: the mark says that both are there.
-    if (store !== null) await store.batch(operationsOf(chunk.value), { sync: false });
+    if (copyTo !== null && !(isMarked && isCopy(copyTo, bytes))) writeCopy(copyTo, bytes);
+    if (store !== null && !isMarked) await store.batch(operationsOf(chunk.value), { sync: false });
     return { kind: 'done', index, entries: entries.length, bytes: gives ? bytes : null };
   } catch (error) {
     const refusal = error instanceof CodedError ? { ...refusalOf(error) } : null;
@@ -77,11 +77,16 @@ function checked(bytes: Uint8Array, index: number): Result<SnapshotChunk> {
 }
 
 function operationsOf({ content: { entries, index } }: SnapshotChunk): StoreOperation[] {
-  const operations = entries.map(({ key, value }): StoreOperation => ({
-    kind: 'put',
-    key: concatBytes(STATE_TAG, key),
-    value,
-  }));
+  // One array for all keys: one for each costs more than to put its entry.
+  const keys = new Uint8Array(entries.reduce((sum, { key }) => sum + STATE_TAG.length + key.length, 0));
+  let end = 0;
+  const operations = entries.map(({ key: ofState, value }): StoreOperation => {
+    const from = end;
+    end = from + STATE_TAG.length + ofState.length;
+    keys.set(STATE_TAG, from);
+    keys.set(ofState, from + STATE_TAG.length);
+    return { kind: 'put', key: keys.subarray(from, end), value };
+  });
   operations.push({ kind: 'put', key: restoredChunkKey(index), value: new Uint8Array(0) });
   return operations;
 }
@@ -102,15 +107,22 @@ function readPiece({ length, offset, path }: Piece): Uint8Array {
   return bytes;
 }
 
+function isCopy(path: string, bytes: Uint8Array): boolean {
+  try {
+    return Buffer.compare(readFileSync(path), bytes) === 0;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
 function writeCopy(path: string, bytes: Uint8Array): void {
-  const file = openSync(`${path}.part`, 'w', 0o600);
+  const file = openSync(path, 'w', 0o600);
   try {
     for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
-    fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  renameSync(`${path}.part`, path);
 }
 
 async function close(): Promise<void> {

@@ -44,7 +44,7 @@ async function writeAll(
     const file = new InOrder(handle);
     await file.write(FILE_OPENING);
     await file.writePart(snapshot.source.manifest);
-    const tasks = chunkTasks(snapshot, () => ({ copyTo: null, gives: true }));
+    const tasks = chunkTasks(snapshot, () => ({ gives: true }));
     let chunks = 0;
     await throughChunks(chunkWork(snapshot), tasks, threads, async ({ bytes, index }) => {
       await file.writeAt(index, bytes ?? new Uint8Array(0));

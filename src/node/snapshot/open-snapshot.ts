@@ -50,9 +50,10 @@ export function chunkWork({ manifest, sealed }: VerifiedManifest, ledger: string
 /** @param more what to do with each chunk once it was checked */
 export function chunkTasks(
   { source }: OpenSnapshot,
-  more: (index: number) => Pick<ChunkTask, 'copyTo' | 'gives'>,
+  more: (index: number) => Partial<Omit<ChunkTask, 'index' | 'piece'>>,
 ): readonly ChunkTask[] {
-  return source.chunks.map((piece, index) => ({ index, piece, ...more(index) }));
+  const checkOnly = { copyTo: null, isMarked: false, gives: false };
+  return source.chunks.map((piece, index) => ({ index, piece, ...checkOnly, ...more(index) }));
 }
 
 /**
@@ -66,7 +67,7 @@ export async function verifyChunks(
   threads: number,
   onProgress: (progress: ChunkProgress) => void,
 ): Promise<number> {
-  const tasks = chunkTasks(snapshot, () => ({ copyTo: null, gives: false }));
+  const tasks = chunkTasks(snapshot, () => ({}));
   let entries = 0;
   let chunks = 0;
   await throughChunks(chunkWork(snapshot), tasks, threads, (done) => {

@@ -4,23 +4,24 @@
  * ledger, and that the same command goes on with.
  *
  *     1  the mark of a restoration, synced, into an empty store
- *     2  each chunk: its file, synced; then its entries and its mark, in one batch
+ *     2  each chunk: its file; then its entries and its mark, in one batch; the files are synced beside that
  *     3  the manifest, and the folder gets its name
  *     4  the rows of projections, unless they are made later
  *     5  one synced batch: identity, floor, the block, and no mark any more
+ *
+ * Until 3 a power cut may leave a mark whose file is not on the disk: whoever goes on looks at the files of all marked
+ * chunks, and writes what is not as it should be once more. The store loses only what was written last, in order.
  *
  * The snapshot stays in the directory: the log begins at its block, so a replay begins with it. A validator's safety
  * record is in no snapshot: docs/SAFETY.md says what that means for its vote.
  */
 import { mkdir, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { textFromUtf8 } from '../../base/bytes.ts';
 import { codedError, unwrap } from '../../base/result.ts';
 import { firstBlockOps, floorOps, identityOps, isEmpty, type LogIdentity } from '../../ledger/block-log.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
 import { checkSchemaKnown } from '../../ledger/event-schema-at.ts';
-import { restoredChunkKey, RESTORING_KEY, STATE_RANGE, stateKey } from '../../ledger/layout.ts';
-import type { StateChange } from '../../ledger/state.ts';
+import { restoredChunkKey, RESTORING_KEY, stateKey } from '../../ledger/layout.ts';
 import { CATALOG } from '../../projections/catalog.ts';
 import { projectState } from '../../projections/from-state.ts';
 import { LevelStore } from '../../store/level-store.ts';
@@ -28,6 +29,7 @@ import type { Store, StoreOperation } from '../../store/store.ts';
 import { ledgerDirectory } from '../open-ledger.ts';
 import { throughChunks } from './chunk-threads.ts';
 import { diskError } from './disk-error.ts';
+import { FileSyncs } from './file-syncs.ts';
 import {
   chunkTasks,
   chunkWork,
@@ -40,6 +42,7 @@ import {
 import { readRestoring, restoredChunks, restoringOps, type RestoringRecord } from './restoring-record.ts';
 import { chunkFile, MANIFEST_FILE, SnapshotFolder, syncFolder } from './snapshot-folder.ts';
 import type { SnapshotSource } from './snapshot-source.ts';
+import { stateInParts } from './state-parts.ts';
 
 export interface RestoreOptions {
   readonly dataDirectory: string;
@@ -62,9 +65,6 @@ export interface RestoredLedger extends SnapshotFacts {
   /** Chunks that an earlier run had put there. */
   readonly resumedChunks: number;
 }
-
-/** Entries of the state that rows are made of at once. */
-const ENTRIES_PER_PART = 1000;
 
 /**
  * @throws CodedError those of `openSnapshot` and of a chunk that does not hold; `store-not-empty` (there is a ledger),
@@ -118,14 +118,21 @@ async function restoreChunks(
   const part = await folder.resume(height);
   const copyTo = (index: number): string | null => (isThere ? null : join(part, chunkFile(index)));
   const kept = await restoredChunks(store);
-  const tasks = chunkTasks(snapshot, (index) => ({ copyTo: copyTo(index), gives: false }));
-  const left = tasks.filter(({ index }) => !kept.has(index));
-  let chunks = kept.size;
+  const tasks = chunkTasks(snapshot, (index) => ({ copyTo: copyTo(index), isMarked: kept.has(index) }));
+  const left = isThere ? tasks.filter(({ isMarked }) => !isMarked) : tasks;
   const totalChunks = tasks.length;
+  let chunks = totalChunks - left.length;
   onProgress({ phase: 'chunks', chunks, totalChunks });
-  await throughChunks(chunkWork(snapshot, ledgerDirectory(dataDirectory)), left, threads, () => {
-    onProgress({ phase: 'chunks', chunks: ++chunks, totalChunks });
-  });
+  const syncs = new FileSyncs();
+  try {
+    await throughChunks(chunkWork(snapshot, ledgerDirectory(dataDirectory)), left, threads, ({ index }) => {
+      const copy = copyTo(index);
+      if (copy !== null) syncs.add(copy);
+      onProgress({ phase: 'chunks', chunks: ++chunks, totalChunks });
+    });
+  } finally {
+    await syncs.done();
+  }
   if (isThere) await folder.giveUp(height);
   else await nameFolder(folder, height, part, snapshot.source.manifest);
   return kept.size;
@@ -150,18 +157,7 @@ async function makeRows(
 ): Promise<void> {
   const totalChunks = 2 ** manifest.depth;
   onProgress({ phase: 'projections', chunks: totalChunks, totalChunks });
-  await projectState(store, CATALOG, sealed.block.header, stateIn(store));
-}
-
-async function* stateIn(store: Store): AsyncGenerator<readonly StateChange[], void> {
-  let part: StateChange[] = [];
-  for await (const [key, value] of store.entries(STATE_RANGE)) {
-    part.push({ key: textFromUtf8(key.subarray(1)), value });
-    if (part.length < ENTRIES_PER_PART) continue;
-    yield part;
-    part = [];
-  }
-  yield part;
+  await projectState(store, CATALOG, sealed.block.header, stateInParts(store));
 }
 
 /** What makes a ledger of it. */

@@ -10,6 +10,7 @@ import { assert } from '../../base/assert.ts';
 import { CodedError, codedError, type Refusal } from '../../base/result.ts';
 import { BlockLog } from '../../ledger/block-log.ts';
 import { LevelStore } from '../../store/level-store.ts';
+import { FULL_SPEED, SteppingAside } from './pace.ts';
 import { writeSnapshot, type WritingProgress, type WrittenSnapshot } from './snapshot-writer.ts';
 
 export interface SnapshotWork {
@@ -34,7 +35,7 @@ export type SnapshotNews =
   /** @param refusal null of what is no coded error */
   | { readonly kind: 'failed'; readonly refusal: Refusal | null; readonly reason: string };
 
-/** `nice`: a tenth of what another thread gets where both want to run. */
+/** `nice`: a tenth of what another thread gets where both want to run. With less it might never end on a busy machine. */
 const PRIORITY = 10;
 
 const port = parentPort;
@@ -69,6 +70,7 @@ async function make(): Promise<WrittenSnapshot> {
         view,
         sealed,
         directory,
+        pace: stepsAside ? new SteppingAside() : FULL_SPEED,
         before: new Map(before.map(([key, value]) => [key, value ?? undefined])),
         onProgress: (progress) => tell({ kind: 'progress', progress }),
         checkStopped: () => {

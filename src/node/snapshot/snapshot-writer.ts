@@ -5,7 +5,7 @@
  *
  * It works synchronously as far as it can, and so in a thread of its own.
  */
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert } from '../../base/assert.ts';
 import { sha256Into } from '../../base/hash.ts';
@@ -28,8 +28,9 @@ import { checkSealKind, snapshotManifestCodec, SNAPSHOT_VERSION } from '../../le
 import { SubtreeHasher } from '../../ledger/snapshot-subtree.ts';
 import { SnapshotTree, type Subtree } from '../../ledger/snapshot-tree.ts';
 import type { StoreView } from '../../store/store.ts';
-import { Buckets } from './buckets.ts';
+import { Buckets, type HashedEntry } from './buckets.ts';
 import { diskError } from './disk-error.ts';
+import type { Pace } from './pace.ts';
 import { chunkFile, MANIFEST_FILE } from './snapshot-folder.ts';
 
 export interface SnapshotWriting {
@@ -42,6 +43,7 @@ export interface SnapshotWriting {
   readonly sealed: Uint8Array;
   /** Exists and is empty. */
   readonly directory: string;
+  readonly pace: Pace;
   readonly onProgress: (progress: WritingProgress) => void;
   /** @throws CodedError when the work is to end */
   readonly checkStopped: () => void;
@@ -65,6 +67,8 @@ export interface WrittenSnapshot {
 }
 
 const ENTRIES_PER_REPORT = 10_000;
+/** Less than a millisecond of work. */
+const ENTRIES_PER_REST = 100;
 
 /**
  * @throws CodedError `snapshot-crash-only`, `snapshot-of-genesis`, `snapshot-state-uneven`, `state-root-mismatch`,
@@ -93,7 +97,7 @@ export async function writeSnapshot(writing: SnapshotWriting): Promise<WrittenSn
     const { bytes } = chunks;
     const { chainId, directory, sealed } = writing;
     const manifest = { version: SNAPSHOT_VERSION, chainId, height, sealed, epochProofs: [], depth, entries, bytes };
-    writeFile(join(directory, MANIFEST_FILE), [snapshotManifestCodec.encode(manifest)], 'wx');
+    writeFile(join(directory, MANIFEST_FILE), snapshotManifestCodec.encode(manifest), 'wx', null);
     return { height, stateRoot, depth, entries, bytes };
   } catch (error) {
     throw diskError(error);
@@ -109,7 +113,7 @@ interface Gathered {
 }
 
 async function gather(writing: SnapshotWriting, buckets: Buckets): Promise<Gathered> {
-  const { before, view } = writing;
+  const { before, pace, view } = writing;
   const bytesOf = new Float64Array(2 ** MAX_SNAPSHOT_DEPTH);
   const keyHash = new Uint8Array(32);
   let entries = 0;
@@ -127,6 +131,7 @@ async function gather(writing: SnapshotWriting, buckets: Buckets): Promise<Gathe
     bytesOf[finest] = (bytesOf[finest] as number) + entryBytes(key.length, value.length);
     buckets.add({ key, keyHash, value });
     entries++;
+    if (entries % ENTRIES_PER_REST === 0) pace.rest();
     if (entries % ENTRIES_PER_REPORT === 0) report(writing, 'reading', entries, null);
   };
   for await (const [storeKey, value] of view.entries(STATE_RANGE)) {
@@ -160,7 +165,7 @@ class ChunkFiles {
   readonly #totalEntries: number;
   readonly #hasher = new SubtreeHasher();
   readonly #subtrees: Subtree[] = [];
-  #entries: ChunkEntry[] = [];
+  #entries: HashedEntry[] = [];
   #written = 0;
   bytes = 0;
 
@@ -173,38 +178,43 @@ class ChunkFiles {
   add(keyHash: Uint8Array, { key, value }: ChunkEntry): void {
     const index = chunkIndexOf(keyHash, this.#depth);
     while (this.#subtrees.length < index) this.#end();
-    this.#entries.push({ key, value });
+    this.#entries.push({ keyHash, key, value });
+    if (this.#entries.length % ENTRIES_PER_REST === 0) this.#writing.pace.rest();
   }
 
   /** @returns the state root */
   finish(): string {
-    const { directory } = this.#writing;
+    const { directory, pace } = this.#writing;
     while (this.#subtrees.length < 2 ** this.#depth) this.#end();
     const tree = new SnapshotTree(this.#depth, this.#subtrees);
     for (let index = 0; index < this.#subtrees.length; index++) {
       this.#writing.checkStopped();
       const proof = encodeChunkProof(tree.proofOf(index));
       this.bytes += proof.length;
-      writeFile(join(directory, chunkFile(index)), [proof], 'a');
+      writeFile(join(directory, chunkFile(index)), proof, 'a', null);
+      pace.rest();
     }
     return tree.root;
   }
 
   /** The chunk that the last entries belong to has all of its own. */
   #end(): void {
+    const { directory, pace } = this.#writing;
     const entries = this.#entries;
     this.#entries = [];
     const index = this.#subtrees.length;
     this.#hasher.begin(entries.length);
-    let leaf: Subtree['leaf'] = null;
-    for (const { key, value } of entries) {
-      const keyHash = this.#hasher.add(key, value);
-      if (entries.length === 1) leaf = leafOf(keyHash, value);
+    for (const [at, { keyHash, value }] of entries.entries()) {
+      this.#hasher.addHashed(keyHash, value);
+      if (at % ENTRIES_PER_REST === 0) pace.rest();
     }
+    const [first] = entries;
+    const leaf = entries.length === 1 && first !== undefined ? leafOf(first.keyHash, first.value) : null;
     this.#subtrees.push({ hash: this.#hasher.root(this.#depth), leaf });
+    pace.rest();
     const content = encodeChunkContent({ index, entries });
     this.bytes += content.length;
-    writeFile(join(this.#writing.directory, chunkFile(index)), [content], 'wx', false);
+    writeFile(join(directory, chunkFile(index)), content, 'wx', pace);
     this.#written += entries.length;
     report(this.#writing, 'writing', this.#written, this.#totalEntries);
   }
@@ -216,12 +226,20 @@ function leafOf(keyHash: Uint8Array, value: Uint8Array): Subtree['leaf'] {
   return { keyHash: keyHash.slice(), valueHash };
 }
 
-/** @param flag `wx` for a file that is not there yet, `a` for what goes behind what is in it */
-function writeFile(path: string, parts: readonly Uint8Array[], flag: 'a' | 'wx', sync = true): void {
+/**
+ * @param flag `wx` for a file that is not there yet, `a` for what goes behind what is in it, all of which is synced then
+ * @param pace of a content: more follows, and it need not be on the disk yet; null: it must
+ */
+function writeFile(path: string, bytes: Uint8Array, flag: 'a' | 'wx', pace: Pace | null): void {
+  const pieceBytes = pace?.pieceBytes ?? bytes.length;
   const file = openSync(path, flag, 0o600);
   try {
-    for (const part of parts) for (let at = 0; at < part.length;) at += writeSync(file, part, at);
-    if (sync) fsyncSync(file);
+    for (let at = 0; at < bytes.length;) {
+      at += writeSync(file, bytes, at, Math.min(pieceBytes, bytes.length - at));
+      if (pace !== null && pace.pieceBytes === null) continue;
+      fdatasyncSync(file);
+      pace?.rest();
+    }
   } finally {
     closeSync(file);
   }

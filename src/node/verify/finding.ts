@@ -17,6 +17,8 @@ export type Repair =
   | { readonly kind: 'operations'; readonly says: string; readonly operations: readonly StoreOperation[] }
   /** All keys that begin so: rows that nothing points to. */
   | { readonly kind: 'range'; readonly says: string; readonly prefix: Uint8Array }
+  /** A folder of a snapshot goes. */
+  | { readonly kind: 'snapshot'; readonly says: string; readonly height: number }
   /** By executing the log again. */
   | { readonly kind: 'replay'; readonly says: string; readonly what: 'state' | { readonly projection: string } };
 

@@ -3,13 +3,13 @@ import { AssertionError } from '../../base/assert.ts';
 import { equalBytes, toHex } from '../../base/bytes.ts';
 import { hashFromBytes, type Hash } from '../../base/hash.ts';
 import { CodedError } from '../../base/result.ts';
-import { BlockLog, headOps, indexOps, type LogIdentity } from '../../ledger/block-log.ts';
+import { BlockLog, floorOps, headOps, indexOps, type LogIdentity } from '../../ledger/block-log.ts';
 import { decodeOwnSealedBlock, peekBlockId, type Block, type SealedBlock } from '../../ledger/block.ts';
 import { headOf } from '../../ledger/genesis-state.ts';
 import { BLOCK_RANGE, blockKey, fromBigEndian, HEIGHT_RANGE, heightKey } from '../../ledger/layout.ts';
 import type { Head } from '../../ledger/machine.ts';
 import type { Store } from '../../store/store.ts';
-import type { Findings } from './finding.ts';
+import type { Findings, Repair } from './finding.ts';
 
 /** A height and the check of a seal. */
 const INDEX_ENTRY_BYTES = 40;
@@ -38,6 +38,7 @@ export async function checkLog(
     onBlock(height);
   }
   await checkIndex(store, walk.indexed, findings);
+  checkFloor(store, identity, walk, findings);
   const head = checkHead(store, identity, walk.last, walk.lastHeight, findings);
   const { blocks, events, firstHeight, last } = walk;
   return { head, firstHeight, last, blocks, events };
@@ -159,6 +160,38 @@ function idIn(key: Uint8Array): Hash | null {
   } catch (error) {
     if (error instanceof AssertionError) return null;
     throw error;
+  }
+}
+
+/** Blocks are dropped in the batch that moves the floor: the first one stands at it. */
+function checkFloor(
+  store: Store,
+  identity: LogIdentity,
+  { blocks, firstHeight }: Pick<LogWalk, 'blocks' | 'firstHeight'>,
+  findings: Findings,
+): void {
+  if (blocks === 0) return;
+  const operations = floorOps(firstHeight);
+  const repair: Repair = {
+    kind: 'operations',
+    says: `write the height of the first block, ${firstHeight}`,
+    operations,
+  };
+  let floor: number;
+  try {
+    floor = BlockLog.over(store, identity).floor();
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    const message = 'the record of where the log begins is missing or damaged';
+    findings.addFinding('verify-floor-damaged', message, { because: error.message }, repair);
+    return;
+  }
+  if (floor > firstHeight) {
+    const details = { floor, firstHeight };
+    findings.addFinding('verify-floor-damaged', 'the log has blocks below where it begins', details, repair);
+  } else if (floor < firstHeight) {
+    const details = { from: floor, to: firstHeight - 1 };
+    findings.addFinding('verify-block-missing', 'blocks are missing from the log', details);
   }
 }
 

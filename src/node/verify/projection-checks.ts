@@ -13,9 +13,15 @@ import type { Findings, Repair } from './finding.ts';
 /** Of a name, a zero and a generation, in a key of a row or of a cursor. */
 const GENERATION_BYTES = 8;
 
-export async function checkProjections(store: Store, log: BlockLog, head: Head, findings: Findings): Promise<void> {
+/** Of the log: its last block, and the height of its first one, above 0 where it is executed from a snapshot on. */
+export interface LogEnds {
+  readonly head: Head;
+  readonly firstHeight: number;
+}
+
+export async function checkProjections(store: Store, log: BlockLog, ends: LogEnds, findings: Findings): Promise<void> {
   const serving = new Map<string, number | null>();
-  for (const projection of CATALOG) serving.set(projection.name, checkPointer(store, log, head, projection, findings));
+  for (const projection of CATALOG) serving.set(projection.name, checkPointer(store, log, ends, projection, findings));
   for (const { generation, name, prefixes } of await generationsIn(store)) {
     const served = serving.get(name);
     // One of another version of the program is its own affair; one whose pointer is damaged is built again as a whole.
@@ -32,11 +38,12 @@ export async function checkProjections(store: Store, log: BlockLog, head: Head, 
 function checkPointer(
   store: Store,
   log: BlockLog,
-  head: Head,
-  { name, version }: Projection,
+  { firstHeight, head }: LogEnds,
+  projection: Projection,
   findings: Findings,
 ): number | null {
-  const repair: Repair = { kind: 'replay', says: 'build it from the log', what: { projection: name } };
+  const { name, version } = projection;
+  const repair: Repair = { kind: 'replay', says: sourceOf(projection, firstHeight), what: { projection: name } };
   let pointer: Pointer | undefined;
   let cursor: number;
   try {
@@ -59,6 +66,12 @@ function checkPointer(
     findings.addFinding('verify-projection-behind', message, details, repair);
   }
   return pointer.generation;
+}
+
+function sourceOf({ isOfStateAlone }: Projection, firstHeight: number): string {
+  if (firstHeight === 0) return 'build it from the log';
+  const source = 'build it from a snapshot and the blocks behind it';
+  return isOfStateAlone === true ? source : `${source}; what it tells of blocks before goes`;
 }
 
 /** @returns whether the log knows what the block changed; damaged changes have a finding of their own, and go */

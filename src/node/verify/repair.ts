@@ -11,7 +11,10 @@ import { replayLedger, type LedgerReplayOptions } from '../replay.ts';
 import { directorySource } from '../replay/directory-source.ts';
 import type { Finding } from './finding.ts';
 
-export interface RepairOptions extends Pick<LedgerReplayOptions, 'into' | 'onNote' | 'onProgress' | 'threads'> {
+export interface RepairOptions extends Pick<
+  LedgerReplayOptions,
+  'into' | 'onNote' | 'onProgress' | 'snapshots' | 'threads'
+> {
   readonly store: LevelStore;
   readonly genesis: Genesis;
 }
@@ -20,11 +23,12 @@ const OPERATIONS_PER_BATCH = 1000;
 
 /** @throws CodedError of a log that does not replay: what was to be derived from it is left as it is */
 export async function repair(findings: readonly Finding[], options: RepairOptions): Promise<void> {
-  const { store } = options;
+  const { snapshots, store } = options;
   const fromLog = new Set<string>();
   for (const { repair: how } of findings) {
     if (how === null) continue;
     if (how.kind === 'operations') await store.batch(how.operations, { sync: true });
+    else if (how.kind === 'snapshot') await snapshots.remove(how.height);
     else if (how.kind === 'range') await writeAll(store, deletionsIn(store, rangeOf(how.prefix)));
     else fromLog.add(how.what === 'state' ? STATE : how.what.projection);
   }
@@ -35,11 +39,12 @@ export async function repair(findings: readonly Finding[], options: RepairOption
 const STATE = '';
 
 async function deriveFromLog(wanted: ReadonlySet<string>, options: RepairOptions): Promise<void> {
-  const { genesis, into, onNote, onProgress, store, threads } = options;
+  const { genesis, into, onNote, onProgress, snapshots, store, threads } = options;
   for (const name of wanted) if (name !== STATE && !hasPointer(store, name)) await forget(store, name);
   await replayLedger({
     source: directorySource(store),
     genesis,
+    snapshots,
     into,
     to: null,
     // Events were signed before a quorum sealed their blocks.
@@ -49,6 +54,8 @@ async function deriveFromLog(wanted: ReadonlySet<string>, options: RepairOptions
     projections: CATALOG.filter(({ name }) => wanted.has(name)),
     compare: false,
     swap: true,
+    // Damaged rows tell of nothing.
+    olderRows: 'replace',
     onNote,
     onProgress,
     onRebuilt: async (state) => {

@@ -13,7 +13,7 @@ import { peerOf } from '../../ledger/nodes.ts';
 import { type Cluster, legacyCommand, nodeDataJson } from '../../ledger/raft-cluster.ts';
 import { type MemoryDisk, MemoryStore } from '../../store/memory-store.ts';
 
-const APPLIED_KEY = utf8('Rapplied');
+const APPLIED_KEY = utf8('Rapplied by the test');
 
 export class Member {
   readonly ledger: RaftLedger;

@@ -12,6 +12,7 @@ import { snapshotChunkCodec } from '../../../src/ledger/snapshot-chunk.ts';
 import { Buckets } from '../../../src/node/snapshot/buckets.ts';
 import { diskError } from '../../../src/node/snapshot/disk-error.ts';
 import { listSnapshots } from '../../../src/node/snapshot/list-snapshots.ts';
+import { FULL_SPEED } from '../../../src/node/snapshot/pace.ts';
 import { SnapshotFolder } from '../../../src/node/snapshot/snapshot-folder.ts';
 import { latin1, writeSnapshot } from '../../../src/node/snapshot/snapshot-writer.ts';
 import { snapshotOfStopped } from '../../../src/node/snapshot/stopped-ledger.ts';
@@ -74,6 +75,7 @@ describe('a snapshot', () => {
     before: new Map(Array.from(before, ([key, value]) => [latin1(utf8(key)), value] as const)),
     sealed: encodeSealedBlock(chain.sealedAt(height)),
     directory: await temporaryDirectory(),
+    pace: FULL_SPEED,
     onProgress: nothing,
     checkStopped: nothing,
   });

@@ -124,6 +124,28 @@ describe('restoring', () => {
     expect(await stateIn(config.dataDirectory)).toEqual(ledger.chain.backing.entries);
   });
 
+  test('goes on behind a power cut that left the mark of a chunk and not its file', async () => {
+    const { config } = await emptyPlace(ledger.chain);
+    const cut = restoreLedger({
+      dataDirectory: config.dataDirectory,
+      genesis: ledger.chain.genesis,
+      validatorKey: null,
+      source: await snapshotInFolder(folder, HEIGHT),
+      threads: 1,
+      onProgress: ({ chunks }) => {
+        if (chunks === 1) throw new Error('the power is cut');
+      },
+    });
+    await expect(cut).rejects.toThrow('the power is cut');
+    const kept = SnapshotFolder.of(config.dataDirectory);
+    expect(await kept.heights()).toEqual([]);
+    await truncate(join(`${kept.pathOf(HEIGHT)}.part`, chunkFile(0)), 7);
+    expect(await restore(config.dataDirectory)).toMatchObject({ resumedChunks: 1 });
+    const snapshot = await openSnapshot(await snapshotInFolder(kept, HEIGHT), ledger.chain.genesis);
+    expect(await verifyChunks(snapshot, 1, nothing)).toBe(ledger.chain.backing.entries.size);
+    expect(await stateIn(config.dataDirectory)).toEqual(ledger.chain.backing.entries);
+  });
+
   test('of another snapshot is refused while one is under way', async () => {
     const { config } = await emptyPlace(ledger.chain);
     const bad = await copyOfSnapshot();

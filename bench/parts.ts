@@ -341,7 +341,7 @@ function joinMeasurements(join: MeasuredJoin, isUsual: boolean): readonly Measur
 /** Reckoned by what an event more costs. */
 function fullestBlocks(usual: MeasuredJoin, busy: MeasuredJoin): Measurement {
   const events = busy.blocks * (busy.eventsPerBlock - usual.eventsPerBlock);
-  const secondsPerEvent = (busy.seconds - usual.seconds) / events;
+  const secondsPerEvent = Math.max(0, busy.seconds - usual.seconds) / events;
   const more = usual.blocks * (MAX_BLOCK_EVENTS - usual.eventsPerBlock);
   return {
     what: `reckoned: with ${usual.blocks} of the largest blocks (${MAX_BLOCK_EVENTS} events)`,

@@ -1,13 +1,14 @@
 /** Performs the engine's fetches: asks the named servers in turn, admits what they answer, and tells the engine. */
-import { CodedError, ok, refuse, type Refusal, type Result } from '../base/result.ts';
-import type { Input, ValidatorIndex, VerifiedSealedBlock } from '../consensus/engine.ts';
+import { ok, refuse, type Refusal, type Result } from '../base/result.ts';
+import type { Input, ValidatorIndex } from '../consensus/engine.ts';
 import type { AdmissionView } from '../hotstuff/admission.ts';
 import type { AdmittedMessage } from '../hotstuff/messages.ts';
 import type { BlockSyncClient } from '../net/block-sync.ts';
 import type { PeerTarget } from '../net/host.ts';
 import type { CollectOutcome } from '../qc/collect.ts';
 import type { Admission } from './admit.ts';
-import { allInParts } from './in-parts.ts';
+import { asked } from './asked.ts';
+import { askForSealed, FETCH_DEADLINE_MS } from './sealed-blocks.ts';
 import type { Turn } from './turn.ts';
 
 export type FetchAnswer = Extract<
@@ -23,10 +24,6 @@ export interface FetchingOptions {
   readonly offer: (answer: FetchAnswer) => void;
   readonly onRefused: (from: ValidatorIndex, refusal: Refusal) => void;
 }
-
-const FETCH_DEADLINE_MS = 5_000;
-/** Sealed blocks asked for at once: each seal costs a pairing of about 2 ms. */
-const SEALED_PER_REQUEST = 128;
 
 /**
  * Fetches under way, those that are no longer wanted among them: while blocks come faster than a silent server's
@@ -101,35 +98,11 @@ export class Fetching {
     return ok(undefined);
   }
 
-  /** Verified one by one; what came before a bad block is kept. */
   async #sealed(server: ValidatorIndex, fromHeight: number, request: number): Promise<Result<void>> {
     const { admission, client, offer, target } = this.#options;
-    const options = { deadlineMs: FETCH_DEADLINE_MS, maxBlocks: SEALED_PER_REQUEST };
-    const encoded = await asked(client.sealed(target(server), fromHeight, options));
-    if (!encoded.ok) return encoded;
-    // A block may hold 2,000 events, and decoding them takes 100 ms.
-    const checked = await allInParts(encoded.value, 1, (bytes) => admission.sealedBlock(bytes, 'sync'));
-    const blocks: VerifiedSealedBlock[] = [];
-    for (const result of checked) {
-      if (result.ok && result.value.block.header.height === fromHeight + blocks.length) blocks.push(result.value);
-      else if (blocks.length > 0) break;
-      else if (!result.ok) return result;
-      else return refuse('fetch-answer-wrong', 'the server answered with other heights', { fromHeight });
-    }
-    if (blocks.length === 0) {
-      return refuse('fetch-unserved', 'the server has no block from this height on', { fromHeight });
-    }
-    offer({ kind: 'sealed', blocks, request });
+    const answer = await askForSealed({ client, admission, from: target(server), fromHeight });
+    if (!answer.ok) return answer;
+    offer({ kind: 'sealed', blocks: answer.value, request });
     return ok(undefined);
-  }
-}
-
-/** An exchange that failed is a refusal like any other: the next server is asked. */
-export async function asked<T>(exchange: Promise<Result<T>>): Promise<Result<T>> {
-  try {
-    return await exchange;
-  } catch (error) {
-    if (error instanceof CodedError) return refuse(error.code, error.message, error.details);
-    throw error;
   }
 }

@@ -15,6 +15,8 @@ export interface StatusFacts {
   readonly commits: number;
   readonly eventsCommitted: number;
   readonly projections: ProjectionsStatus;
+  /** It has just joined, and its projections wait. */
+  readonly isCatchingUp: boolean;
   readonly gossipSubscribers: number;
   readonly pruningWaitsFor: string | null;
   /** Why the node does not turn to a snapshot by itself, where the blocks that it needs are pruned; null: it does. */
@@ -69,7 +71,7 @@ function components(
       healthy: facts.gossipSubscribers > 0,
       detail: `${facts.gossipSubscribers} peers follow the ledger's topic`,
     },
-    projectionHealth(engine.height, facts.projections),
+    projectionHealth(engine.height, facts.projections, facts.isCatchingUp),
     ...syncHealth(consensus.isPrunedAway(), facts.staysBecause),
   ];
 }

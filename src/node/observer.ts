@@ -1,11 +1,11 @@
 /** An observer: the follower engine in the same loop. It executes what validators sealed, and never votes. */
 import { assert } from '../base/assert.ts';
-import type { CommittedBlock, Effect, Input, ValidatorIndex } from '../consensus/engine.ts';
+import type { CommittedBlock, Effect, Input } from '../consensus/engine.ts';
 import { Follower } from '../consensus/follower.ts';
-import type { ValidatorSet } from '../qc/validator-set.ts';
 import type { Consensus, ConsensusOutlets } from './consensus.ts';
-import { validatorTarget, type NetworkedCore } from './core.ts';
-import { Fetching } from './fetching.ts';
+import type { NetworkedCore } from './core.ts';
+import { BlockServers, type BlockServer } from './block-servers.ts';
+import { ObserverFetching } from './observer-fetching.ts';
 import { Loop } from './loop.ts';
 import { prunedWatch } from './pruned-watch.ts';
 import { Runner } from './runner.ts';
@@ -16,6 +16,9 @@ const POLL_MS = 15_000;
 /** Also the least time between two questions that bring nothing, however much is announced. */
 const RETRY_MS = 1_000;
 const FETCH_TIMEOUT_MS = 10_000;
+/** In one fetch, beside those of validators. */
+const TRIES_OF_OTHERS = 2;
+const MAX_SERVERS = 32;
 
 export interface ObserverOutlets extends ConsensusOutlets {
   /** Asked before blocks are. @returns false where they are not wanted any more */
@@ -53,11 +56,10 @@ export function startObserver(core: NetworkedCore, outlets: ObserverOutlets): Co
         pruned.progressed();
         outlets.committed(blocks);
       },
-      fetch({ request, what, from: [first = 0] }) {
-        const from = serversFrom(first, context.validators);
+      fetch({ request, what }) {
+        assert(what.kind === 'sealed', 'a follower asks for no blocks by id');
         const work = async (): Promise<void> => {
-          if (what.kind === 'sealed' && !(await outlets.mayFetch(what.fromHeight))) return;
-          await fetching.perform({ request, what, from });
+          if (await outlets.mayFetch(what.fromHeight)) await fetching.perform(request, what.fromHeight);
         };
         work().catch((error: unknown) => {
           if (!stopped) outlets.fatal(error);
@@ -82,18 +84,17 @@ export function startObserver(core: NetworkedCore, outlets: ObserverOutlets): Co
   const offer = (input: Input<never, never>): void => {
     runner.offer(input);
   };
-  const fetching = new Fetching({
+  const fetching = new ObserverFetching({
     client: core.sync,
     admission: core.admission,
-    view: never,
-    target: (index) => validatorTarget(core, index),
-    offer(answer) {
-      assert(answer.kind !== 'fetched', 'a follower asks for no blocks by id');
-      offer(answer);
-    },
-    onRefused(from, refusal) {
-      log.debug({ from, refusal }, 'fetch refused');
-      pruned.refused(from, refusal);
+    servers: new BlockServers(() => serversOf(core)),
+    // Of f + 1 validators one is correct; others may have what they pruned.
+    tries: context.validators.f + 1 + TRIES_OF_OTHERS,
+    offer,
+    onRefused({ peerId, validator }, refusal, isFalse) {
+      if (isFalse) log.warn({ server: peerId, refusal }, 'a server of blocks sent what is false: it is asked last');
+      else log.debug({ server: peerId, refusal }, 'fetch refused');
+      if (validator !== null) pruned.refused(validator, refusal);
     },
   });
   offer({ kind: 'started' });
@@ -113,9 +114,16 @@ export function startObserver(core: NetworkedCore, outlets: ObserverOutlets): Co
   };
 }
 
-/** The validator that the follower names and those after it: f + 1 in all, so that one of them is correct. */
-function serversFrom(first: ValidatorIndex, { f, n }: ValidatorSet): readonly ValidatorIndex[] {
-  return Array.from({ length: f + 1 }, (_, step) => (first + step) % n);
+/** Validators first, then others that are known or connected: all of them keep blocks, or some of them. */
+function serversOf({ addresses, context, host, identity }: NetworkedCore): readonly BlockServer[] {
+  const { members } = context.validators;
+  const connected = host.connections().map(({ peerId }) => peerId);
+  const all = new Set([...members.map(({ peerId }) => peerId), ...addresses.peers(), ...connected]);
+  all.delete(identity.peerId);
+  return [...all].slice(0, MAX_SERVERS).map((peerId) => {
+    const validator = context.validators.indexOf(peerId) ?? null;
+    return { peerId, multiaddrs: addresses.of(peerId), validator };
+  });
 }
 
 function never(): never {

@@ -3,7 +3,7 @@ import { ok, refuse, type Result } from '../base/result.ts';
 import { read, readServer } from '../net/read.ts';
 import { DEFAULT_EXCHANGE_LIMITS } from '../net/exchange.ts';
 import { validatorTarget, type NetworkedCore } from './core.ts';
-import { asked } from './fetching.ts';
+import { asked } from './asked.ts';
 import { HeadStatements } from './head-statements.ts';
 import { ReadService } from './read-service.ts';
 

@@ -238,6 +238,7 @@ class Node implements RunningNode {
       commits: this.#commits,
       eventsCommitted: this.#eventsCommitted,
       projections: this.#projections.status(),
+      isCatchingUp: this.#catchingUp.isUnderWay,
       gossipSubscribers: this.#gossip.subscribers(),
       pruningWaitsFor: this.snapshots.pruningWaitsFor(),
       staysBecause: this.#turning.refusal,

@@ -13,6 +13,7 @@ import { NodeProcess } from '../../src/cli/devnet/node-process.ts';
 import { codedError } from '../../src/base/result.ts';
 import { chainIdOf, type Genesis } from '../../src/ledger/genesis.ts';
 import { DEFAULT_PARAMETERS, type ChainParameters } from '../../src/ledger/parameters.ts';
+import type { NodeRecord } from '../../src/ledger/record.ts';
 import type { PeerTarget } from '../../src/net/host.ts';
 import { readAddressFile } from '../../src/node/address-book.ts';
 import type { ConfigFile } from '../../src/node/config-schema.ts';
@@ -33,6 +34,8 @@ export interface NetworkOptions {
   readonly commitDepth?: 2 | 3;
   readonly consensus?: 'hotstuff' | 'raft';
   readonly settings?: Partial<ConfigFile>;
+  /** That the genesis has. */
+  readonly records?: readonly NodeRecord[];
   /** Where each node is on a network other than loopback, in the order of the names; none: all on loopback. */
   readonly hosts?: readonly string[];
   /** On those hosts. */
@@ -83,7 +86,7 @@ export class TestNetwork {
         consensus: options.consensus ?? 'hotstuff',
         commitDepth: options.commitDepth ?? 2,
         parameters: options.parameters ?? DEFAULT_PARAMETERS,
-        records: [],
+        records: options.records ?? [],
         timestamp: Math.floor(Date.now() / 1000),
         settings: options.settings ?? {},
       },

@@ -2,21 +2,13 @@
  * New nodes on a network that runs under load: they take a snapshot from several servers, one of which lies, then the
  * blocks behind it, and follow. Also a validator that lost its disk, and a node that is given the snapshot as a file.
  */
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { ok, unwrap, type Result } from '../../src/base/result.ts';
-import { snapshotChunkCodec } from '../../src/ledger/snapshot-chunk.ts';
-import { createHost } from '../../src/net/host.ts';
-import { snapshotServer } from '../../src/net/snapshot-sync.ts';
-import { writeAddressFile } from '../../src/node/address-book.ts';
-import type { ConfigFile } from '../../src/node/config-schema.ts';
-import { generateIdentityKey } from '../../src/node/keys.ts';
-import { ServedSnapshots } from '../../src/node/served-snapshots.ts';
-import { SnapshotFolder } from '../../src/node/snapshot/snapshot-folder.ts';
+import { expect, test } from 'vitest';
 import { eventually } from '../eventually.ts';
 import { TestNetwork } from './harness.ts';
 import { Load } from './load.ts';
+import { altered, knowsFirst, strangeServer } from './strange-servers.ts';
 
 const NODES = 6;
 const DEADLINE_MS = 240_000;
@@ -36,7 +28,7 @@ test(
     const height = await snapshotOf(network, 'validator-1', 'validator-2');
     await more(20);
 
-    const liar = await lyingServer(network, 'validator-1');
+    const liar = await strangeServer(network, 'validator-1', altered);
     await knowsFirst(network, 'observer-1', liar.addressFile);
     await network.startNodes(['observer-1']);
     await network.caughtUp('observer-1');
@@ -87,47 +79,4 @@ async function snapshotOf(network: TestNetwork, name: string, copyTo: string): P
     recursive: true,
   });
   return height;
-}
-
-/** A host with the snapshots of a validator, and something else in each chunk. */
-async function lyingServer(network: TestNetwork, name: string) {
-  const { chainId } = network;
-  const { peerId, protobuf } = generateIdentityKey('ed25519');
-  const host = await createHost({ identity: protobuf, listen: ['/ip4/127.0.0.1/tcp/0'], chainId });
-  onTestFinished(() => host.stop());
-  const served = new ServedSnapshots({
-    chainId,
-    folder: SnapshotFolder.of(network.node(name).dataDirectory),
-    headHeight: () => 1_000,
-    oldestBlock: () => 1,
-  });
-  const server = snapshotServer({
-    host,
-    source: {
-      offer: () => served.offer(),
-      manifest: (of) => served.manifest(of),
-      chunk: async (of, index) => altered(await served.chunk(of, index)),
-    },
-  });
-  await server.start();
-  const addressFile = join(network.directory, 'liar.json');
-  await writeAddressFile(addressFile, { peerId, pid: process.pid, addresses: [...host.addresses()] });
-  return { peerId, addressFile };
-}
-
-/** One bit of one value is another one. */
-function altered(chunk: Result<Uint8Array>): Result<Uint8Array> {
-  if (!chunk.ok) return chunk;
-  const { content, proof } = unwrap(snapshotChunkCodec.decode(chunk.value));
-  const [first, ...others] = content.entries;
-  if (first === undefined) return chunk;
-  const value = first.value.slice();
-  value[value.length - 1] = (value.at(-1) ?? 0) ^ 1;
-  return ok(snapshotChunkCodec.encode({ content: { ...content, entries: [{ ...first, value }, ...others] }, proof }));
-}
-
-async function knowsFirst(network: TestNetwork, name: string, addressFile: string): Promise<void> {
-  const path = configOf(network, name);
-  const config = JSON.parse(await readFile(path, 'utf8')) as ConfigFile;
-  await writeFile(path, JSON.stringify({ ...config, addressFiles: [addressFile, ...(config.addressFiles ?? [])] }));
 }

@@ -6,7 +6,7 @@ import { Joining } from '../../consensus/joining.ts';
 import type { SnapshotClient } from '../../net/snapshot-sync.ts';
 import type { PeerTarget } from '../../net/host.ts';
 import type { Logger } from '../../observability/log.ts';
-import { asked } from '../fetching.ts';
+import { asked } from '../asked.ts';
 import type { JoinStaging } from './join-staging.ts';
 
 export interface JoinDriverOptions {

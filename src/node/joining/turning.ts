@@ -9,7 +9,7 @@ import type { PeerTarget } from '../../net/host.ts';
 import type { SnapshotClient } from '../../net/snapshot-sync.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { NodeConfig } from '../config.ts';
-import { asked } from '../fetching.ts';
+import { asked } from '../asked.ts';
 import { ledgersSetAside } from './ledger-swap.ts';
 
 export interface TurningOptions {

@@ -13,10 +13,15 @@ export function projectionFacts({
   return { projections, rebuild };
 }
 
-/** One that is being rebuilt is no illness: the old rows serve meanwhile. */
-export function projectionHealth(headHeight: number, facts: ProjectionsStatus): ComponentHealth {
+/**
+ * One that is being rebuilt is no illness: the old rows serve meanwhile.
+ *
+ * @param isCatchingUp a node that has just joined: its rows are made once it follows
+ */
+export function projectionHealth(headHeight: number, facts: ProjectionsStatus, isCatchingUp = false): ComponentHealth {
   const name = 'projections';
   const { projections, rebuild, rebuildFailure } = facts;
+  if (isCatchingUp) return { name, healthy: true, detail: 'wait until the node has caught up with the network' };
   if (rebuild !== null) {
     const { height, projections: rebuilt, secondsLeft } = rebuild;
     const left = secondsLeft === null ? '' : `, about ${secondsLeft} s left`;

@@ -212,7 +212,7 @@ export function replayMemoryPart(replays: readonly ReplayedInProcess[], nodes: n
 }
 
 export function snapshotPart(result: SnapshotResult): Part {
-  const { commitBefore, commitMeanwhile, createSeconds, entries, megabytes } = result;
+  const { commitBefore, commitMeanwhile, createMemoryMegabytes, createSeconds, entries, megabytes } = result;
   const { projectionSeconds, rawWriteSeconds, restoreSeconds } = result;
   const p99 = { of: 'p99 before', value: commitMeanwhile.p99Ms / commitBefore.p99Ms, target: { atMost: 2 } };
   const raw = { of: 'raw batches', value: rawWriteSeconds / restoreSeconds, target: { atLeast: 0.5 } };
@@ -222,6 +222,7 @@ export function snapshotPart(result: SnapshotResult): Part {
       latency('commit, before', commitBefore),
       latency('commit, while it is made', commitMeanwhile, [p99]),
       { what: 'made in', value: createSeconds, unit: 's' },
+      { what: '  memory that it takes at most', value: createMemoryMegabytes, unit: 'MB' },
       { what: 'raw batches of the same bytes', value: rawWriteSeconds, unit: 's' },
       { what: 'restored, every chunk checked', value: restoreSeconds, unit: 's', ratios: [raw] },
       { what: '  and rows of projections after it', value: projectionSeconds, unit: 's' },

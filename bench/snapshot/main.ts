@@ -6,35 +6,28 @@
  * its disk and its main thread. Rounds of consensus are not in it.
  */
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { utf8 } from '../../src/base/bytes.ts';
-import { sha256Hex } from '../../src/base/hash.ts';
-import { ok, unwrap } from '../../src/base/result.ts';
-import { BlockLog, firstBlockOps, floorOps, identityOps, stateOps } from '../../src/ledger/block-log.ts';
-import { makeBlock, type SealedBlock } from '../../src/ledger/block.ts';
-import { encodeCommitProof } from '../../src/ledger/commit-proof.ts';
-import { genesisState } from '../../src/ledger/genesis-state.ts';
-import type { Genesis, GenesisValidator } from '../../src/ledger/genesis.ts';
+import { ok } from '../../src/base/result.ts';
+import { BlockLog } from '../../src/ledger/block-log.ts';
+import type { Genesis } from '../../src/ledger/genesis.ts';
 import { stateKey } from '../../src/ledger/layout.ts';
-import { DEFAULT_PARAMETERS } from '../../src/ledger/parameters.ts';
 import { snapshotChunkCodec } from '../../src/ledger/snapshot-chunk.ts';
-import { StateTree } from '../../src/ledger/state-tree.ts';
-import { generateBlsKey, registrationOf } from '../../src/node/bls-key.ts';
-import { genesisValidatorOf } from '../../src/node/genesis-file.ts';
 import { ledgerDirectory } from '../../src/node/open-ledger.ts';
 import { makeSnapshot } from '../../src/node/snapshot/make-snapshot.ts';
 import { restoreLedger } from '../../src/node/snapshot/restore-ledger.ts';
 import { SnapshotFolder } from '../../src/node/snapshot/snapshot-folder.ts';
 import { snapshotInFolder } from '../../src/node/snapshot/snapshot-source.ts';
-import { votePreimage } from '../../src/qc/ballot.ts';
-import { nativeScheme } from '../../src/qc/scheme-native.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import type { StoreOperation } from '../../src/store/store.ts';
 import { summarize, type Summary } from '../measure.ts';
-import { Population } from '../validators/population.ts';
+import type { MadeLedger } from './ledger-worker.ts';
 
 export interface SnapshotOptions {
   /** Where directories are made. */
@@ -50,6 +43,8 @@ export interface SnapshotResult {
   readonly commitBefore: Summary;
   readonly commitMeanwhile: Summary;
   readonly createSeconds: number;
+  /** Of the process at most, while it is made, above what it was before. */
+  readonly createMemoryMegabytes: number;
   readonly rawWriteSeconds: number;
   /** Chunks checked and written, into files and the store; rows of projections are made after that. */
   readonly restoreSeconds: number;
@@ -57,7 +52,6 @@ export interface SnapshotResult {
 }
 
 const VALUE_BYTES = 300;
-const ENTRIES_PER_BATCH = 4096;
 const COMMIT_EVERY_MS = 10;
 const EVENTS_PER_COMMIT = 20;
 
@@ -73,75 +67,12 @@ export async function measureSnapshot({ commits, nodes, parent }: SnapshotOption
   }
 }
 
-/** A state of so many entries and a sealed block over it. */
-async function makeLedger(dataDirectory: string, nodes: number): Promise<{ chainId: string; genesis: Genesis }> {
-  const keys = Array.from({ length: 4 }, generateBlsKey);
-  const population = new Population(keys.length, 'ed25519');
-  const validators = keys.map((key, index) => validatorOf(key, population.peerIds[index] as string));
-  const timestamp = Math.floor(Date.now() / 1000);
-  const genesis = {
-    name: 'snapshot',
-    timestamp,
-    commitDepth: 2,
-    parameters: DEFAULT_PARAMETERS,
-    validators,
-    records: [],
-  } as Genesis;
-  const first = genesisState(genesis);
-  const store = await LevelStore.open(ledgerDirectory(dataDirectory), { create: true });
-  const tree = new StateTree();
-  let version = tree.update(tree.empty, first.changes);
-  tree.retire(tree.empty);
-  await store.batch(stateOps(first.changes), { sync: false });
-  for (let from = 0; from < nodes; from += ENTRIES_PER_BATCH) {
-    const changes = Array.from({ length: Math.min(ENTRIES_PER_BATCH, nodes - from) }, () => ({
-      key: `bench/${randomBytes(26).toString('hex')}`,
-      value: new Uint8Array(randomBytes(VALUE_BYTES)),
-    }));
-    const next = tree.update(version, changes);
-    tree.retire(version);
-    version = next;
-    await store.batch(
-      changes.map(({ key, value }): StoreOperation => ({ kind: 'put', key: stateKey(key), value })),
-      { sync: false },
-    );
-  }
-  const block = makeBlock(
-    { ...first.block.header, round: 1, height: 1, parentId: first.block.id, stateRoot: version.root },
-    [],
-  );
-  const sealed = sealedBy(genesis, keys, block, first.chainId);
-  await store.batch(
-    [...identityOps({ chainId: first.chainId, validatorKey: null }), ...floorOps(1), ...firstBlockOps(sealed)],
-    { sync: true },
-  );
-  await store.close();
-  return { chainId: first.chainId, genesis };
-}
-
-function validatorOf(key: Uint8Array, peerId: string): GenesisValidator {
-  return unwrap(genesisValidatorOf(registrationOf(peerId, key, ['/ip4/127.0.0.1/tcp/4001'], nativeScheme)));
-}
-
-function sealedBy(
-  genesis: Genesis,
-  keys: readonly Uint8Array[],
-  block: SealedBlock['block'],
-  chainId: string,
-): SealedBlock {
-  const { header, id } = block;
-  const order = genesis.validators.map(({ peerId }, index) => ({ peerId, key: keys[index] as Uint8Array }));
-  order.sort((a, b) => (a.peerId < b.peerId ? -1 : 1));
-  const { height, nextValidatorSet, round, stateRoot } = header;
-  const commit = { height, round, blockId: id, stateRoot, nextValidatorSet };
-  const vote = { round: round + 1, blockId: sha256Hex(utf8('child')), parentRound: round, parentId: id, commit };
-  const preimage = votePreimage({ chainId, epoch: 0 }, vote);
-  const signers = [0, 1, 2];
-  const signature = unwrap(
-    nativeScheme.aggregate(signers.map((signer) => nativeScheme.sign(order[signer]!.key, preimage))),
-  );
-  const bytes = encodeCommitProof({ certificate: { epoch: 0, vote, signers, signature }, descendants: [] });
-  return { block, seal: { kind: 'hotstuff', bytes } };
+/** In a thread of its own, so that the tree over all entries is not in the memory that is measured. */
+async function makeLedger(dataDirectory: string, nodes: number): Promise<MadeLedger> {
+  const worker = new Worker(new URL('./ledger-worker.ts', import.meta.url), { workerData: { dataDirectory, nodes } });
+  const [made] = (await once(worker, 'message')) as [MadeLedger];
+  await worker.terminate();
+  return made;
 }
 
 async function create(dataDirectory: string, chainId: string, commits: number) {
@@ -151,8 +82,13 @@ async function create(dataDirectory: string, chainId: string, commits: number) {
   for (let i = 0; i < commits; i++) before.push(await commit(store, i));
   const meanwhile: number[] = [];
   let isMade = false;
+  const bytesBefore = ownMemory();
+  let bytesMost = bytesBefore;
   const committing = (async () => {
-    for (let i = 0; !isMade; i++) meanwhile.push(await commit(store, i));
+    for (let i = 0; !isMade; i++) {
+      meanwhile.push(await commit(store, i));
+      bytesMost = Math.max(bytesMost, ownMemory());
+    }
   })();
   const startedMs = performance.now();
   const height = BlockLog.over(store, { chainId, validatorKey: null }).head().height;
@@ -166,9 +102,17 @@ async function create(dataDirectory: string, chainId: string, commits: number) {
   return {
     megabytes: bytes / 1e6,
     createSeconds,
+    createMemoryMegabytes: (bytesMost - bytesBefore) / 1e6,
     commitBefore: summarize(before),
     commitMeanwhile: summarize(meanwhile),
   };
+}
+
+/** Without the tables that LevelDB maps, which the kernel takes back when it wants to. */
+function ownMemory(): number {
+  if (process.platform !== 'linux') return process.memoryUsage.rss();
+  const [, kilobytes] = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return Number(kilobytes) * 1024;
 }
 
 /** What a block writes: some records and itself. They lie outside of the state, which stays the block's. */

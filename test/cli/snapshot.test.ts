@@ -1,8 +1,12 @@
-import { writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { EXIT } from '../../src/cli/exit.ts';
+import { parseConfig } from '../../src/node/config.ts';
+import { temporaryDirectory } from '../node/directory.ts';
 import { emptyPlace, testLedger } from '../node/snapshot/ledger.ts';
+import { commandBlocks, page } from './pages.ts';
 import { run } from './terminal.ts';
 
 const CONFIG = ['--config', 'config.json'];
@@ -24,6 +28,40 @@ test('a ledger goes through a file into another directory, by the commands', asy
   expect(await json(['restore', file], other.directory)).toMatchObject({ ...facts, resumedChunks: 0 });
   expect(await json(['restore', file], other.directory)).toMatchObject({ error: { code: 'store-not-empty' } });
 });
+
+test('the commands of docs/operations/snapshots.md back a ledger up and restore it', async () => {
+  const directory = await temporaryDirectory();
+  for (const name of ['node', 'new', 'backup']) await mkdir(join(directory, name));
+  const { chain } = await testLedger(4, join(directory, 'node'));
+  await emptyPlace(chain, join(directory, 'new'));
+  const blocks = commandBlocks(await page('snapshots.md'));
+  expect(blocks).toHaveLength(4);
+  for (const line of blocks.join('').trimEnd().split('\n')) {
+    const [program, ...argv] = line.split(' ');
+    expect(program).toBe('hotledger');
+    const { err, exit, out } = await run(argv, directory);
+    expect([line, exit, err]).toEqual([line, 0, expect.anything()]);
+    if (argv[1] === 'list') expect(out).toContain(chain.machine.head.stateRoot);
+  }
+});
+
+test('docs/operations/pruning.md has settings that are some, and the words of the status', async () => {
+  const text = await page('pruning.md');
+  const settings = JSON.parse(/^```json\n(.*?)^```$/ms.exec(text)?.[1] ?? '') as object;
+  const { pruning } = parseConfig({ genesis: 'g', dataDirectory: 'd', ...settings });
+  expect(pruning.policy).toBe('keepBlocks');
+  for (const policy of ['all', 'keepBlocks', 'keepFor']) expect(text).toContain(`| \`${policy}\` |`);
+  const sources = ['snapshot/snapshot-service.ts', 'projections/node-projections.ts'].map((name) =>
+    readFileSync(new URL(`../../src/node/${name}`, import.meta.url), 'utf8'),
+  );
+  const reasons = [
+    ...['there is no snapshot to drop blocks behind', 'projections are being rebuilt', 'the projection '],
+  ];
+  for (const reason of reasons)
+    expect([reason, text, sources.join('')]).toEqual([reason, containing(reason), containing(reason)]);
+});
+
+const containing = (text: string): unknown => expect.stringContaining(text);
 
 test('what cannot be verified exits with 3, and what is not there with 1', async () => {
   const { directory } = await testLedger(2);

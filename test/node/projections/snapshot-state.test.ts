@@ -111,8 +111,8 @@ test('a log that was dropped less far than its snapshot is executed from the sna
   const stopped = await StoppedLedger.open(config);
   expect((await stopped.at(peerOf(2), 7)).ok).toBe(true);
   await expect(stopped.at(peerOf(2), 5)).rejects.toMatchObject({
-    code: 'height-not-served',
-    details: { height: 5, from: 6 },
+    code: 'blocks-pruned',
+    details: { fromHeight: 5, oldest: 6 },
   });
   await stopped.close();
 });

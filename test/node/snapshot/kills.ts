@@ -15,6 +15,11 @@ const DIE_AT = new URL('./die-at.ts', import.meta.url).href;
 export const SNAPSHOT_PROCESS = fileURLToPath(new URL('./snapshot-process.ts', import.meta.url));
 export const LAUNCHER = fileURLToPath(new URL('../../../bin/hotledger.js', import.meta.url));
 
+interface Place {
+  readonly chain: Pick<TestLedger['chain'], 'genesis'>;
+  readonly config: Pick<TestLedger['config'], 'dataDirectory'>;
+}
+
 export interface Death {
   readonly thread: 'main' | 'worker';
   /** Before its so manieth step on the files below `within`, from 1. */
@@ -42,7 +47,7 @@ export async function diesAt(death: Death, directory: string, argv: readonly str
 }
 
 /** Every snapshot that is listed holds, before and after a node clears away what a crash left. @returns their heights */
-export async function listedAndVerified({ chain, config }: Pick<TestLedger, 'chain' | 'config'>): Promise<number[]> {
+export async function listedAndVerified({ chain, config }: Place): Promise<number[]> {
   const folder = SnapshotFolder.of(config.dataDirectory);
   const heights: number[] = [];
   for (const listed of await listSnapshots(folder)) {

@@ -2,7 +2,7 @@
  * `npm run bench`: the floors of this machine, the bare skeleton of the protocol, then real validators, in one run.
  * Prints one table and writes one JSON to bench/results. docs/benchmarks.md says what is measured, and what it gave.
  *
- *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,snapshot,rebuild,follower,join,raft,raft-ledger,start] [--dir DIR] [--json]
+ *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,replay-memory,snapshot,rebuild,follower,join,raft,raft-ledger,start] [--dir DIR] [--json]
  *
  * Run it on a machine that does nothing else. Ratios are more reliable than the absolute figures.
  */
@@ -14,6 +14,7 @@ import { measureFloors } from './floors.ts';
 import { measureFollower } from './ledger/follower.ts';
 import { measureJoin } from './ledger/join.ts';
 import { measureReplay } from './ledger/replay.ts';
+import { measureReplayMemory } from './ledger/replay-memory.ts';
 import { machine } from './measure.ts';
 import * as parts from './parts.ts';
 import { save, table, type Part, type Report } from './report.ts';
@@ -40,6 +41,7 @@ const SIZES = {
     reads: 2_000,
     snapshot: { nodes: 1_000_000, commits: 1_000 },
     replayed: 60_000,
+    remembered: { nodes: 10_000, events: [100_000, 1_000_000, 3_000_000], eventsPerBlock: 1_000 },
     rebuilt: { nodes: 10_000, events: 1_000_000, eventsPerBlock: 1_000, warmUp: 300, commits: 300 },
     followed: { records: 100_000, blocks: 20, eventsPerBlock: 1_000 },
     /** Who sends a heartbeat each 20 minutes, as the rules ask for, makes 83 events/s of 100,000 nodes: ten a block of 0.1 s. */
@@ -74,6 +76,7 @@ const SIZES = {
     reads: 20,
     snapshot: { nodes: 5_000, commits: 20 },
     replayed: 1_000,
+    remembered: { nodes: 40, events: [500, 1_000], eventsPerBlock: 100 },
     rebuilt: { nodes: 400, events: 2_000, eventsPerBlock: 200, warmUp: 10, commits: 10 },
     followed: { records: 500, blocks: 2, eventsPerBlock: 50 },
     joined: { nodes: 500, events: 700, blocks: 5, eventsPerBlock: [2, 20] },
@@ -136,6 +139,9 @@ if (wanted('replay')) {
   const distinct = await measureReplay({ parent, nodes: events, events, eventsPerBlock });
   const few = await measureReplay({ parent, nodes: FEW_KEYS, events, eventsPerBlock });
   add(parts.replayPart({ distinct, few, fewKeys: FEW_KEYS }, floors));
+}
+if (wanted('replay-memory')) {
+  add(parts.replayMemoryPart(await measureReplayMemory({ parent, ...size.remembered }), size.remembered.nodes));
 }
 if (wanted('snapshot')) add(parts.snapshotPart(await measureSnapshot({ parent, ...size.snapshot })));
 if (wanted('rebuild')) add(parts.rebuildPart(await measureRebuild({ parent, ...size.rebuilt })));

@@ -17,7 +17,7 @@ import { nativeScheme } from '../../src/qc/scheme-native.ts';
 import { SnapshotFolder } from '../../src/node/snapshot/snapshot-folder.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
 import { Population } from '../validators/population.ts';
-import { makeChain } from './chain.ts';
+import { makeBlocks } from './chain.ts';
 
 export interface ReplayRate {
   readonly events: number;
@@ -84,7 +84,7 @@ async function replay(config: NodeConfig, verify: boolean): Promise<ReplayRate> 
 }
 
 /** The data directory of a validator that has committed all of it. */
-async function writeLedger(directory: string, options: ReplayOptions): Promise<NodeConfig> {
+export async function writeLedger(directory: string, options: Omit<ReplayOptions, 'parent'>): Promise<NodeConfig> {
   const { events, eventsPerBlock, nodes } = options;
   const timestamp = Math.floor(Date.now() / 1000) - GENESIS_AGE_SECONDS;
   const population = new Population(nodes, 'ed25519');
@@ -109,11 +109,12 @@ async function writeLedger(directory: string, options: ReplayOptions): Promise<N
   const genesis = await readGenesisFile(testnet.genesisFile);
   const validatorKey = sha256Hex(nativeScheme.publicKeyOf(blsKeys[0]!));
   const ledger = await openLedger(configs[0]!.dataDirectory, genesis, validatorKey);
-  const signed = population.sign(events, testnet.chainId);
-  const batches = Array.from({ length: Math.ceil(events / eventsPerBlock) }, (_, block) =>
-    signed.slice(block * eventsPerBlock, (block + 1) * eventsPerBlock),
-  );
-  for (const { changes, sealed } of makeChain(genesis, genesisState(genesis), blsKeys, batches)) {
+  const batches = function* () {
+    for (let left = events; left > 0; left -= eventsPerBlock) {
+      yield population.sign(Math.min(left, eventsPerBlock), testnet.chainId);
+    }
+  };
+  for (const { changes, sealed } of makeBlocks(genesis, genesisState(genesis), blsKeys, batches())) {
     await ledger.store.batch(committedBlockOps(sealed, changes), { sync: false });
   }
   await ledger.store.close();

@@ -10,7 +10,7 @@ import type { NodeChoice } from './options.ts';
 import { withOwnLedger } from './own-ledger.ts';
 import type { Terminal } from './terminal.ts';
 
-/** @throws CodedError `height-not-served`, `usage`; and with exit code 3 what does not hold */
+/** @throws CodedError `height-not-served`, `blocks-pruned`, `usage`; and with exit code 3 what does not hold */
 export async function getAt(
   peerId: string,
   height: number,

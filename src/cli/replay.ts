@@ -30,7 +30,8 @@ interface Options extends DirectoryChoice {
 const EXAMPLES = `
 A running node serves the blocks of its log and one moment of its state over its control socket; a directory that no
 node has open is read as it is, a copied one too. An interrupted replay goes on where it stopped when the same command
-is given again. Exits with 6 when something differs.
+is given again. A log whose old blocks were dropped is replayed from the oldest snapshot in the directory, and the report
+says so. Exits with 6 when something differs.
 
 Examples:
   hotledger replay --config ./net/validator-1/config.json --compare

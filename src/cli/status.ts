@@ -68,13 +68,17 @@ function tell(now: NodeStatus, terminal: Terminal): void {
     ['memory', megabytes(now.rssBytes)],
     ['processor time', durationText(now.cpuMs)],
     ...now.listenAddrs.map((address) => ['listens on', address] as const),
-    ['oldest block', now.oldestBlock],
+    ['oldest block', oldestBlockText(now)],
     ...now.projections.map(
       ({ height, name, state }) => [`projection ${name}`, state === 'following' ? `height ${height}` : state] as const,
     ),
     ...rebuildFacts(now),
     ...now.components.map(({ name, healthy, detail }) => [name, `${healthy ? 'ok' : 'NOT OK'}, ${detail}`] as const),
   ]);
+}
+
+function oldestBlockText({ oldestBlock, pruningWaitsFor }: NodeStatus): string {
+  return pruningWaitsFor === null ? String(oldestBlock) : `${oldestBlock}, older than wanted: ${pruningWaitsFor}`;
 }
 
 function rebuildFacts({ rebuild }: NodeStatus): Fact[] {

@@ -18,6 +18,7 @@ export interface StatusFacts {
   /** It has just joined, and its projections wait. */
   readonly isCatchingUp: boolean;
   readonly gossipSubscribers: number;
+  readonly pruningWaitsFor: string | null;
   /** Why the node does not turn to a snapshot by itself, where the blocks that it needs are pruned; null: it does. */
   readonly staysBecause: Refusal | null;
 }
@@ -38,6 +39,7 @@ export function nodeStatus(core: NetworkedCore, consensus: Consensus, facts: Sta
     peers: new Set(core.host.connections().map(({ peerId }) => peerId)).size,
     listenAddrs: core.host.addresses(),
     oldestBlock: core.ledger.log.floor(),
+    pruningWaitsFor: facts.pruningWaitsFor,
     commits: facts.commits,
     eventsCommitted: facts.eventsCommitted,
     rssBytes: process.memoryUsage.rss(),

@@ -168,7 +168,7 @@ class Node implements RunningNode {
     const { height } = core.ledger.log.head();
     this.#catchingUp = new CatchingUp(joined?.status.headHeight ?? 0, height, () => projections.begin());
     this.#turning = this.#turningOf(joined, onBehind);
-    this.snapshots = new SnapshotService({ ...core, projectedHeight: () => projections.heldHeight() });
+    this.snapshots = new SnapshotService({ ...core, projected: () => projections.held() });
     this.#past = new PastThread(taskOf(core));
     this.ledger = new LedgerReads({
       ledger: () => core.ledger,
@@ -240,6 +240,7 @@ class Node implements RunningNode {
       projections: this.#projections.status(),
       isCatchingUp: this.#catchingUp.isUnderWay,
       gossipSubscribers: this.#gossip.subscribers(),
+      pruningWaitsFor: this.snapshots.pruningWaitsFor(),
       staysBecause: this.#turning.refusal,
     });
   }

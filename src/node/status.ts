@@ -39,6 +39,8 @@ export interface NodeStatus extends EngineStatus {
   readonly proposals: readonly OpenProposal[];
   /** The lowest height whose block this node still has. */
   readonly oldestBlock: number;
+  /** What older blocks, which the policy does not want, are still kept for, in words; null where nothing keeps them. */
+  readonly pruningWaitsFor: string | null;
   readonly projections: readonly ProjectionStatus[];
   /** Of projections beside those that serve; null where none is under way. */
   readonly rebuild: RebuildStatus | null;

@@ -35,6 +35,7 @@ export const STATUS: NodeStatus = {
   peers: 4,
   listenAddrs: ['/ip4/127.0.0.1/tcp/4001'],
   oldestBlock: 0,
+  pruningWaitsFor: null,
   commits: 7,
   eventsCommitted: 9,
   rssBytes: 140_000_000,

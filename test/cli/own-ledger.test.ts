@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { toBase64 } from '../../src/base/base64.ts';
 import { ok, refuse, unwrap } from '../../src/base/result.ts';
-import { BlockLog, committedBlockOps } from '../../src/ledger/block-log.ts';
+import { BlockLog, committedBlockOps, floorOps } from '../../src/ledger/block-log.ts';
 import { formatGenesis } from '../../src/ledger/genesis.ts';
+import { blockKey } from '../../src/ledger/layout.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
 import { ledgerDirectory } from '../../src/node/open-ledger.ts';
 import { exportLines } from '../../src/node/projections/export.ts';
@@ -132,6 +133,25 @@ test('records and events are exported as lines, and as RFC 4180', async () => {
     'height-not-served',
   );
   expect((await run(['export', '--from', '1', '--config', 'config.json'], directory)).exit).toBe(2);
+});
+
+test('heights whose blocks were dropped are refused as such, with the oldest that is there; the history stays', async () => {
+  const { directory } = await stopped();
+  const store = await LevelStore.open(ledgerDirectory(join(directory, 'data')));
+  const gone = [0, 1].map((height) => ({ kind: 'delete' as const, key: blockKey(height) }));
+  await store.batch([...floorOps(2), ...gone], { sync: true });
+  await store.close();
+  const refused = { error: { code: 'blocks-pruned', details: { fromHeight: 1, oldest: 2, head: 3 } } };
+  const at = await run(['get', node, '--at', '1', '--json', '--config', 'config.json'], directory);
+  expect([at.exit, at.json()]).toMatchObject([1, refused]);
+  const events = ['export', '--what', 'events', '--config', 'config.json'];
+  expect((await run([...events, '--from', '1'], directory)).code).toBe('blocks-pruned');
+  expect((await run([...events, '--from', '2'], directory)).out.split('\n')).toHaveLength(2);
+  const told = await run(['history', node, '--json', '--config', 'config.json'], directory);
+  expect(told.json()).toMatchObject({
+    height: 3,
+    entries: [{ height: 3 }, { height: 2 }, { height: 1, kind: 'joined' }],
+  });
 });
 
 test('an export of a running node crosses the control socket; one that is cut off does not pass for whole', async () => {

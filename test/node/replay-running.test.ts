@@ -1,61 +1,27 @@
 /** A replay of a node that runs: over its control socket, while it commits. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.ts';
-import { ok } from '../../src/base/result.ts';
-import { BlockLog, committedBlockOps } from '../../src/ledger/block-log.ts';
-import { STATE_RANGE } from '../../src/ledger/layout.ts';
-import { startControl } from '../../src/node/control.ts';
+import { BlockLog } from '../../src/ledger/block-log.ts';
+import { STATE_RANGE, stateKey } from '../../src/ledger/layout.ts';
+import { nodeKey } from '../../src/ledger/state.ts';
 import { ControlClient } from '../../src/node/control-client.ts';
-import { LedgerViews } from '../../src/node/ledger-views.ts';
-import { ledgerDirectory } from '../../src/node/open-ledger.ts';
-import type { RunningNode } from '../../src/node/status.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
-import { Projector } from '../../src/projections/projector.ts';
-import { LevelStore } from '../../src/store/level-store.ts';
 import { startFakeNode } from '../cli/fake-node.ts';
-import { NO_LEDGER } from '../cli/no-ledger.ts';
 import { run } from '../cli/terminal.ts';
+import { peerOf } from '../ledger/nodes.ts';
 import { entriesOf } from '../store/contract.ts';
 import { ledgerIn } from './ledger-directory.ts';
+import { prunedLedger } from './pruned-ledger.ts';
 import { replayOf } from './replaying.ts';
+import { runningNode } from './running-node.ts';
 
 const MANY = 3000;
-
-/** A node that has its store open, answers its control socket, and commits when it is told to. */
-async function runningNode(maxIdleMs?: number) {
-  const { chain, config, directory } = await ledgerIn();
-  const store = await LevelStore.open(ledgerDirectory(config.dataDirectory));
-  const log = await BlockLog.open(store, { chainId: chain.chainId, validatorKey: null });
-  const projector = await Projector.open({ store, log, projections: CATALOG, onStopped: () => undefined });
-  const views = new LedgerViews(store, maxIdleMs);
-  const socket = join(config.dataDirectory, 'control.sock');
-  await mkdir(config.dataDirectory, { recursive: true });
-  const rebuilt: string[] = [];
-  const rebuild = (names: readonly string[]) => ok({ projections: [...names], told: rebuilt.push(...names) });
-  const ledger = { ...NO_LEDGER, rebuild };
-  const node = { raft: null, ledger, views, status: () => ({ components: [] }) } as unknown as RunningNode;
-  const close = await startControl({ socket, node, stop: () => undefined });
-  onTestFinished(async () => {
-    await close();
-    await projector.close();
-    await views.closeAll();
-    await store.close();
-  });
-  const commit = async (nodes: readonly number[]): Promise<void> => {
-    const { changes, sealed } = chain.commit(nodes.map((each) => chain.join(each)));
-    await store.batch(committedBlockOps(sealed, changes), { sync: false });
-    projector.offer([{ header: sealed.block.header, events: sealed.block.events, changes }]);
-    await projector.caughtUp();
-  };
-  return { chain, client: new ControlClient(socket), commit, config, directory, rebuilt, store };
-}
 
 const from = (first: number, count: number) => Array.from({ length: count }, (_, i) => first + i);
 
 test('a running node is replayed while it commits, and compared as it is at one moment', async () => {
-  const node = await runningNode();
+  const node = await runningNode(await ledgerIn());
   for (let block = 0; block < 3; block++) await node.commit(from(10 + (block * MANY) / 3, MANY / 3));
   let committed = 0;
   const report = await replayOf(node.config, {
@@ -76,8 +42,23 @@ test('a running node is replayed while it commits, and compared as it is at one 
   expect(report.height).toBeGreaterThanOrEqual(6);
 });
 
+test('a running node that dropped its old blocks is replayed from its snapshot', async () => {
+  const { chain, commit, config, store } = await runningNode(await prunedLedger());
+  await commit([40, 41]);
+  expect(await replayOf(config)).toMatchObject({
+    source: 'running node',
+    from: { kind: 'snapshot', height: 6 },
+    height: 10,
+    compared: { state: { equal: true }, projections: [{ name: 'node-data', outcome: 'equal' }, {}, {}, {}] },
+  });
+  const key = nodeKey(peerOf(40));
+  await store.batch([{ kind: 'put', key: stateKey(key), value: utf8('other') }], { sync: false });
+  expect((await replayOf(config)).compared?.state.firstDifference).toMatchObject({ key });
+  expect(chain.head.header.height).toBe(10);
+});
+
 test('the command reads the running node of a directory, and finds what is not what the log gives', async () => {
-  const { directory, rebuilt, store } = await runningNode();
+  const { directory, rebuilt, store } = await runningNode(await ledgerIn());
   const argv = ['replay', '--data', 'data', '--verify', 'none', '--compare', '--json'];
   const equal = await run(argv, directory);
   expect(equal).toMatchObject({ exit: 0 });
@@ -94,7 +75,7 @@ test('the command reads the running node of a directory, and finds what is not w
 });
 
 test('pages give a whole range in order, from the pinned moment', async () => {
-  const { client, commit, store } = await runningNode();
+  const { client, commit, store } = await runningNode(await ledgerIn());
   await commit(from(10, 2000));
   await commit(from(5000, 2000));
   const before = await entriesOf(store, STATE_RANGE);
@@ -122,10 +103,10 @@ test('pages give a whole range in order, from the pinned moment', async () => {
 });
 
 test('views are few, and one that nobody asks of is closed', async () => {
-  const { client } = await runningNode(1);
+  const { client } = await runningNode(await ledgerIn(), 1);
   const { view } = await client.openLedgerView();
   await expect.poll(() => client.ledgerRows(view, STATE_RANGE).then(() => 'open', codeOf)).toBe('view-unknown');
-  const patient = await runningNode();
+  const patient = await runningNode(await ledgerIn());
   const opened = [await patient.client.openLedgerView(), await patient.client.openLedgerView()];
   await expect(patient.client.openLedgerView()).rejects.toMatchObject({ code: 'views-busy' });
   await patient.client.closeLedgerView(opened[0]?.view ?? 0);

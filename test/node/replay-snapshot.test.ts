@@ -253,6 +253,13 @@ describe('a snapshot that a replay would begin with is refused where', () => {
     const { directory } = SnapshotFolder.of(config.dataDirectory);
     const removed = replayOf(config, { onNote: () => rmSync(directory, { recursive: true }) });
     await expect(removed).rejects.toMatchObject({ code: 'replay-snapshot-removed', details: { height: 6 } });
+    await cp(folderOf(made).directory, directory, { recursive: true });
+    const notes: string[] = [];
+    expect(await replayOf(config, { onNote: (note) => notes.push(note) })).toMatchObject({
+      resumedAt: null,
+      height: 9,
+    });
+    expect(notes[0]).toContain('it ended before its first batch');
   });
 
   test('it is of another block than the log has', async () => {

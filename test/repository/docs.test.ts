@@ -50,7 +50,7 @@ describe('the README', () => {
     expect(entries.filter((entry) => !readme.includes(entry.replace('.', 'hotledger')))).toEqual([]);
   });
 
-  test('shows TypeScript that compiles against the sources', () => {
+  test('shows TypeScript that compiles against the sources', { timeout: 120_000 }, () => {
     const examples = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1] as string);
     expect(examples.length).toBeGreaterThan(0);
     expect(examples.flatMap(complaintsAbout)).toEqual([]);

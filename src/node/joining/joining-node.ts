@@ -97,6 +97,7 @@ function joiningStatus({ chainId, config, join, nowMs, peerId, peers, startedAtM
     schema: { active: 1, known: NEWEST_EVENT_SCHEMA, scheduled: null, replaces: ZERO_HASH },
     proposals: [],
     oldestBlock: 0,
+    pruningWaitsFor: null,
     projections: [],
     rebuild: null,
     components: [{ name: 'sync', healthy: joining.stuckBecause === null, detail: joinText(joining) }],

@@ -44,7 +44,7 @@ const CHARACTERS_PER_CHUNK = 64 * 1024;
 
 /**
  * @param view is closed by `close`, or here when this throws
- * @throws CodedError `height-not-served`
+ * @throws CodedError `height-not-served`, `blocks-pruned`
  */
 export async function exportLines(
   view: StoreView,

@@ -8,7 +8,7 @@ import type { Store } from '../../store/store.ts';
 import { stateAtBase } from '../raft/ledger-replay.ts';
 import type { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { heightsOf } from './past-states.ts';
-import { nearestSnapshot } from './snapshot-state.ts';
+import { nearestSnapshot, oldestSnapshotAbove } from './snapshot-state.ts';
 
 export interface ExecutedFrom {
   readonly store: Pick<Store, 'entries' | 'get'>;
@@ -18,10 +18,11 @@ export interface ExecutedFrom {
 }
 
 /**
- * The beginning of the log: the genesis, BASE of a Raft cluster, or the snapshot that the log begins with.
+ * The beginning of what can be executed: the genesis, BASE of a Raft cluster, the snapshot that the log begins with, or,
+ * where blocks were dropped only so far as a policy wanted, the oldest snapshot above that.
  *
  * @throws CodedError `chain-mismatch`: the genesis is that of another chain; `replay-from-snapshot`: the log does not go
- *   back to its beginning, and the snapshot that it begins with is not here; and those of `stateAtBase`
+ *   back to its beginning, and there is no snapshot to begin with; and those of `stateAtBase`
  */
 export async function firstStateOf(from: ExecutedFrom): Promise<GenesisState> {
   const { genesis, log, snapshots, store } = from;
@@ -32,11 +33,12 @@ export async function firstStateOf(from: ExecutedFrom): Promise<GenesisState> {
     const isRaft = store.get(RAFT_LEDGER_KEY) !== undefined;
     return isRaft ? stateAtBase(store, first, genesis) : genesisState(genesis);
   }
-  const snapshot = await nearestSnapshot(snapshots, log, genesis, firstHeight);
+  const snapshot =
+    (await nearestSnapshot(snapshots, log, genesis, firstHeight)) ??
+    (await oldestSnapshotAbove(snapshots, log, genesis, firstHeight));
   if (snapshot !== undefined) return snapshot;
-  throw codedError('replay-from-snapshot', 'the log does not go back to its beginning, and its snapshot is not here', {
-    firstHeight,
-  });
+  const message = 'the log does not go back to its beginning, and there is no snapshot to begin with';
+  throw codedError('replay-from-snapshot', message, { firstHeight });
 }
 
 /** The nearest snapshot at this height or below, else the beginning of the log. @throws CodedError as `firstStateOf` */

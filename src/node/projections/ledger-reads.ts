@@ -18,7 +18,7 @@ export interface LedgerOperations {
   /**
    * What proves a record at a height, for `verifyRead`, in base64.
    *
-   * Refusals: those of `parsePeerId`, `height-not-served`, `busy`. @throws CodedError those of `PastThread.answer`
+   * Refusals: those of `parsePeerId`, `height-not-served`, `blocks-pruned`, `busy`. @throws CodedError those of `PastThread.answer`
    */
   at(peerId: string, height: number): Promise<Result<{ readonly answer: string }>>;
   /** Refusals: `busy`. @throws CodedError those of `exportLines` */
@@ -66,8 +66,9 @@ export class LedgerReads implements LedgerOperations {
     if (!identity.ok) return identity;
     const key = nodeKey(identity.value.peerId);
     const { log, machine } = ledger;
-    // What is not durable yet may be taken back by a crash.
-    const isRecent = height >= machine.oldestHeldHeight && height <= log.head().height;
+    // What is not durable yet may be taken back by a crash; of a block that was dropped nothing seals the state any more.
+    const oldest = Math.max(machine.oldestHeldHeight, log.floor());
+    const isRecent = height >= oldest && height <= log.head().height;
     const proven = isRecent ? machine.proveAt(height, key) : null;
     if (proven?.ok === true) return ok({ answer: toBase64(answerAt(log, height, proven.value)) });
     const answer = await this.#options.past.answer(height, key);

@@ -21,6 +21,13 @@ export interface ProjectionsStatus {
   readonly rebuildFailure: Refusal | null;
 }
 
+/** Blocks up to here are wanted by no projection any more; -1: all of them are. */
+export interface HeldHeight {
+  readonly height: number;
+  /** Those above it, in words. */
+  readonly waitsFor: string;
+}
+
 export const NO_PROJECTIONS: ProjectionsStatus = { projections: [], rebuild: null, rebuildFailure: null };
 
 export class NodeProjections {
@@ -72,11 +79,15 @@ export class NodeProjections {
     };
   }
 
-  /** Blocks up to here are wanted by nobody any more; -1 where a rebuild needs all of them, or would. */
-  heldHeight(): number {
+  /** Which blocks they no longer want. A rebuild needs all of them, or would. */
+  held(): HeldHeight {
     const { projections, rebuild } = this.status();
-    if (rebuild !== null || projections.some(({ state }) => state !== 'following')) return -1;
-    return Math.min(...projections.map(({ height }) => height));
+    if (rebuild !== null)
+      return { height: -1, waitsFor: `projections are being rebuilt: ${rebuild.projections.join(', ')}` };
+    const halted = projections.find(({ state }) => state !== 'following');
+    if (halted !== undefined) return { height: -1, waitsFor: `the projection ${halted.name} is ${halted.state}` };
+    const last = projections.reduce((least, each) => (each.height < least.height ? each : least));
+    return { height: last.height, waitsFor: `the projection ${last.name} is at height ${last.height}` };
   }
 
   /** @throws CodedError `projection-not-built` */

@@ -40,7 +40,7 @@ export class PastStates {
   /**
    * For `verifyRead`.
    *
-   * Refusal: `height-not-served`.
+   * Refusals: `height-not-served`, `blocks-pruned`.
    *
    * @throws CodedError of a log that does not execute to the roots in its headers
    */
@@ -66,10 +66,15 @@ export class PastStates {
       const genesis = await first(height);
       const from = genesis.block.header.height;
       if (height < from) {
-        throw codedError('height-not-served', 'the log cannot be executed from before its first state', {
-          height,
-          from,
-        });
+        throw codedError(
+          'blocks-pruned',
+          'the blocks and snapshots below were dropped: there is no state to begin from',
+          {
+            fromHeight: height,
+            oldest: from,
+            head: log.head().height,
+          },
+        );
       }
       this.#replay = new Replay({ genesis, validatorsOf });
     }
@@ -106,9 +111,13 @@ export async function heightsOf(store: Pick<Store, 'entries'>, log: BlockLog): P
   return { from: to, to };
 }
 
-/** Refusal: `height-not-served`, with the heights that are. */
+/** Refusals: `height-not-served`, with the heights that are; `blocks-pruned` below them. */
 export function checkServed(height: number, { from, to }: ServedHeights): Result<void> {
   if (height >= from && height <= to) return ok(undefined);
+  if (height < from && height >= 0) {
+    const details = { fromHeight: height, oldest: from, head: to };
+    return refuse('blocks-pruned', `this node no longer has blocks below height ${from}`, details);
+  }
   return refuse('height-not-served', `this node can serve the heights ${from} to ${to}`, { height, from, to });
 }
 

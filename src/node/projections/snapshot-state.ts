@@ -27,6 +27,21 @@ export async function nearestSnapshot(
   return undefined;
 }
 
+/** The same of the oldest above this height, where the log has no state to begin with at the height itself. */
+export async function oldestSnapshotAbove(
+  folder: SnapshotFolder,
+  log: BlockLog,
+  genesis: Genesis,
+  height: number,
+): Promise<GenesisState | undefined> {
+  for (const candidate of (await folder.heights()).toReversed()) {
+    if (candidate <= height) continue;
+    const state = await stateIn(folder, log, genesis, candidate);
+    if (state.ok) return state.value;
+  }
+  return undefined;
+}
+
 async function stateIn(
   folder: SnapshotFolder,
   log: BlockLog,

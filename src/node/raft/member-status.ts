@@ -51,6 +51,7 @@ export function memberStatus(facts: MemberFacts): NodeStatus {
     peers: new Set(host.connections().map((connection) => connection.peerId)).size,
     listenAddrs: host.addresses(),
     oldestBlock: facts.ledger.ledger?.log.floor() ?? 0,
+    pruningWaitsFor: null,
     commits,
     eventsCommitted,
     rssBytes: process.memoryUsage.rss(),

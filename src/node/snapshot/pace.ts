@@ -15,8 +15,8 @@ export const FULL_SPEED: Pace = { pieceBytes: null, rest: () => undefined };
 
 /** A round of consensus has more than ten of these. */
 const WORK_MS = 4;
-/** After a sync that the disk was slow with. */
-const MAX_REST_MS = 100;
+/** Where the disk or the processor kept it waiting, it did no harm meanwhile. */
+const MAX_REST_MS = 20;
 /**
  * The kernel would write what lies unsynced in one go, and a sync of the store would wait for all of it: in the journal
  * of ext4 it stands behind the blocks of other files. This much takes a disk about as long as one commit.

@@ -36,9 +36,9 @@ const COMPACT_FROM_BLOCKS = 1024;
 
 /** @returns how many blocks went */
 export async function prune(options: PruningOptions): Promise<number> {
-  const { log, pause, projectedHeight, snapshotHeight, store } = options;
+  const { log, pause, projectedHeight, store } = options;
   const from = log.floor();
-  const to = Math.min(snapshotHeight, projectedHeight, log.head().height, wantedFloor(options));
+  const to = Math.min(projectedHeight, prunedTo(options));
   for (let next = from; next < to;) {
     const end = Math.min(to, next + BLOCKS_PER_BATCH);
     await store.batch(droppedOps(log, next, end), { sync: false });
@@ -50,12 +50,12 @@ export async function prune(options: PruningOptions): Promise<number> {
   return dropped;
 }
 
-/** Where the log would begin if nothing else wanted its blocks. */
-export function wantedFloor({
-  log,
-  nowSeconds,
-  policy,
-}: Pick<PruningOptions, 'log' | 'nowSeconds' | 'policy'>): number {
+/** Where the log is to begin, if the projections want nothing below. */
+export function prunedTo(options: Pick<PruningOptions, 'log' | 'nowSeconds' | 'policy' | 'snapshotHeight'>): number {
+  return Math.min(options.snapshotHeight, options.log.head().height, wantedFloor(options));
+}
+
+function wantedFloor({ log, nowSeconds, policy }: Pick<PruningOptions, 'log' | 'nowSeconds' | 'policy'>): number {
   const { height: head } = log.head();
   switch (policy.kind) {
     case 'all':

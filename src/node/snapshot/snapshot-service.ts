@@ -8,8 +8,9 @@ import type { Logger } from '../../observability/log.ts';
 import type { PinnableStore } from '../../store/store.ts';
 import type { NodeConfig } from '../config.ts';
 import { ledgerDirectory, type OpenLedger } from '../open-ledger.ts';
+import type { HeldHeight } from '../projections/node-projections.ts';
 import { makeSnapshot } from './make-snapshot.ts';
-import { prune, type PruningPolicy } from './pruning.ts';
+import { prune, prunedTo, type PruningPolicy } from './pruning.ts';
 import { SnapshotFolder } from './snapshot-folder.ts';
 import type { WrittenSnapshot } from './snapshot-writer.ts';
 import { exists } from './stopped-ledger.ts';
@@ -19,8 +20,7 @@ export interface SnapshotServiceOptions {
   readonly ledger: OpenLedger<PinnableStore>;
   readonly log: Logger;
   readonly nowMs: () => number;
-  /** The least height that all projections hold. */
-  readonly projectedHeight: () => number;
+  readonly projected: () => HeldHeight;
 }
 
 /** Between two batches of pruning: a commit of a busy ledger gets in between. */
@@ -30,24 +30,43 @@ export class SnapshotService {
   readonly folder: SnapshotFolder;
   readonly #options: SnapshotServiceOptions;
   readonly #stop = new AbortController();
+  readonly #policy: PruningPolicy;
   #work: Promise<unknown> | null = null;
+  /** Of the newest snapshot; null where there is none. */
+  #newest: number | null = null;
+  /** Blocks below it are to go once the projections no longer want them; null: none are. */
+  #owed: number | null = null;
 
   constructor(options: SnapshotServiceOptions) {
     this.#options = options;
     this.folder = SnapshotFolder.of(options.config.dataDirectory);
+    this.#policy = policyOf(options.config.pruning);
   }
 
-  /** Clears away what a crash left. */
+  /** Clears away what a crash left. What it kept from being dropped goes with the first commits. */
   async start(): Promise<void> {
     await this.folder.tidy();
+    await this.#keepNewest();
+    this.#owed = this.#wantedFloor(this.#newest);
+  }
+
+  /** What blocks that the policy does not want are still kept for; null where nothing keeps them. */
+  pruningWaitsFor(): string | null {
+    if (this.#policy.kind === 'all') return null;
+    if (this.#newest === null) {
+      const wanted = this.#wantedFloor(this.#options.ledger.log.head().height);
+      return wanted === null ? null : 'there is no snapshot to drop blocks behind';
+    }
+    const { height, waitsFor } = this.#options.projected();
+    return this.#owed !== null && height < this.#owed ? waitsFor : null;
   }
 
   /** Blocks up to this height became durable. Returns at once. */
   committed(fromHeight: number, toHeight: number): void {
     const { everyBlocks } = this.#options.config.snapshots;
-    if (everyBlocks === 0 || this.#work !== null) return;
-    const due = toHeight - (toHeight % everyBlocks);
-    if (due < fromHeight || due === 0) return;
+    if (this.#work !== null) return;
+    const due = everyBlocks === 0 ? 0 : toHeight - (toHeight % everyBlocks);
+    if (due < fromHeight || due === 0) return this.#dropOwed();
     this.#begin(due).catch((error: unknown) => {
       if (error instanceof CodedError && error.code === 'snapshot-stopped') return;
       this.#options.log.error(
@@ -80,15 +99,23 @@ export class SnapshotService {
 
   #begin(height: number): Promise<WrittenSnapshot> {
     const made = this.#make(height);
-    this.#work = made
-      .then(() => this.#tidyUp())
+    this.#track(made.then(() => this.#tidyUp()));
+    return made;
+  }
+
+  /** Projections that were in the way when the last snapshot was made may be through. */
+  #dropOwed(): void {
+    if (this.#owed !== null && this.#options.projected().height >= this.#owed) this.#track(this.#tidyUp());
+  }
+
+  #track(work: Promise<void>): void {
+    this.#work = work
       .catch((error: unknown) => {
         if (!this.#stop.signal.aborted) this.#options.log.warn({ err: error }, 'a snapshot or what follows it failed');
       })
       .finally(() => {
         this.#work = null;
       });
-    return made;
   }
 
   async #make(height: number): Promise<WrittenSnapshot> {
@@ -110,20 +137,36 @@ export class SnapshotService {
   }
 
   async #tidyUp(): Promise<void> {
-    const { config, ledger, log, nowMs, projectedHeight } = this.#options;
-    await this.folder.keepNewest(config.snapshots.keep);
-    const [snapshotHeight] = await this.folder.heights();
-    if (snapshotHeight === undefined) return;
+    const { ledger, log, nowMs, projected } = this.#options;
+    await this.#keepNewest();
+    this.#owed = this.#wantedFloor(this.#newest);
+    if (this.#owed === null || this.#newest === null) return;
     const dropped = await prune({
       store: ledger.store,
       log: ledger.log,
-      policy: policyOf(config.pruning),
-      snapshotHeight,
-      projectedHeight: projectedHeight(),
+      policy: this.#policy,
+      snapshotHeight: this.#newest,
+      projectedHeight: projected().height,
       nowSeconds: nowMs() / 1000,
       pause: () => sleep(PRUNING_PAUSE_MS, undefined, { signal: this.#stop.signal }),
     });
     if (dropped > 0) log.info({ dropped, oldestBlock: ledger.log.floor() }, 'old blocks were dropped');
+    if (ledger.log.floor() >= this.#owed) this.#owed = null;
+    else log.warn({ oldestBlock: ledger.log.floor(), wanted: this.#owed }, `old blocks stay: ${projected().waitsFor}`);
+  }
+
+  async #keepNewest(): Promise<void> {
+    await this.folder.keepNewest(this.#options.config.snapshots.keep);
+    this.#newest = (await this.folder.heights())[0] ?? null;
+  }
+
+  /** Where the log is to begin, projections apart; null where it begins there or above already. */
+  #wantedFloor(snapshotHeight: number | null): number | null {
+    if (snapshotHeight === null) return null;
+    const { log } = this.#options.ledger;
+    const nowSeconds = this.#options.nowMs() / 1000;
+    const wanted = prunedTo({ log, policy: this.#policy, snapshotHeight, nowSeconds });
+    return wanted > log.floor() ? wanted : null;
   }
 }
 

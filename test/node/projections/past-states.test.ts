@@ -73,14 +73,16 @@ test('a height that is not in the log is refused, with those that are', async ()
   // What a pruned log looks like.
   const block = (height: number) => committedBlockOps(chain.sealedAt(height), [])[0]!.key;
   await store.batch([{ kind: 'delete', key: block(0) }]);
-  expect(await past.answer(0, key)).toMatchObject({ refusal: { details: { height: 0, from: 1, to: 3 } } });
+  expect(await past.answer(0, key)).toMatchObject({
+    refusal: { code: 'blocks-pruned', details: { fromHeight: 0, oldest: 1, head: 3 } },
+  });
   const pruned = new PastStates({
     store,
     log,
     first: () => Promise.resolve({ ...chain.state, block: chain.sealedAt(2).block }),
     validatorsOf: () => chain.validators,
   });
-  await expect(pruned.answer(1, key)).rejects.toMatchObject({ code: 'height-not-served', details: { from: 2 } });
+  await expect(pruned.answer(1, key)).rejects.toMatchObject({ code: 'blocks-pruned', details: { oldest: 2 } });
 });
 
 test('a log that does not execute to its roots answers nothing', async () => {

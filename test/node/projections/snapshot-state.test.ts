@@ -18,6 +18,7 @@ import { totalsOf } from '../../../src/projections/statistics.ts';
 import { nativeScheme } from '../../../src/qc/scheme-native.ts';
 import { LevelStore } from '../../../src/store/level-store.ts';
 import { peerOf } from '../../ledger/nodes.ts';
+import { prunedLedger } from '../pruned-ledger.ts';
 import { snapshotIn, testLedger, type TestLedger } from '../snapshot/ledger.ts';
 
 /** Six blocks, a snapshot, three more blocks; the blocks before the snapshot are gone. */
@@ -49,7 +50,7 @@ test('a pruned log serves the heights behind its snapshot, and says which', asyn
     }
   }
   expect(await stopped.at(peerOf(2), 5)).toMatchObject({
-    refusal: { code: 'height-not-served', details: { height: 5, from: 6, to: 9 } },
+    refusal: { code: 'blocks-pruned', details: { fromHeight: 5, oldest: 6, head: 9 } },
   });
   await stopped.close();
 });
@@ -96,4 +97,22 @@ test('projections of a pruned log are rebuilt from its snapshot: their history b
   const { blocks, events, nodes } = totalsOf(new Rows(store, 'statistics', 3));
   expect([blocks, events, nodes.records]).toEqual([4, 3, 9]);
   await store.close();
+});
+
+test('a log that was dropped less far than its snapshot is executed from the snapshot on', async () => {
+  const { chain, config } = await prunedLedger({ keepBlocks: 6 });
+  const { dataDirectory } = config;
+  const store = await LevelStore.open(ledgerDirectory(dataDirectory));
+  const log = BlockLog.over(store, { chainId: chain.chainId, validatorKey: null });
+  expect(log.floor()).toBe(4);
+  const from = { store, log, genesis: chain.genesis, snapshots: SnapshotFolder.of(dataDirectory) };
+  expect((await firstStateOf(from)).block.header.height).toBe(6);
+  await store.close();
+  const stopped = await StoppedLedger.open(config);
+  expect((await stopped.at(peerOf(2), 7)).ok).toBe(true);
+  await expect(stopped.at(peerOf(2), 5)).rejects.toMatchObject({
+    code: 'height-not-served',
+    details: { height: 5, from: 6 },
+  });
+  await stopped.close();
 });

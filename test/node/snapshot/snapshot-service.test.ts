@@ -1,5 +1,7 @@
+import { cp } from 'node:fs/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseConfig } from '../../../src/node/config.ts';
+import type { HeldHeight } from '../../../src/node/projections/node-projections.ts';
 import { openSnapshot, verifyChunks } from '../../../src/node/snapshot/open-snapshot.ts';
 import { SnapshotService } from '../../../src/node/snapshot/snapshot-service.ts';
 import { snapshotInFolder } from '../../../src/node/snapshot/snapshot-source.ts';
@@ -13,15 +15,20 @@ async function running(settings: object) {
   const chain = new SealedChain();
   const { commit, directory, ledger } = await followingLedger(chain);
   const { pruning, snapshots } = parseConfig({ genesis: 'genesis.json', dataDirectory: directory, ...settings });
-  const service = new SnapshotService({
-    config: { dataDirectory: directory, pruning, snapshots },
-    ledger,
-    log: silentLog,
-    nowMs: () => START * 1000,
-    projectedHeight: () => ledger.log.head().height,
-  });
-  await service.start();
-  onTestFinished(() => service.close());
+  const projections: { held: HeldHeight | null } = { held: null };
+  const start = async (): Promise<SnapshotService> => {
+    const started = new SnapshotService({
+      config: { dataDirectory: directory, pruning, snapshots },
+      ledger,
+      log: silentLog,
+      nowMs: () => START * 1000,
+      projected: () => projections.held ?? { height: ledger.log.head().height, waitsFor: 'nothing' },
+    });
+    await started.start();
+    onTestFinished(() => started.close());
+    return started;
+  };
+  const service = await start();
   const commitTo = async (height: number): Promise<void> => {
     while (chain.head.header.height < height) {
       await commit([chain.join(chain.head.header.height + 1)]);
@@ -32,7 +39,7 @@ async function running(settings: object) {
     const snapshot = await openSnapshot(await snapshotInFolder(service.folder, height), chain.genesis);
     return verifyChunks(snapshot, 1, () => undefined);
   };
-  return { chain, commitTo, ledger, service, verified };
+  return { chain, commitTo, ledger, projections, service, start, verified };
 }
 
 test('a snapshot is of the height that is due, though more was committed before it began', async () => {
@@ -79,4 +86,42 @@ test('a node that stops gives up what is being made, and leaves nothing of it', 
   await service.close();
   await ended;
   expect(await service.folder.heights()).toEqual([]);
+});
+
+const KEEP_3 = { snapshots: { everyBlocks: 0, keep: 1 }, pruning: { policy: 'keepBlocks', keepBlocks: 3 } };
+
+test('blocks that projections want stay, which is told, and go with the first commit that finds them through', async () => {
+  const { commitTo, ledger, projections, service } = await running(KEEP_3);
+  await commitTo(8);
+  expect(service.pruningWaitsFor()).toBe('there is no snapshot to drop blocks behind');
+  projections.held = { height: -1, waitsFor: 'the projection node-data is stale' };
+  await service.create();
+  await service.idle();
+  expect([ledger.log.floor(), service.pruningWaitsFor()]).toEqual([0, 'the projection node-data is stale']);
+  projections.held = { height: 2, waitsFor: 'the projection node-data is at height 2' };
+  await commitTo(9);
+  await service.idle();
+  expect([ledger.log.floor(), service.pruningWaitsFor()]).toEqual([0, 'the projection node-data is at height 2']);
+  projections.held = null;
+  await commitTo(10);
+  await service.idle();
+  // The newest three of ten, and never above the snapshot.
+  expect([ledger.log.floor(), service.pruningWaitsFor()]).toEqual([8, null]);
+});
+
+test('what a crash kept from going goes after the next start: older snapshots at once, blocks with the first commit', async () => {
+  const { commitTo, ledger, projections, service, start } = await running(KEEP_3);
+  await commitTo(8);
+  projections.held = { height: -1, waitsFor: 'a crash' };
+  await service.create();
+  await service.idle();
+  await cp(service.folder.pathOf(8), service.folder.pathOf(5), { recursive: true });
+  projections.held = null;
+  const again = await start();
+  expect(await again.folder.heights()).toEqual([8]);
+  expect(ledger.log.floor()).toBe(0);
+  await commitTo(9);
+  again.committed(9, 9);
+  await again.idle();
+  expect(ledger.log.floor()).toBe(7);
 });

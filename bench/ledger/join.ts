@@ -97,7 +97,7 @@ function batchSizes({ events }: JoinOptions): readonly number[] {
 type Joined = Pick<MeasuredJoin, 'projectedSeconds' | 'seconds' | 'steps'>;
 
 /** Servers with one ledger, which grows while they do not run. */
-export class JoinNetwork {
+class JoinNetwork {
   readonly #net: Testnet;
   readonly #genesis: Genesis;
   readonly #population: Population;

@@ -96,15 +96,18 @@ async function serve(
       asked.ask('control socket');
     },
   });
+  let isOver = true;
   log.info({ peerId: node.status().peerId, listen: node.listenAddrs, role: config.role }, 'started');
   try {
     const reason = await Promise.race([asked.first, node.failed, behind]);
     log.info({ reason }, 'stopping');
+    isOver = reason !== BEHIND;
     return reason;
   } finally {
     await closeControl();
     await rm(config.addressFile, { force: true });
-    await withDeadline(node.stop(), STOP_DEADLINE_MS);
+    // One that goes on in this process needs its store closed, however long that takes.
+    await (isOver ? withDeadline(node.stop(), STOP_DEADLINE_MS) : node.stop());
   }
 }
 

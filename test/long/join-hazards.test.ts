@@ -12,16 +12,22 @@ import type { ServerStatus } from '../../src/consensus/join-contract.ts';
 import { NodeProcess } from '../../src/cli/devnet/node-process.ts';
 import { peerIdFromPublicKey } from '../../src/ledger/identity.ts';
 import type { NodeRecord } from '../../src/ledger/record.ts';
+import type { NodeStatus } from '../../src/node/status.ts';
 import { TestNetwork } from '../e2e/harness.ts';
 import { Load } from '../e2e/load.ts';
 import { altered, knowsFirst, strangeServer, type ChunkAnswer } from '../e2e/strange-servers.ts';
 import { eventually } from '../eventually.ts';
 
 const SEED = 20_261_127;
-const JOINS = 2;
+const JOINS = 1;
 const KILLS = 12;
-/** From before the first question to after the first block behind the snapshot, on a machine with time for it. */
-const LONGEST_LIFE_MS = 6_000;
+/** A life that does not come to its moment ends all the same. */
+const LONGEST_LIFE_MS = 30_000;
+/** After its moment. */
+const LONGEST_REST_MS = 400;
+const LOOK_AGAIN_MS = 20;
+/** Once it runs, it joins no more: only the last lives may come so far. */
+const LIVES_THAT_RUN = 3;
 const SLOW_MS = 1_500;
 /** A snapshot of several chunks. */
 const RECORDS = 12_000;
@@ -48,7 +54,8 @@ test(
       for (let kill = 0; kill < KILLS; kill++) {
         const restore = await trouble(network, kill);
         const life = new NodeProcess(network.node(observer));
-        await watch(life, random.below(LONGEST_LIFE_MS), told);
+        await until(life, moment(random, kill >= KILLS - LIVES_THAT_RUN), told);
+        await delay(random.below(LONGEST_REST_MS));
         life.kill();
         await life.ended;
         await restore();
@@ -68,13 +75,34 @@ test(
   },
 );
 
-/** What its status says of servers that are asked no more, while it lives. */
-async function watch(life: NodeProcess, forMs: number, told: Map<string, string>): Promise<void> {
-  const untilMs = Date.now() + forMs;
-  for (; Date.now() < untilMs; await delay(Math.min(100, Math.max(0, untilMs - Date.now())))) {
+type Moment = (status: NodeStatus) => boolean;
+
+/** When a life ends: before it answers, while it asks, with some chunks, while they become a ledger, or later. */
+function moment(random: Random, mayRun: boolean): Moment | null {
+  const chunks = 1 + random.below(3);
+  switch (random.below(mayRun ? 5 : 4)) {
+    case 0:
+      return null;
+    case 1:
+      return ({ joining }) => joining !== undefined;
+    case 2:
+      return ({ joining }) => (joining?.chunksKept ?? 0) >= chunks;
+    case 3:
+      return ({ joining }) => joining?.phase === 'restoring';
+    default:
+      return ({ engine }) => engine !== 'joining';
+  }
+}
+
+/** Waits for the moment, or until it is over; notes which servers the status says are asked no more. */
+async function until(life: NodeProcess, isNow: Moment | null, told: Map<string, string>): Promise<void> {
+  if (isNow === null) return;
+  for (const untilMs = Date.now() + LONGEST_LIFE_MS; Date.now() < untilMs; await delay(LOOK_AGAIN_MS)) {
     const status = await life.control.status().catch(() => undefined);
-    const servers: readonly ServerStatus[] = status?.joining?.servers ?? [];
+    if (status === undefined) continue;
+    const servers: readonly ServerStatus[] = status.joining?.servers ?? [];
     for (const { droppedBecause, server } of servers) if (droppedBecause !== null) told.set(server, droppedBecause);
+    if (isNow(status) || status.engine !== 'joining') return;
   }
 }
 

@@ -69,11 +69,14 @@ export async function joinFirst(
   options: JoinFirstOptions,
 ): Promise<Joined | null> {
   const swap = new LedgerSwap(config);
-  if ((await swap.isUnderWay()) || options.isBehind === true) {
+  const { dataDirectory } = config;
+  const isBehind = (await swap.isUnderWay()) || options.isBehind === true;
+  if (isBehind && ((await hasLedger(dataDirectory)) || (await swap.isWhole()))) {
     return joinBehind(await whoAsks(config, genesis, log), swap, options);
   }
+  // Somebody took the old ledger away: the node begins as one that has none.
+  await swap.discard();
   if (config.join.from === 'genesis') return null;
-  const { dataDirectory } = config;
   const isBegun = await new JoinStaging(dataDirectory).isThere();
   if (!isBegun && (await hasLedger(dataDirectory))) return null;
   const patienceMs = await patienceOf(config);

@@ -17,7 +17,7 @@ let snapshotHeight: number;
 
 /** A validator with a snapshot, and with blocks behind it. */
 beforeAll(async () => {
-  network = await smallNetwork(6);
+  network = await smallNetwork(8);
   const config = configOf('validator-1');
   const before = await started(config);
   await submitJoins(before, network.chainId, 30);
@@ -143,6 +143,57 @@ test(
     const observer = await running({ ...configOf('observer-6'), join: { from: 'genesis', waitSeconds: 10 } });
     await follows(observer);
     await tookBlocks(observer, observer.status().height);
+  },
+  DEADLINE_MS,
+);
+
+test(
+  'a node that cannot go on with its ledger takes a snapshot in its place, also where it was stopped on the way',
+  async () => {
+    const config = configOf('observer-7');
+    const lonely = await started({ ...config, addressFiles: [], join: { from: 'genesis', waitSeconds: 0 } });
+    expect(lonely.status().height).toBe(0);
+    await lonely.stop();
+    const stop = new AbortController();
+    stop.abort();
+    expect(await codeOf(started(config, { signal: stop.signal, isBehind: true }))).toBe('join-stopped');
+    expect(await readdir(config.dataDirectory)).toContain('rejoining');
+    const reports: (number | null | undefined)[] = [];
+    const node = await running(config, {
+      onJoining: (joining) => {
+        reports.push(joining.status().joining?.ownHeight);
+        return Promise.resolve(() => Promise.resolve());
+      },
+    });
+    expect(reports).toEqual([0]);
+    await follows(node);
+    expect(node.status().oldestBlock).toBe(snapshotHeight);
+    expect((await readdir(config.dataDirectory)).filter((name) => name.startsWith('rejoin'))).toEqual([]);
+    expect(await isWhole(config)).toBe(true);
+  },
+  DEADLINE_MS,
+);
+
+test(
+  'a node that was told that it cannot go on does, where others have the blocks, or begins anew where its ledger is gone',
+  async () => {
+    const config = configOf('observer-8');
+    const archive = await started({ ...config, join: { from: 'genesis', waitSeconds: 10 } });
+    await follows(archive);
+    await archive.stop();
+    // Somebody has a later block, and nobody a snapshot that is newer than what it has.
+    await submitJoins(validator, network.chainId, 1);
+    const same = await started(config, { isBehind: true });
+    expect(same.status().oldestBlock).toBe(0);
+    await follows(same);
+    await same.stop();
+    const stop = new AbortController();
+    stop.abort();
+    expect(await codeOf(started(config, { signal: stop.signal, isBehind: true }))).toBe('join-stopped');
+    await rm(join(config.dataDirectory, 'ledger'), { recursive: true });
+    const anew = await running(config);
+    expect(anew.status().oldestBlock).toBe(snapshotHeight);
+    await follows(anew);
   },
   DEADLINE_MS,
 );

@@ -21,7 +21,7 @@ const MAX_REST_MS = 20;
  * The kernel would write what lies unsynced in one go, and a sync of the store would wait for all of it: in the journal
  * of ext4 it stands behind the blocks of other files. This much takes a disk about as long as one commit.
  */
-const PIECE_BYTES = 256 * 1024;
+const PIECE_BYTES = 128 * 1024;
 
 export class SteppingAside implements Pace {
   readonly pieceBytes = PIECE_BYTES;

@@ -19,7 +19,7 @@ test('no folder belongs to two groups', () => {
 });
 
 test('continuous integration, which has 90 minutes, has time for the long tests', () => {
-  expect(steps.reduce((sum, step) => sum + step.limitMinutes, 0)).toBeLessThanOrEqual(80);
+  expect(steps.reduce((sum, step) => sum + step.limitMinutes, 0)).toBeLessThanOrEqual(82);
 });
 
 test('the long tests try more cases of what draws its cases', () => {

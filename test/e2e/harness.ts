@@ -216,7 +216,10 @@ export class TestNetwork {
   /** Waits until a node has what any running node has now. */
   async caughtUp(name: string): Promise<void> {
     const running = [...this.#running].filter(([, { end }]) => end === undefined);
-    const statuses = await Promise.all(running.map(([, { control }]) => control.status()));
+    // One that begins again with a snapshot is not heard for a moment.
+    const statuses = await eventually('all of them answer', () =>
+      Promise.all(running.map(([, { control }]) => control.status())),
+    );
     const height = Math.max(...statuses.map((status) => status.height));
     await eventually(
       `${name} is at height ${height}`,

@@ -51,8 +51,9 @@ test(
   DEADLINE_MS,
 );
 
-const CYCLES = 12;
-const KEEP_BLOCKS = 4;
+const CYCLES = 8;
+/** A validator that is down for some seconds finds the blocks behind its ledger when it comes back. */
+const KEEP_BLOCKS = 32;
 /** Events between two kills. */
 const EVENTS_MAX = 25;
 

@@ -10,6 +10,7 @@ import type { Admission } from './admit.ts';
 import { asked } from './asked.ts';
 import { askForSealed, FETCH_DEADLINE_MS } from './sealed-blocks.ts';
 import type { Turn } from './turn.ts';
+import { UnderWay } from './under-way.ts';
 
 export type FetchAnswer = Extract<
   Input<AdmittedMessage, CollectOutcome>,
@@ -35,7 +36,7 @@ type Fetch = Turn<never, never>['fetches'][number];
 
 export class Fetching {
   readonly #options: FetchingOptions;
-  #underWay = 0;
+  readonly #underWay = new UnderWay(MAX_UNDER_WAY, FETCH_DEADLINE_MS);
 
   constructor(options: FetchingOptions) {
     this.#options = options;
@@ -43,30 +44,17 @@ export class Fetching {
 
   /** Refusals that the engine is told: those of the exchange and of admission, `fetch-unserved`, `fetch-busy`. */
   async perform(fetch: Fetch): Promise<void> {
-    if (this.#underWay >= MAX_UNDER_WAY) {
-      const { refusal } = refuse('fetch-busy', 'too many fetches are under way', { underWay: this.#underWay });
+    const leave = this.#underWay.enter();
+    if (leave === undefined) {
+      const { refusal } = refuse('fetch-busy', 'too many fetches are under way', { underWay: this.#underWay.count });
       this.#options.offer({ kind: 'fetchFailed', request: fetch.request, refusal });
       return;
     }
-    const leave = this.#enter();
     try {
       await this.#ask(fetch);
     } finally {
       leave();
     }
-  }
-
-  /** @returns what ends it. An exchange that does not keep its time holds no other up for longer. */
-  #enter(): () => void {
-    this.#underWay++;
-    let isUnderWay = true;
-    const leave = () => {
-      clearTimeout(timer);
-      if (isUnderWay) this.#underWay--;
-      isUnderWay = false;
-    };
-    const timer = setTimeout(leave, FETCH_DEADLINE_MS).unref();
-    return leave;
   }
 
   async #ask({ request, what, from }: Fetch): Promise<void> {

@@ -5,7 +5,14 @@
 import { refuse, type Refusal } from '../base/result.ts';
 import type { Input, VerifiedSealedBlock } from '../consensus/engine.ts';
 import type { BlockServer, BlockServers } from './block-servers.ts';
-import { askForSealed, SEALED_PER_REQUEST, type SealedAnswer, type SealedQuestion } from './sealed-blocks.ts';
+import {
+  askForSealed,
+  FETCH_DEADLINE_MS,
+  SEALED_PER_REQUEST,
+  type SealedAnswer,
+  type SealedQuestion,
+} from './sealed-blocks.ts';
+import { UnderWay } from './under-way.ts';
 
 export interface ObserverFetchingOptions extends Pick<SealedQuestion, 'admission' | 'client'> {
   readonly servers: BlockServers;
@@ -24,9 +31,9 @@ const MAX_UNDER_WAY = 16;
 
 export class ObserverFetching {
   readonly #options: ObserverFetchingOptions;
+  readonly #underWay = new UnderWay(MAX_UNDER_WAY, FETCH_DEADLINE_MS);
   /** By their first heights. */
   readonly #ahead = new Map<number, Promise<readonly VerifiedSealedBlock[]>>();
-  #underWay = 0;
 
   constructor(options: ObserverFetchingOptions) {
     this.#options = options;
@@ -35,18 +42,18 @@ export class ObserverFetching {
   /** Refusals that the engine is told: those of `askForSealed`, `fetch-unserved`, `fetch-busy`. */
   async perform(request: number, fromHeight: number): Promise<void> {
     const { offer } = this.#options;
-    if (this.#underWay >= MAX_UNDER_WAY) {
-      const { refusal } = refuse('fetch-busy', 'too many fetches are under way', { underWay: this.#underWay });
+    const leave = this.#underWay.enter();
+    if (leave === undefined) {
+      const { refusal } = refuse('fetch-busy', 'too many fetches are under way', { underWay: this.#underWay.count });
       return offer({ kind: 'fetchFailed', request, refusal });
     }
-    this.#underWay++;
     try {
       const answer = await this.#blocks(fromHeight);
       if (!answer.ok) return offer({ kind: 'fetchFailed', request, refusal: answer.refusal });
       this.#readAhead(fromHeight + answer.value.length, answer.value.length);
       offer({ kind: 'sealed', blocks: answer.value, request });
     } finally {
-      this.#underWay--;
+      leave();
     }
   }
 

@@ -1,5 +1,7 @@
 /** Runs the commands that a check is made of, with a time limit, and says how long each took. */
 import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 export const root: string = join(import.meta.dirname, '..');
@@ -68,6 +70,44 @@ export interface Totals {
   passed: number;
   failed: number;
   skipped: number;
+}
+
+/** What the test runner's report, as JSON, says of a file. */
+export interface FileResult {
+  readonly name: string;
+  readonly status: string;
+  readonly startTime: number;
+  readonly endTime: number;
+  /** Of a file that did not get as far as its tests. */
+  readonly message: string;
+  readonly assertionResults: readonly {
+    readonly fullName: string;
+    readonly status: string;
+    readonly failureMessages?: readonly string[];
+  }[];
+}
+
+/** Runs tests, shows what the runner prints, and reads its report: no files where it did not get as far as that. */
+export async function runTests(
+  args: readonly string[],
+  options: Omit<RunOptions, 'live'>,
+): Promise<Omit<Outcome, 'output'> & { readonly files: readonly FileResult[] }> {
+  const folder = mkdtempSync(join(tmpdir(), 'hotledger-test-'));
+  const report = join(folder, 'report.json');
+  const reporting = ['--reporter=json', `--outputFile.json=${report}`];
+  const { ok, seconds } = await run('vitest', ['run', ...args, ...reporting], { ...options, live: true });
+  const files = readReport(report);
+  rmSync(folder, { recursive: true });
+  return { ok, seconds, files };
+}
+
+function readReport(path: string): readonly FileResult[] {
+  try {
+    return (JSON.parse(readFileSync(path, 'utf8')) as { testResults: FileResult[] }).testResults;
+  } catch (error) {
+    console.log(`the test runner wrote no report: ${String(error)}`);
+    return [];
+  }
 }
 
 /** The last line of a run, and its exit status. */

@@ -4,15 +4,16 @@
  * run of the benchmark. Each step has a time limit; together they take little more than an hour at the most.
  */
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { longGroup } from './groups.ts';
-import { conclude, line, requireAll, root, run, type Totals } from './run.ts';
+import { conclude, line, requireAll, root, run, runTests, type FileResult, type Totals } from './run.ts';
 
 interface Step {
   readonly name: string;
   /** Without this file the step cannot run. */
   readonly needs: string;
-  readonly command: readonly [string, ...string[]];
+  /** Or which tests the runner of tests runs. */
+  readonly command: readonly [string, ...string[]] | { readonly tests: readonly string[] };
   readonly env?: Readonly<Record<string, string>>;
   readonly limitMinutes: number;
 }
@@ -41,14 +42,14 @@ export const steps: readonly Step[] = [
   {
     name: 'more cases',
     needs: 'vitest.config.ts',
-    command: ['vitest', 'run', ...filesWithMoreCases()],
+    command: { tests: filesWithMoreCases() },
     env: { LONG: '1' },
     limitMinutes: 12,
   },
   {
     name: 'long tests',
     needs: 'vitest.config.ts',
-    command: ['vitest', 'run', '--project', longGroup.name],
+    command: { tests: ['--project', longGroup.name] },
     env: { LONG: '1' },
     limitMinutes: 44,
   },
@@ -66,22 +67,36 @@ function filesWithMoreCases(): readonly string[] {
 
 if (process.argv[1] === import.meta.filename) {
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
-  for (const step of steps) await perform(step, totals);
+  const failures: string[] = [];
+  for (const step of steps) failures.push(...(await perform(step, totals)));
+  // Once more at the end: hours of output may lie between.
+  for (const failure of failures) console.log(failure);
   conclude(totals);
 }
 
-async function perform(step: Step, totals: Totals): Promise<void> {
+/** @returns what to say of it at the end of all */
+async function perform(step: Step, totals: Totals): Promise<readonly string[]> {
   if (!existsSync(join(root, step.needs))) {
     totals[requireAll ? 'failed' : 'skipped']++;
-    console.log(line(step.name, 0, `${requireAll ? 'FAILED' : 'left out'}: ${step.needs} is not here`));
-    return;
+    const remark = line(step.name, 0, `${requireAll ? 'FAILED' : 'left out'}: ${step.needs} is not here`);
+    console.log(remark);
+    return requireAll ? [remark] : [];
   }
-  const [command, ...args] = step.command;
-  const { ok, seconds } = await run(command, args, {
-    limitSeconds: step.limitMinutes * 60,
-    live: true,
-    ...(step.env ? { env: step.env } : {}),
-  });
+  const options = { limitSeconds: step.limitMinutes * 60, ...(step.env ? { env: step.env } : {}) };
+  const { ok, seconds, files } =
+    'tests' in step.command
+      ? await runTests(['--reporter=default', ...step.command.tests], options)
+      : { ...(await run(step.command[0], step.command.slice(1), { ...options, live: true })), files: [] };
   totals[ok ? 'passed' : 'failed']++;
-  console.log(line(step.name, seconds, ok ? 'ok' : `FAILED (the limit is ${step.limitMinutes} min)`));
+  const remark = line(step.name, seconds, ok ? 'ok' : `FAILED (the limit is ${step.limitMinutes} min)`);
+  console.log(remark);
+  return ok ? [] : [remark, ...files.flatMap(failuresOf)];
+}
+
+function failuresOf(file: FileResult): readonly string[] {
+  if (file.status !== 'failed') return [];
+  const path = relative(root, file.name);
+  const failed = file.assertionResults.filter((test) => test.status === 'failed');
+  if (failed.length === 0) return [`${path}: ${file.message}`];
+  return failed.map((test) => [`${path}: ${test.fullName}`, ...(test.failureMessages ?? [])].join('\n'));
 }

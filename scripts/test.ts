@@ -3,11 +3,9 @@
  * is absent or ran nothing, so that a test that silently no longer runs is noticed. The last line is
  * `N passed, N failed, N skipped`; a check counts as one.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, relative, sep } from 'node:path';
+import { relative, sep } from 'node:path';
 import { groupOf, groups } from './groups.ts';
-import { conclude, line, requireAll, root, run, type Totals } from './run.ts';
+import { conclude, line, requireAll, root, run, runTests, type FileResult, type Totals } from './run.ts';
 
 const started = performance.now();
 const plain: Readonly<Record<string, string>> = process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: '0' };
@@ -41,22 +39,9 @@ async function perform([name, command, ...args]: Check): Promise<void> {
   console.log(line(name, seconds, ok ? 'ok' : 'FAILED'));
 }
 
-interface FileResult {
-  readonly name: string;
-  readonly status: string;
-  readonly startTime: number;
-  readonly endTime: number;
-  readonly assertionResults: readonly { readonly status: string }[];
-}
-
 async function runGroups(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'hotledger-test-'));
-  const report = join(folder, 'report.json');
-  const args = ['run', '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
-  const { ok } = await run('vitest', args, { limitSeconds: 900, live: true, env: plain });
+  const { ok, files } = await runTests(['--reporter=dot'], { limitSeconds: 900, env: plain });
   const failedBefore = totals.failed;
-  const files = readReport(report);
-  rmSync(folder, { recursive: true });
   for (const group of groups) {
     count(
       group.name,
@@ -66,15 +51,6 @@ async function runGroups(): Promise<void> {
   if (!ok && totals.failed === failedBefore) {
     totals.failed++;
     console.log('the test runner failed outside of any test');
-  }
-}
-
-function readReport(path: string): readonly FileResult[] {
-  try {
-    return (JSON.parse(readFileSync(path, 'utf8')) as { testResults: FileResult[] }).testResults;
-  } catch (error) {
-    console.log(`the test runner wrote no report: ${String(error)}`);
-    return [];
   }
 }
 

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { readGenesisFile } from '../../src/node/genesis-file.ts';
 import { replayLedger } from '../../src/node/replay.ts';
 import { openSource } from '../../src/node/replay/open-source.ts';
-import { SnapshotFolder } from '../../src/node/snapshot/snapshot-folder.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
 
 export interface ReplayedInProcess {
@@ -27,7 +26,7 @@ const source = await openSource(dataDirectory);
 const { events, seconds } = await replayLedger({
   source,
   genesis: await readGenesisFile(genesisFile),
-  snapshots: SnapshotFolder.of(dataDirectory),
+  dataDirectory,
   into,
   to: Number(to),
   verifySignatures: false,

@@ -14,7 +14,6 @@ import { replayLedger } from '../../src/node/replay.ts';
 import { openSource } from '../../src/node/replay/open-source.ts';
 import { makeTestnet } from '../../src/node/testnet.ts';
 import { nativeScheme } from '../../src/qc/scheme-native.ts';
-import { SnapshotFolder } from '../../src/node/snapshot/snapshot-folder.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
 import { Population } from '../validators/population.ts';
 import { makeBlocks } from './chain.ts';
@@ -61,7 +60,7 @@ async function replay(config: NodeConfig, verify: boolean): Promise<ReplayRate> 
   const report = await replayLedger({
     source,
     genesis: await readGenesisFile(config.genesis),
-    snapshots: SnapshotFolder.of(config.dataDirectory),
+    dataDirectory: config.dataDirectory,
     into: place,
     to: null,
     verifySignatures: verify,

@@ -76,7 +76,6 @@ async function replay(options: Options, terminal: Terminal): Promise<void> {
   const { replayLedger } = await import('../node/replay.ts');
   const { openSource } = await import('../node/replay/open-source.ts');
   const { readGenesisFile } = await import('../node/genesis-file.ts');
-  const { SnapshotFolder } = await import('../node/snapshot/snapshot-folder.ts');
   const genesis = await readGenesisFile(genesisFile);
   const source = await openSource(dataDirectory);
   // Both share the machine's cores, and a round of consensus waits for nobody.
@@ -86,7 +85,7 @@ async function replay(options: Options, terminal: Terminal): Promise<void> {
     report = await replayLedger({
       source,
       genesis,
-      snapshots: SnapshotFolder.of(dataDirectory),
+      dataDirectory,
       into: place,
       to: options.to ?? null,
       ...verified(options, terminal),

@@ -25,13 +25,12 @@ import { firstState } from './replay/first-state.ts';
 import { Place, type OpenedPlace, type PlaceDescription, type PlaceProgress } from './replay/place.ts';
 import { Rebuild } from './replay/rebuild.ts';
 import type { LedgerFacts, LedgerSource } from './replay/source.ts';
-import type { SnapshotFolder } from './snapshot/snapshot-folder.ts';
 
 export interface LedgerReplayOptions {
   readonly source: LedgerSource;
   readonly genesis: Genesis;
-  /** Of the directory that the log is in: a log that does not go back to its beginning is replayed from one of them. */
-  readonly snapshots: SnapshotFolder;
+  /** That the log is in: one that does not go back to its beginning is replayed from a snapshot in this directory. */
+  readonly dataDirectory: string;
   /** Directory to rebuild in. */
   readonly into: string;
   /** The last block to replay; null: the head. */

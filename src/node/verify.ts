@@ -17,7 +17,7 @@ import { checkLevelFiles } from '../store/level-files.ts';
 import type { LevelStore } from '../store/level-store.ts';
 import { ledgerDirectory, openStore as openData } from './open-store.ts';
 import { loadLegacy, openStanding } from './raft/ledger-store.ts';
-import { raftDirectory } from './raft/open-member.ts';
+import { raftSnapshotsDirectory } from './raft/snapshot-files.ts';
 import { isRunning } from './replay/open-source.ts';
 import type { LedgerReplayProgress } from './replay.ts';
 import { SnapshotFolder } from './snapshot/snapshot-folder.ts';
@@ -98,8 +98,7 @@ async function repairIn(options: VerifyOptions, findings: readonly Finding[]): P
   const store = await openData(dataDirectory, {});
   const into = join(dataDirectory, 'repair');
   try {
-    const snapshots = SnapshotFolder.of(dataDirectory);
-    await repair(findings, { store, genesis, snapshots, into, onNote, onProgress, threads });
+    await repair(findings, { store, genesis, dataDirectory, into, onNote, onProgress, threads });
   } finally {
     await store.close();
   }
@@ -171,7 +170,7 @@ async function checkRows(store: LevelStore, options: VerifyOptions, findings: Fi
   const identity = await identityIn(store, genesis, findings);
   if (identity === null) return null;
   const isRaft = store.get(RAFT_LEDGER_KEY) !== undefined;
-  const folder = join(raftDirectory(dataDirectory), 'snapshots');
+  const folder = raftSnapshotsDirectory(dataDirectory);
   const raftEntries = isRaft ? await checkRaft(store, folder, findings) : null;
   if (isRaft && !(await checkStanding(store, identity, findings))) {
     return { checked: { ...NOTHING, raftEntries }, height: null, firstHeight: 0 };

@@ -129,7 +129,7 @@ async function replayed(
       return await replayLedger({
         source: cutOffAt === null ? source : cutOff(source, cutOffAt),
         genesis: chain.genesis,
-        snapshots: SnapshotFolder.of(dataDirectory),
+        dataDirectory,
         into: join(directory, place),
         to,
         verifySignatures: false,

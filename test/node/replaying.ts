@@ -4,7 +4,6 @@ import type { NodeConfig } from '../../src/node/config.ts';
 import { readGenesisFile } from '../../src/node/genesis-file.ts';
 import { replayLedger, type LedgerReplayOptions, type LedgerReplayReport } from '../../src/node/replay.ts';
 import { openSource } from '../../src/node/replay/open-source.ts';
-import { SnapshotFolder } from '../../src/node/snapshot/snapshot-folder.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
 
 export async function replayOf(
@@ -16,7 +15,7 @@ export async function replayOf(
     return await replayLedger({
       source,
       genesis: await readGenesisFile(genesis),
-      snapshots: SnapshotFolder.of(dataDirectory),
+      dataDirectory,
       into: join(dataDirectory, 'replay'),
       to: null,
       verifySignatures: false,

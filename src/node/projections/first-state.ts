@@ -5,8 +5,9 @@ import { chainIdOf, type Genesis } from '../../ledger/genesis.ts';
 import { genesisState, type GenesisState } from '../../ledger/genesis-state.ts';
 import { RAFT_LEDGER_KEY } from '../../ledger/layout.ts';
 import type { Store } from '../../store/store.ts';
+import { oldestRaftSnapshot } from '../raft/ledger-from-snapshot.ts';
 import { stateAtBase } from '../raft/ledger-replay.ts';
-import type { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
+import { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { heightsOf } from './past-states.ts';
 import { nearestSnapshot, oldestSnapshotAbove } from './snapshot-state.ts';
 
@@ -14,7 +15,8 @@ export interface ExecutedFrom {
   readonly store: Pick<Store, 'entries' | 'get'>;
   readonly log: BlockLog;
   readonly genesis: Genesis;
-  readonly snapshots: SnapshotFolder;
+  /** Where the snapshots are. */
+  readonly dataDirectory: string;
 }
 
 /**
@@ -22,20 +24,24 @@ export interface ExecutedFrom {
  * where blocks were dropped only so far as a policy wanted, the oldest snapshot above that.
  *
  * @throws CodedError `chain-mismatch`: the genesis is that of another chain; `replay-from-snapshot`: the log does not go
- *   back to its beginning, and there is no snapshot to begin with; and those of `stateAtBase`
+ *   back to its beginning, and there is no snapshot to begin with; and those of `stateAtBase` and `oldestRaftSnapshot`
  */
 export async function firstStateOf(from: ExecutedFrom): Promise<GenesisState> {
-  const { genesis, log, snapshots, store } = from;
+  const { dataDirectory, genesis, log, store } = from;
   checkChain(from);
   const { from: firstHeight } = await heightsOf(store, log);
   const first = log.sealedBlockAt(firstHeight);
+  const isRaft = store.get(RAFT_LEDGER_KEY) !== undefined;
   if (first !== undefined && firstHeight === 0) {
-    const isRaft = store.get(RAFT_LEDGER_KEY) !== undefined;
     return isRaft ? stateAtBase(store, first, genesis) : genesisState(genesis);
   }
-  const snapshot =
-    (await nearestSnapshot(snapshots, log, genesis, firstHeight)) ??
-    (await oldestSnapshotAbove(snapshots, log, genesis, firstHeight));
+  const snapshots = SnapshotFolder.of(dataDirectory);
+  const snapshot = isRaft
+    ? await oldestRaftSnapshot(dataDirectory, log.chainId, ({ header: { height }, id }) =>
+        Promise.resolve(log.sealedBlockAt(height)?.block.id === id),
+      )
+    : ((await nearestSnapshot(snapshots, log, genesis, firstHeight)) ??
+      (await oldestSnapshotAbove(snapshots, log, genesis, firstHeight)));
   if (snapshot !== undefined) return snapshot;
   const message = 'the log does not go back to its beginning, and there is no snapshot to begin with';
   throw codedError('replay-from-snapshot', message, { firstHeight });
@@ -44,7 +50,8 @@ export async function firstStateOf(from: ExecutedFrom): Promise<GenesisState> {
 /** The nearest snapshot at this height or below, else the beginning of the log. @throws CodedError as `firstStateOf` */
 export async function stateBefore(from: ExecutedFrom, height: number): Promise<GenesisState> {
   checkChain(from);
-  return (await nearestSnapshot(from.snapshots, from.log, from.genesis, height)) ?? (await firstStateOf(from));
+  const snapshots = SnapshotFolder.of(from.dataDirectory);
+  return (await nearestSnapshot(snapshots, from.log, from.genesis, height)) ?? (await firstStateOf(from));
 }
 
 function checkChain({ genesis, log }: ExecutedFrom): void {

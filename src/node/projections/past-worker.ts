@@ -9,7 +9,6 @@ import { makeValidatorSet } from '../../qc/validator-set.ts';
 import { LevelStore } from '../../store/level-store.ts';
 import { ledgerDirectory } from '../open-store.ts';
 import { readGenesisFile } from '../genesis-file.ts';
-import { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { stateBefore } from './first-state.ts';
 import { PastStates } from './past-states.ts';
 import type { FromPast, PastTask, ToPast } from './past-thread.ts';
@@ -23,7 +22,6 @@ if (process.platform === 'linux') setPriority(0, NICENESS);
 
 const { dataDirectory, genesisFile, identity } = workerData as PastTask;
 const store = await LevelStore.join(ledgerDirectory(dataDirectory));
-const snapshots = SnapshotFolder.of(dataDirectory);
 const log = BlockLog.over(store, identity);
 const genesis = await readGenesisFile(genesisFile);
 const { scheme } = await loadDefaultScheme();
@@ -31,7 +29,7 @@ const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
 const states = new PastStates({
   store,
   log,
-  first: (height) => stateBefore({ store, log, genesis, snapshots }, height),
+  first: (height) => stateBefore({ store, log, genesis, dataDirectory }, height),
   validatorsOf: () => validators,
 });
 

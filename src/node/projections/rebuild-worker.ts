@@ -15,7 +15,6 @@ import { makeValidatorSet } from '../../qc/validator-set.ts';
 import { LevelStore } from '../../store/level-store.ts';
 import type { StoreOperation } from '../../store/store.ts';
 import { ledgerDirectory } from '../open-store.ts';
-import { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { firstStateOf } from './first-state.ts';
 import { packOperations } from './packed-operations.ts';
@@ -102,7 +101,7 @@ async function rebuild({ dataDirectory, genesisFile, identity, plan }: RebuildTa
     const genesis = await readGenesisFile(genesisFile);
     const { scheme } = await loadDefaultScheme();
     const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
-    const first = await firstStateOf({ store, log, genesis, snapshots: SnapshotFolder.of(dataDirectory) });
+    const first = await firstStateOf({ store, log, genesis, dataDirectory });
     return await buildRows({
       store,
       write,

@@ -15,7 +15,6 @@ import type { NodeConfig } from '../config.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { openStore } from '../open-store.ts';
 import { exportLines, type ExportQuery, type LedgerExport } from './export.ts';
-import { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { stateBefore } from './first-state.ts';
 import { historyReport, type HistoryQuery, type HistoryReport, type ReadProjection } from './history-report.ts';
 import { PastStates } from './past-states.ts';
@@ -58,8 +57,8 @@ export class StoppedLedger {
     const { scheme } = await loadDefaultScheme();
     const validators = unwrap(makeValidatorSet(0, genesis.validators, scheme));
     const [store, log] = [this.#store, this.#log];
-    const snapshots = SnapshotFolder.of(this.#dataDirectory);
-    const first = (from: number) => stateBefore({ store, log, genesis, snapshots }, from);
+    const dataDirectory = this.#dataDirectory;
+    const first = (from: number) => stateBefore({ store, log, genesis, dataDirectory }, from);
     const states = new PastStates({ store, log, first, validatorsOf: () => validators });
     return states.answer(height, nodeKey(identity.value.peerId));
   }

@@ -1,6 +1,5 @@
 /** What a member of a Raft cluster keeps in its data directory: opened to run, and opened to be recovered. */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { sha256Hex } from '../../base/hash.ts';
 import { unwrap } from '../../base/result.ts';
 import type { EventDecoder } from '../../ledger/event.ts';
@@ -14,17 +13,13 @@ import type { NodeConfig } from '../config.ts';
 import { openStore } from '../open-store.ts';
 import { RaftLedger, type LedgerOutlets } from './ledger-machine.ts';
 import type { RaftConfig } from './raft-config.ts';
-import { SnapshotFiles } from './snapshot-files.ts';
+import { raftDirectory, raftSnapshotsDirectory, SnapshotFiles } from './snapshot-files.ts';
 
 export interface OpenMember {
   readonly store: LevelStore;
   readonly snapshots: SnapshotFiles;
   readonly ledger: RaftLedger;
   readonly validators: ValidatorSet;
-}
-
-export function raftDirectory(dataDirectory: string): string {
-  return join(dataDirectory, 'raft');
 }
 
 /** Who this server is to the others. Up to protocol version 2 an id is an address, and over libp2p both are the peer id. */
@@ -57,7 +52,7 @@ export async function openMember(
   try {
     const ledger = await RaftLedger.open({ store, genesis, validators, validatorKey, ...ledgerParts });
     const snapshots = await SnapshotFiles.open({
-      folder: join(raftDirectory(dataDirectory), 'snapshots'),
+      folder: raftSnapshotsDirectory(dataDirectory),
       maxBytes: raft.maxSnapshotBytes,
       reserveBytes: raft.reserveBytes,
     });

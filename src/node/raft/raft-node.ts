@@ -35,13 +35,14 @@ import { LedgerSubmissions } from './ledger-submissions.ts';
 import { MemberReads } from './member-reads.ts';
 import { memberStatus } from './member-status.ts';
 import { NamedServers } from './named-servers.ts';
-import { openMember, raftDirectory, selfOf, type OpenMember } from './open-member.ts';
+import { openMember, selfOf, type OpenMember } from './open-member.ts';
 import { bootstrap, isBlank } from './open-server.ts';
 import { ServerOperations, type RaftOperations } from './operations.ts';
 import type { RaftConfig } from './raft-config.ts';
 import { startRaftServer, type RaftServer } from './raft-server.ts';
 import type { RaftServerOutlets } from './server-options.ts';
 import { memberServerOptions } from './member-server.ts';
+import { raftDirectory } from './snapshot-files.ts';
 
 const SUBMISSION_WAIT_MS = 10_000;
 /** Events whose signatures were checked. */

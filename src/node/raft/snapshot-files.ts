@@ -11,6 +11,14 @@ import type { SnapshotMeta } from '../../raft/contract.ts';
 import type { StoredSnapshot } from '../../raft/stored-records.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
 
+export function raftDirectory(dataDirectory: string): string {
+  return join(dataDirectory, 'raft');
+}
+
+export function raftSnapshotsDirectory(dataDirectory: string): string {
+  return join(raftDirectory(dataDirectory), 'snapshots');
+}
+
 export interface SnapshotFilesOptions {
   readonly folder: string;
   readonly maxBytes: number;
@@ -74,7 +82,7 @@ export class SnapshotFiles implements SnapshotStore {
 
   async prune(newest: StoredSnapshot): Promise<void> {
     const { folder } = this.#options;
-    const older = (await readdir(folder)).filter((name) => NAME.test(name) && name < newest.file).sort();
+    const older = (await listSnapshotFiles(folder)).filter((name) => name < newest.file);
     for (const name of older.slice(0, Math.max(0, older.length - (KEPT - 1)))) await rm(join(folder, name));
   }
 
@@ -113,6 +121,15 @@ export class SnapshotFiles implements SnapshotStore {
       await handle.close();
     }
   }
+}
+
+/** The names of those in a folder that need not be there, the oldest first. */
+export async function listSnapshotFiles(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder).catch((error: unknown): string[] => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  });
+  return names.filter((name) => NAME.test(name)).sort();
 }
 
 /** As `SnapshotStore.read`. @throws CodedError `raft-snapshot-damaged` */

@@ -58,7 +58,7 @@ export async function* replaceLedger(
   }
   const { head, sealed } = restored;
   const own: StateChange[] = [];
-  for await (const batch of batchesOf(stateOf(snapshot), ({ value }) => value?.length ?? 0)) {
+  for await (const batch of batchesOf(stateInSnapshot(snapshot), ({ value }) => value?.length ?? 0)) {
     for (const change of batch) if (legacyKeyOf(change.key) === undefined) own.push(change);
     yield stateOps(batch);
   }
@@ -80,7 +80,7 @@ async function* partsOf(
 }
 
 /** All of the state in a snapshot that was judged. */
-async function* stateOf(snapshot: AsyncIterable<Uint8Array>): AsyncIterable<StateChange> {
+export async function* stateInSnapshot(snapshot: AsyncIterable<Uint8Array>): AsyncIterable<StateChange> {
   for await (const parts of partsOf(snapshot, new SnapshotText())) {
     for (const part of parts) {
       if (part.kind === 'value') yield legacyChange({ operation: 'set', key: part.key, value: part.value });

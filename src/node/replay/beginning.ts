@@ -8,7 +8,6 @@ import type { StateChange } from '../../ledger/state.ts';
 import type { Projection } from '../../projections/projection.ts';
 import { PendingRows, Rows } from '../../projections/rows.ts';
 import type { Store } from '../../store/store.ts';
-import type { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
 import type { Place, PlaceDescription, PlaceStanding } from './place.ts';
 import type { LedgerSource } from './source.ts';
 
@@ -27,8 +26,8 @@ export interface FirstState extends Pick<GenesisState, 'block' | 'chainId' | 'se
 export interface FirstStateOptions {
   readonly source: LedgerSource;
   readonly genesis: Genesis;
-  /** Of the directory that the log is in. */
-  readonly snapshots: SnapshotFolder;
+  /** That the log is in, and its snapshots. */
+  readonly dataDirectory: string;
   /** That check the chunks of a snapshot. */
   readonly threads: number;
 }

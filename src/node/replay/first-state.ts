@@ -9,12 +9,12 @@ import { chainIdOf } from '../../ledger/genesis.ts';
 import { genesisState, type GenesisState } from '../../ledger/genesis-state.ts';
 import { stateAtBase } from '../raft/ledger-replay.ts';
 import type { FirstState, FirstStateOptions } from './beginning.ts';
-import { snapshotFor } from './from-snapshot.ts';
+import { raftSnapshotFor, snapshotFor } from './from-snapshot.ts';
 import type { LedgerFacts, LedgerSource } from './source.ts';
 
 /**
- * @throws CodedError `chain-mismatch`: the log is not of this genesis; `replay-from-snapshot`: the log does not go back to
- *   its beginning, and there is no snapshot to begin with; those of `snapshotFor` and `stateAtBase`
+ * @throws CodedError `chain-mismatch`: the log is not of this genesis; those of `snapshotFor`, `raftSnapshotFor` and
+ *   `stateAtBase`
  */
 export async function firstState(options: FirstStateOptions, facts: LedgerFacts): Promise<FirstState> {
   const { genesis, source } = options;
@@ -31,10 +31,8 @@ export async function firstState(options: FirstStateOptions, facts: LedgerFacts)
     return { ...(await snapshotFor(options, facts)), genesisId: atGenesis.block.id };
   }
   if (facts.firstHeight > 0) {
-    // Raft's snapshots make room for newer ones: the one that the log began with is gone.
-    throw codedError('replay-from-snapshot', 'the log of this member began with a snapshot of its cluster', {
-      firstHeight: facts.firstHeight,
-    });
+    const { note, ...state } = await raftSnapshotFor(options, facts);
+    return { ...inMemory('snapshot', state), note };
   }
   const pinned = await source.pin();
   try {
@@ -44,7 +42,7 @@ export async function firstState(options: FirstStateOptions, facts: LedgerFacts)
   }
 }
 
-function inMemory(kind: 'base' | 'genesis', { block, chainId, changes, sealed }: GenesisState): FirstState {
+function inMemory(kind: FirstState['kind'], { block, chainId, changes, sealed }: GenesisState): FirstState {
   return {
     kind,
     chainId,

@@ -3,13 +3,15 @@
  * block of, so that as much as can be is executed again. As much of it is checked as of a stranger's.
  */
 import { access } from 'node:fs/promises';
-import { codedError, unwrap } from '../../base/result.ts';
-import { decodeSealedHeader } from '../../ledger/block.ts';
+import { codedError, unwrap, type CodedError } from '../../base/result.ts';
+import { decodeSealedHeader, type Block } from '../../ledger/block.ts';
 import { checkSchemaKnown } from '../../ledger/event-schema-at.ts';
+import type { GenesisState } from '../../ledger/genesis-state.ts';
 import { restoredChunkKey, stateKey } from '../../ledger/layout.ts';
+import { oldestRaftSnapshot } from '../raft/ledger-from-snapshot.ts';
 import { throughChunks } from '../snapshot/chunk-threads.ts';
 import { chunkTasks, chunkWork, openSnapshot, type OpenSnapshot } from '../snapshot/open-snapshot.ts';
-import type { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
+import { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
 import { snapshotInFolder } from '../snapshot/snapshot-source.ts';
 import { stateInParts } from '../snapshot/state-parts.ts';
 import type { FirstState, FirstStateOptions } from './beginning.ts';
@@ -22,42 +24,66 @@ import type { LedgerFacts, LedgerSource } from './source.ts';
  *   to decide
  */
 export async function snapshotFor(
-  { genesis, snapshots, source, threads }: FirstStateOptions,
+  { dataDirectory, genesis, source, threads }: FirstStateOptions,
   facts: LedgerFacts,
 ): Promise<Omit<FirstState, 'genesisId'>> {
   const { chainId, firstHeight, head } = facts;
+  const snapshots = SnapshotFolder.of(dataDirectory);
   const height = (await snapshots.heights()).findLast((each) => each >= firstHeight && each <= head.height);
-  if (height === undefined) {
-    const message = 'the log does not go back to its beginning, and there is no snapshot to begin with';
-    throw codedError('replay-from-snapshot', message, { firstHeight });
-  }
+  if (height === undefined) throw noSnapshot(firstHeight);
   const snapshot = await openSnapshot(await snapshotInFolder(snapshots, height), genesis);
-  await checkLogged(source, snapshot);
-  const { entries } = snapshot.manifest;
   const { block } = snapshot.sealed;
+  if (!(await isLogged(source, block))) {
+    const message = 'the snapshot is of another block than the log has at its height';
+    throw codedError('replay-snapshot-foreign', message, { height, blockId: block.id });
+  }
+  const { entries } = snapshot.manifest;
   return {
     kind: 'snapshot',
     chainId,
     block,
     sealed: snapshot.sealed,
-    note:
-      `begins with the snapshot at height ${height}, ${entries} entries: ` +
-      `the log begins at height ${firstHeight}, and what was before is not replayed`,
+    note: beginsWith(height, entries, firstHeight),
     write: (place) => writeState(place, snapshot, snapshots, threads),
     parts: stateInParts,
   };
 }
 
-async function checkLogged(source: LedgerSource, { sealed: { block } }: OpenSnapshot): Promise<void> {
-  const { chainId, height } = block.header;
+/**
+ * The same of a member of a Raft cluster, by one of its own snapshots.
+ *
+ * @throws CodedError `replay-from-snapshot`; those of `oldestRaftSnapshot`
+ */
+export async function raftSnapshotFor(
+  { dataDirectory, source }: FirstStateOptions,
+  { chainId, firstHeight, head }: LedgerFacts,
+): Promise<GenesisState & { readonly note: string }> {
+  const state = await oldestRaftSnapshot(dataDirectory, chainId, async (block) => {
+    const { height } = block.header;
+    return height >= firstHeight && height <= head.height && isLogged(source, block);
+  });
+  if (state === undefined) throw noSnapshot(firstHeight);
+  return { ...state, note: beginsWith(state.block.header.height, state.changes.length, firstHeight) };
+}
+
+function noSnapshot(firstHeight: number): CodedError {
+  const message = 'the log does not go back to its beginning, and there is no snapshot to begin with';
+  return codedError('replay-from-snapshot', message, { firstHeight });
+}
+
+function beginsWith(height: number, entries: number, firstHeight: number): string {
+  return (
+    `begins with the snapshot at height ${height}, ${entries} entries: ` +
+    `the log begins at height ${firstHeight}, and what was before is not replayed`
+  );
+}
+
+async function isLogged(source: LedgerSource, { header: { chainId, height }, id }: Block): Promise<boolean> {
   for await (const bytes of source.blocks(height, height)) {
     const logged = decodeSealedHeader(chainId, bytes);
-    if (logged.ok && logged.value.id === block.id) return;
+    if (logged.ok && logged.value.id === id) return true;
   }
-  throw codedError('replay-snapshot-foreign', 'the snapshot is of another block than the log has at its height', {
-    height,
-    blockId: block.id,
-  });
+  return false;
 }
 
 /** By the threads that check it, chunk by chunk: what does not lead to the root is not written. */

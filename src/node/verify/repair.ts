@@ -9,11 +9,12 @@ import type { LevelStore } from '../../store/level-store.ts';
 import type { KeyRange, Store, StoreOperation } from '../../store/store.ts';
 import { replayLedger, type LedgerReplayOptions } from '../replay.ts';
 import { directorySource } from '../replay/directory-source.ts';
+import { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
 import type { Finding } from './finding.ts';
 
 export interface RepairOptions extends Pick<
   LedgerReplayOptions,
-  'into' | 'onNote' | 'onProgress' | 'snapshots' | 'threads'
+  'dataDirectory' | 'into' | 'onNote' | 'onProgress' | 'threads'
 > {
   readonly store: LevelStore;
   readonly genesis: Genesis;
@@ -23,7 +24,8 @@ const OPERATIONS_PER_BATCH = 1000;
 
 /** @throws CodedError of a log that does not replay: what was to be derived from it is left as it is */
 export async function repair(findings: readonly Finding[], options: RepairOptions): Promise<void> {
-  const { snapshots, store } = options;
+  const { dataDirectory, store } = options;
+  const snapshots = SnapshotFolder.of(dataDirectory);
   const fromLog = new Set<string>();
   for (const { repair: how } of findings) {
     if (how === null) continue;
@@ -39,12 +41,12 @@ export async function repair(findings: readonly Finding[], options: RepairOption
 const STATE = '';
 
 async function deriveFromLog(wanted: ReadonlySet<string>, options: RepairOptions): Promise<void> {
-  const { genesis, into, onNote, onProgress, snapshots, store, threads } = options;
+  const { dataDirectory, genesis, into, onNote, onProgress, store, threads } = options;
   for (const name of wanted) if (name !== STATE && !hasPointer(store, name)) await forget(store, name);
   await replayLedger({
     source: directorySource(store),
     genesis,
-    snapshots,
+    dataDirectory,
     into,
     to: null,
     // Events were signed before a quorum sealed their blocks.

@@ -71,7 +71,7 @@ test('projections of a pruned log are rebuilt from its snapshot: their history b
   const { chain, data } = await pruned();
   const store = await LevelStore.open(ledgerDirectory(data));
   const log = BlockLog.over(store, { chainId: chain.chainId, validatorKey: null });
-  const from = { store, log, genesis: chain.genesis, snapshots: SnapshotFolder.of(data) };
+  const from = { store, log, genesis: chain.genesis, dataDirectory: data };
   expect((await stateBefore(from, 8)).block.header.height).toBe(6);
   const height = await buildRows({
     store,
@@ -105,7 +105,7 @@ test('a log that was dropped less far than its snapshot is executed from the sna
   const store = await LevelStore.open(ledgerDirectory(dataDirectory));
   const log = BlockLog.over(store, { chainId: chain.chainId, validatorKey: null });
   expect(log.floor()).toBe(4);
-  const from = { store, log, genesis: chain.genesis, snapshots: SnapshotFolder.of(dataDirectory) };
+  const from = { store, log, genesis: chain.genesis, dataDirectory };
   expect((await firstStateOf(from)).block.header.height).toBe(6);
   await store.close();
   const stopped = await StoppedLedger.open(config);

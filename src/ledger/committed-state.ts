@@ -14,6 +14,8 @@ import type { CommittedChange, StateChange, StateReader } from './state.ts';
 
 /** Values and proofs are served for this many heights, the head's included. */
 export const HELD_HEIGHTS = 64;
+/** So many are held at most for one who asked to keep what is held. */
+const MAX_KEPT_HEIGHTS = 4096;
 /** Values of committed state kept beside the store, whose synchronous get takes 13 us: about 8 MB. */
 const CACHE_ENTRIES = 16_384;
 
@@ -42,6 +44,8 @@ export class CommittedState implements StateReader {
   readonly #held: HeldHeight[];
   /** Committed and perhaps not durable yet: asked before the backing. */
   readonly #pending = new Map<string, PendingValue>();
+  /** What is held from this height on stays; null: nobody asked. */
+  #keptFrom: number | null = null;
   #settledHeight: number;
   readonly #cache = new Map<string, Uint8Array | undefined>();
 
@@ -118,8 +122,22 @@ export class CommittedState implements StateReader {
       this.#cache.delete(key);
     }
     this.#held.push({ height, version, before });
-    if (this.#held.length > HELD_HEIGHTS) this.#tree.retire((this.#held.shift() as HeldHeight).version);
+    while (this.#mayForget()) this.#tree.retire((this.#held.shift() as HeldHeight).version);
     return committed;
+  }
+
+  /**
+   * What is held from this height on stays, for one who comes back for it soon, however many blocks are committed
+   * meanwhile, up to 4,096; null: no longer.
+   */
+  keepFrom(height: number | null): void {
+    this.#keptFrom = height;
+  }
+
+  #mayForget(): boolean {
+    const { length } = this.#held;
+    const isKept = this.#keptFrom !== null && this.oldestHeight >= this.#keptFrom && length <= MAX_KEPT_HEIGHTS;
+    return length > HELD_HEIGHTS && !isKept;
   }
 
   /** All up to this height is durable in the backing. */

@@ -289,7 +289,12 @@ export class LedgerMachine {
     return this.#nextKnown.known;
   }
 
-  /** What the state held at one of the last 64 heights, of every key that changed behind it. Refusal: `height-not-held`. */
+  /** As `CommittedState.keepFrom`. */
+  keepFrom(height: number | null): void {
+    this.#committed.keepFrom(height);
+  }
+
+  /** What the state held at a height that is held, of every key that changed behind it. Refusal: `height-not-held`. */
   changedSince(height: number): Result<ReadonlyMap<string, Uint8Array | undefined>> {
     return this.#committed.changedSince(height);
   }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { unwrap } from '../../src/base/result.ts';
 import type { VerifiedEvent } from '../../src/ledger/verified-event.ts';
 import { headOf } from '../../src/ledger/genesis-state.ts';
+import { CommittedState } from '../../src/ledger/committed-state.ts';
 import { LedgerMachine, MAX_UNCOMMITTED_BLOCKS, type Execution } from '../../src/ledger/machine.ts';
 import { replacedDigest } from '../../src/ledger/actions.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
@@ -324,5 +325,30 @@ describe('the last 64 heights', () => {
     }
     expect(codeOf(machine.proveAt(36, key))).toBe('height-not-held');
     expect(codeOf(machine.getAt(101, key))).toBe('height-not-held');
+  });
+
+  test('stay for one who asked for it, and go when it is done', () => {
+    const chain = new SealedChain();
+    const { machine } = chain;
+    for (let height = 1; height <= 70; height++) chain.commit(height === 1 ? [chain.join(1)] : []);
+    const key = nodeKey(peerOf(1));
+    const value = machine.get(key);
+    machine.keepFrom(70);
+    for (let height = 71; height <= 140; height++) chain.commit(height === 90 ? [version(chain, 1, 90, 'v90')] : []);
+    expect(machine.oldestHeldHeight).toBe(70);
+    expect(unwrap(machine.changedSince(70)).get(key)).toEqual(value);
+    expect(unwrap(machine.proveAt(70, key)).value).toEqual(value);
+    machine.keepFrom(null);
+    chain.commit([]);
+    expect(machine.oldestHeldHeight).toBe(78);
+    expect(codeOf(machine.changedSince(70))).toBe('height-not-held');
+  });
+
+  test('are no more than 4,096 for one who never comes back', () => {
+    const tree = new StateTree();
+    const state = new CommittedState({ get: () => undefined }, tree, tree.empty, 0);
+    state.keepFrom(0);
+    for (let height = 1; height <= 4100; height++) state.advance([], tree.update(state.version, []));
+    expect(state.oldestHeight).toBe(5);
   });
 });

@@ -119,6 +119,17 @@ export class SnapshotService {
   }
 
   async #make(height: number): Promise<WrittenSnapshot> {
+    const { machine } = this.#options.ledger;
+    // Until the thread has pinned the store, which may take a busy machine as long as many blocks.
+    machine.keepFrom(height);
+    try {
+      return await this.#makeKept(height);
+    } finally {
+      machine.keepFrom(null);
+    }
+  }
+
+  async #makeKept(height: number): Promise<WrittenSnapshot> {
     const { config, ledger, log } = this.#options;
     if ((await this.folder.heights()).includes(height)) throw exists(height);
     const startedMs = performance.now();
@@ -128,7 +139,10 @@ export class SnapshotService {
       height,
       folder: this.folder,
       stepsAside: true,
-      changedSince: (since) => ledger.machine.changedSince(since),
+      changedSince: (since) => {
+        ledger.machine.keepFrom(null);
+        return ledger.machine.changedSince(since);
+      },
       onProgress: ({ entries, phase }) => log.debug({ height, entries, phase }, 'making a snapshot'),
       signal: this.#stop.signal,
     });

@@ -52,6 +52,19 @@ test('a snapshot is of the height that is due, though more was committed before 
   expect(await verified(4)).toBe(entries);
 });
 
+test('it is of that height however many blocks are committed before its thread has begun', async () => {
+  const { chain, commitTo, ledger, service, verified } = await running({ snapshots: { everyBlocks: 0 } });
+  await commitTo(4);
+  const entries = chain.backing.entries.size;
+  const made = service.create();
+  await commitTo(100);
+  expect(await made).toMatchObject({ height: 4 });
+  expect(await verified(4)).toBe(entries);
+  await service.idle();
+  await commitTo(101);
+  expect(ledger.machine.oldestHeldHeight).toBe(38);
+});
+
 test('one is made at a time, and once a height, on request', async () => {
   const { chain, commitTo, service, verified } = await running({ snapshots: { everyBlocks: 0 } });
   await commitTo(3);

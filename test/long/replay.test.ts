@@ -22,7 +22,8 @@ test(
     const network = await TestNetwork.start({
       validators: 1,
       observers: 0,
-      settings: { pruning: { policy: 'keepBlocks', keepBlocks: KEEP_BLOCKS } },
+      // No other snapshot than the one that is asked for, however long it takes.
+      settings: { pruning: { policy: 'keepBlocks', keepBlocks: KEEP_BLOCKS }, snapshots: { everyBlocks: 0 } },
     });
     const { configFile, dataDirectory } = network.node(VALIDATOR);
     const load = new Load(network, 6);

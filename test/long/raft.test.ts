@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { CodedError } from '../../src/base/result.ts';
 import type { ConfigFile } from '../../src/node/config-schema.ts';
+import type { LedgerReplayReport } from '../../src/node/replay.ts';
 import type { RaftReport } from '../../src/node/raft/operations.ts';
 import { eventually } from '../eventually.ts';
 import { TestNetwork } from '../e2e/harness.ts';
@@ -112,6 +113,25 @@ test('a blank node joins by snapshot and log, gets a vote, and counts', async ()
   await load.finish();
   const left = [...members.filter((name) => name !== gone), 'observer'];
   await network.level(left, load.highestAcknowledged());
+  expect(await missing(network, 'observer', load.acknowledged)).toEqual([]);
+
+  // Its log began with a snapshot of the cluster: what is made of the log again begins with the oldest that it has.
+  const replayed = await network.run('replay', '-c', config, '--compare', '--json');
+  expect(replayed.json()).toMatchObject({
+    source: 'running node',
+    from: { kind: 'snapshot' },
+    compared: { state: { equal: true } },
+  });
+  const { height: from } = (replayed.json() as LedgerReplayReport).from;
+  expect(from).toBeGreaterThan(0);
+  const [{ peerId }] = load.acknowledged as [Acknowledgement];
+  const old = await network.run('get', peerId, '-c', config, '--at', String(from), '--trust', 'crash-only', '--json');
+  expect(old.json(), old.err).toMatchObject({ height: from, trust: 'crash-only' });
+  expect((await network.run('rebuild', '-c', config)).exit).toBe(0);
+  await eventually('the projections of the member are made again', async () => {
+    const { projections, rebuild } = await network.status('observer');
+    return (rebuild === null && projections.every(({ state }) => state === 'following')) || undefined;
+  });
   expect(await missing(network, 'observer', load.acknowledged)).toEqual([]);
 });
 

@@ -114,6 +114,14 @@ export class Loop<I, E> {
     });
   }
 
+  /** Runs when what is with the disk by now is written, and whoever waited for it was told. */
+  afterWrites(run: () => void): void {
+    const { disk } = this.#options;
+    assert(disk.kind === 'beside', 'the disk of a turn that ended is busy only beside it');
+    // What was told may still wait to leave in this tick.
+    this.#disk.add({ operations: [], sync: false }, () => setImmediate(run), disk.failed);
+  }
+
   /**
    * The same without a promise.
    *

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { effects, received, testLoop, type TestEffect } from './scripted.ts';
+import { utf8 } from '../../src/base/bytes.ts';
+import { Loop } from '../../src/node/loop.ts';
+import { effects, HeldStore, received, testLoop, type TestEffect } from './scripted.ts';
 
 const PERSISTENT = [effects.persist(), effects.cast('vote')];
 
@@ -160,3 +162,31 @@ function isVisible(effect: TestEffect): boolean {
   if (effect.kind === 'cast') return effect.to === 'all';
   return effect.kind !== 'persist' && effect.kind !== 'verify';
 }
+
+test('what may wait for the disk runs behind what the disk was waited for, and at once where it has nothing to do', async () => {
+  const log: string[] = [];
+  const store = new HeldStore(log);
+  const loop = new Loop<string, string>({
+    engine: { step: (input) => [input], wakeAtMs: () => undefined },
+    store,
+    plan: ([effect = '']) => ({
+      operations: [{ kind: 'put', key: utf8(effect), value: utf8(effect) }],
+      meanwhile: () => queueMicrotask(() => loop.afterWrites(() => log.push(`behind ${effect}`))),
+      onceDurable: () => process.nextTick(() => log.push(`answer ${effect}`)),
+    }),
+    disk: { kind: 'beside', failed: (error) => log.push(String(error)) },
+    nowMs: () => 0,
+    shareOf: () => null,
+  });
+  loop.offer('entry');
+  await loop.turn();
+  await settled();
+  expect(log).toEqual(['writing']);
+  store.letThrough();
+  await settled();
+  await settled();
+  expect(log).toEqual(['writing', 'durable', 'answer entry', 'behind entry']);
+  loop.afterWrites(() => log.push('at once'));
+  await settled();
+  expect(log.at(-1)).toBe('at once');
+});

@@ -15,6 +15,8 @@ export interface ApplierOptions<O> {
   readonly machine: Pick<StateMachine<O>, 'apply' | 'written'>;
   readonly codec: ConfigurationCodec;
   readonly entry: (index: number) => Entry | undefined;
+  /** Runs it when this server has nothing more urgent to do than to apply: in its own time, but soon. */
+  readonly begin: (run: () => void) => void;
   readonly write: (write: Write, written: (() => void) | null) => void;
   readonly outcome: (entry: Entry, outcome: O) => void;
   /** Everything up to here is applied in memory. */
@@ -56,7 +58,7 @@ export class Applier<O> {
     this.#committed = Math.max(this.#committed, index);
     if (this.#scheduled || this.#paused > 0) return;
     this.#scheduled = true;
-    queueMicrotask(() => this.#run());
+    queueMicrotask(() => this.#options.begin(() => this.#run()));
   }
 
   /** Nothing is applied until `resume` was called as often. */

@@ -110,6 +110,8 @@ export class RaftServer<O> {
         machine,
         codec,
         entry: (index) => this.#engine.entry(index),
+        // Of a leader the proposers wait for it. A follower's leader waits for its disk, and for nothing that it applies.
+        begin: (run) => (this.#members.leader?.id === self.id ? run() : this.#loop.afterWrites(run)),
         write: (write, written) => this.#loop.writeLater(write, written),
         outcome: ({ index, term }, outcome) => this.#proposals.applied(index, term, outcome),
         applied: (index) => this.#applied(index),

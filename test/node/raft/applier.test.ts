@@ -25,6 +25,7 @@ function applier(machine: Partial<StateMachine<string>> = {}): Applier<string> {
   };
   return new Applier<string>(
     {
+      begin: (run) => run(),
       machine: { apply, ...machine },
       codec: configurationCodec,
       entry: (index) => entries.get(index),

@@ -26,7 +26,7 @@ import {
   type PlannedRows,
 } from './build-state.ts';
 import type { Projection } from './projection.ts';
-import { PendingRows, readPointer, Rows, type RowWriter } from './rows.ts';
+import { PendingRows, REBUILD_READ_ROWS, readPointer, Rows, type RowWriter } from './rows.ts';
 
 export interface BuildOptions {
   /** Read only. */
@@ -169,7 +169,7 @@ function builtRows({ catalog, plan, store }: BuildOptions): readonly BuiltRows[]
     const projection = catalog.find((candidate) => candidate.name === name);
     assert(projection?.version === version, 'what is planned is in the catalog', { name, version });
     const rows = new Rows(store, name, generation);
-    return { projection, rows, pending: new PendingRows(rows) };
+    return { projection, rows, pending: new PendingRows(rows, REBUILD_READ_ROWS) };
   });
 }
 

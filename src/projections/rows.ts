@@ -152,10 +152,12 @@ export class PendingRows implements RowReader {
   #pending = new Map<string, StoreOperation>();
   /** What was taken last: perhaps not in the store yet. */
   #taken: ReadonlyMap<string, StoreOperation> = new Map();
-  readonly #read = new ReadRows();
+  readonly #read: ReadRows;
 
-  constructor(rows: RowReader) {
+  /** @param maxReadRows that stay at hand, of about 300 bytes each */
+  constructor(rows: RowReader, maxReadRows = DEFAULT_READ_ROWS) {
     this.#rows = rows;
+    this.#read = new ReadRows(maxReadRows);
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -193,13 +195,19 @@ interface ReadRow {
   readonly row: Uint8Array | undefined;
 }
 
-/** About 3 MB of rows of 100 bytes. */
-const MAX_READ_ROWS = 8192;
+const DEFAULT_READ_ROWS = 8192;
+/** Of a rebuild, whose whole work it is to read rows and write them: the rows of as many nodes as most networks have. */
+export const REBUILD_READ_ROWS = 65_536;
 
 /** Rows that were read lately. Two maps, of which the older is let go when the other is full: an eviction costs nothing. */
 class ReadRows {
+  readonly #max: number;
   #newer = new Map<string, ReadRow>();
   #older: ReadonlyMap<string, ReadRow> = new Map();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
 
   get(key: string): ReadRow | undefined {
     const newer = this.#newer.get(key);
@@ -210,7 +218,7 @@ class ReadRows {
   }
 
   set(key: string, row: ReadRow): void {
-    if (this.#newer.size >= MAX_READ_ROWS / 2) {
+    if (this.#newer.size >= this.#max / 2) {
       this.#older = this.#newer;
       this.#newer = new Map();
     }

@@ -9,7 +9,7 @@ import { unpackOperations } from './packed-operations.ts';
 import type { FromRebuild, RebuildTask, ToRebuild } from './rebuild-messages.ts';
 
 /** The first state is in it while it begins, and the tree, 150 bytes a key, is not; where that is not enough, the rebuild fails. */
-const WORKER_HEAP = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 16 };
+const WORKER_HEAP = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 64 };
 /** A thread that was asked to stop ends after its batch; else it is ended. */
 const STOP_DEADLINE_MS = 5_000;
 

@@ -8,7 +8,7 @@ import { LedgerMachine } from '../../ledger/machine.ts';
 import { Replay, type ReplayedBlock } from '../../ledger/replay.ts';
 import type { StateChange } from '../../ledger/state.ts';
 import type { Projection } from '../../projections/projection.ts';
-import { PendingRows, Rows } from '../../projections/rows.ts';
+import { PendingRows, REBUILD_READ_ROWS, Rows } from '../../projections/rows.ts';
 import type { ValidatorSet } from '../../qc/validator-set.ts';
 import type { Store, StoreOperation } from '../../store/store.ts';
 import { begin, PLACE_GENERATION, type FirstState } from './beginning.ts';
@@ -67,7 +67,7 @@ export class Rebuild {
     this.#recent = new RecentState(place.store);
     this.#builds = projections.map((projection) => {
       const rows = new Rows(place.store, projection.name, PLACE_GENERATION);
-      return { projection, rows, pending: new PendingRows(rows) };
+      return { projection, rows, pending: new PendingRows(rows, REBUILD_READ_ROWS) };
     });
     this.#head = block;
     this.#events = events;

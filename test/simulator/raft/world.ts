@@ -207,6 +207,8 @@ export class RaftWorld extends Stage<SimulatedServer, RaftLife> {
 
   override crash(id: number, how: CrashKind): void {
     const { life } = this.node(id);
+    // In the middle of a turn, as of a server that is switched off once it said that it is removed: what it did counts.
+    if (life !== null) this.checkers.look(life);
     super.crash(id, how);
     if (life !== null) this.clients.stopped(life);
   }

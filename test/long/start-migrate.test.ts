@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { run } from '../cli/terminal.ts';
 import { eventually } from '../eventually.ts';
 import { copyOf } from '../node/migrate/directories.ts';
-import { LAUNCHER } from './harness.ts';
+import { LAUNCHER } from '../e2e/harness.ts';
 
 function started(config: string, ...flags: readonly string[]): { child: ChildProcess; told: Promise<string> } {
   const child = spawn(process.execPath, [LAUNCHER, 'start', '--config', config, ...flags], {

@@ -186,7 +186,7 @@ export const DEFAULT_TIMINGS: RaftTimings = { heartbeatMs: 1000, electionMs: 100
 export interface RaftLimits {
   readonly maxAppendEntries: number;
   readonly maxAppendBytes: number;
-  /** Append requests to one follower that are not answered yet. */
+  /** Append requests to one follower that are not answered yet: since it last took a snapshot, or failed. */
   readonly maxInFlight: number;
   /** In all of them together; one request is always allowed. */
   readonly maxInFlightBytes: number;

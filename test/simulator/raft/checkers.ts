@@ -71,7 +71,8 @@ export class RaftCheckers {
     this.#bounds = new BoundsChecker<Sizes>(
       {
         'entries in one append': limits.maxAppendEntries,
-        'appends without an answer': limits.maxInFlight,
+        // A snapshot has a connection of its own: behind it the window is new, while those before it may still be unanswered.
+        'appends without an answer': 2 * limits.maxInFlight,
         'entries that are not committed': limits.maxUncommittedEntries + OWN_ENTRIES,
         'batches on their way to the disk': MAX_WRITES,
       },

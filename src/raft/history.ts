@@ -127,18 +127,7 @@ export class History {
 
   /** A snapshot is the state now. */
   restored(snapshot: SnapshotMeta): void {
-    if (this.#record !== null) return;
-    const { configuration, lastIndex, lastTerm } = snapshot;
-    const { servers } = configuration.configuration;
-    const said = JSON.stringify({ lastIndex, lastTerm, configuration });
-    this.#keep({
-      origin: 'snapshot',
-      index: lastIndex,
-      term: lastTerm,
-      hash: sha256Hex(new TextEncoder().encode(said)),
-      servers,
-      shared: true,
-    });
+    if (this.#record === null) this.#keep(historyOfSnapshot(snapshot));
   }
 
   /** Others hold what this server wrote: its history is theirs too. */
@@ -230,6 +219,19 @@ export function historyOf(first: Entry, servers: readonly Server[], shared: bool
   const bytes = new Uint8Array(storedEntryBytes(plain));
   writeStoredEntry(plain, bytes, 0);
   return { origin: 'entry', index: first.index, term: first.term, hash: sha256Hex(bytes), servers, shared };
+}
+
+/** Of a log that began with a snapshot of others. */
+export function historyOfSnapshot({ configuration, lastIndex, lastTerm }: SnapshotMeta): HistoryRecord {
+  const said = JSON.stringify({ lastIndex, lastTerm, configuration });
+  return {
+    origin: 'snapshot',
+    index: lastIndex,
+    term: lastTerm,
+    hash: sha256Hex(new TextEncoder().encode(said)),
+    servers: configuration.configuration.servers,
+    shared: true,
+  };
 }
 
 /** As a follower that lacks it: the leader sends again from behind `lastIndex` on. */

@@ -4,7 +4,7 @@ import { bootstrapEntry } from '../../raft/bootstrap.ts';
 import { codedError, unwrap } from '../../base/result.ts';
 import type { ConfigurationCodec, HardState, SnapshotMeta } from '../../raft/contract.ts';
 import type { Configuration, LoggedConfiguration } from '../../raft/messages.ts';
-import { historyOf } from '../../raft/history.ts';
+import { historyOf, historyOfSnapshot } from '../../raft/history.ts';
 import type { AppliedRecord, HistoryRecord, StoredSnapshot } from '../../raft/stored-records.ts';
 import type { Store } from '../../store/store.ts';
 import { historyOp, openRaft, type RaftLogStore, type StoredRaft } from './log-store.ts';
@@ -39,9 +39,17 @@ export async function openServer<O>(
   }
   const { applied, hardState, log, snapshot } = found;
   // What a crash left of a history whose first entry never arrived.
-  const history = log.lastIndex === 0 ? null : found.history;
+  const history = log.lastIndex === 0 ? null : (found.history ?? (await beganWith(snapshot, store)));
   checkPinned(history, pinnedHistory);
   return { log, hardState, snapshot, applied, history, configurations: configurationsOf(found, codec) };
+}
+
+/** A process that ended while a log began with a snapshot did not come to say so: without it none would be taken again. */
+async function beganWith(snapshot: StoredSnapshot | null, store: Store): Promise<HistoryRecord | null> {
+  if (snapshot === null) return null;
+  const history = historyOfSnapshot(metaOf(snapshot));
+  await store.batch([historyOp(history)], { sync: true });
+  return history;
 }
 
 function checkPinned(history: HistoryRecord | null, pinned: Hash | null): void {

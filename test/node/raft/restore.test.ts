@@ -124,6 +124,9 @@ test('wherever it is cut off, all of the old or all of the new is there after th
       expect(stateIn(image), `after batch ${at}`).toEqual(ALL_NEW);
       expect(opened).toMatchObject({ applied: { index: 5000 }, snapshot: { lastIndex: 5000 } });
       expect([opened.log.firstIndex, opened.log.lastIndex]).toEqual([5001, 5000]);
+      // Whoever knows no history of its own takes no other snapshot.
+      expect(opened.history).toMatchObject({ origin: 'snapshot', index: 5000, shared: true });
+      expect((await openRaft(store)).history).toEqual(opened.history);
     }
     expect((await openRaft(store)).restoring).toBeNull();
   }

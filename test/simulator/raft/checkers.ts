@@ -57,8 +57,12 @@ export class RaftCheckers {
   readonly #bounds: BoundsChecker<Sizes>;
   readonly #disks = new Map<string, DiskView>();
   readonly #seen = new Map<RaftLife, Seen>();
+  readonly #window: number;
+  /** Of a leader to a follower, on a connection of its own: the window behind it is new, what was sent before may be unanswered. */
+  readonly #sentSnapshots = new Set<string>();
 
   constructor({ limits }: RaftCast, report: Report) {
+    this.#window = limits.maxInFlight;
     this.elections = new ElectionChecker(report);
     this.commits = new CommitChecker((id, index, term) => this.#disks.get(id)?.holds(index, term) === true, report);
     this.linearizability = new LinearizabilityChecker(report);
@@ -71,8 +75,7 @@ export class RaftCheckers {
     this.#bounds = new BoundsChecker<Sizes>(
       {
         'entries in one append': limits.maxAppendEntries,
-        // A snapshot has a connection of its own: behind it the window is new, while those before it may still be unanswered.
-        'appends without an answer': 2 * limits.maxInFlight,
+        'appends without an answer': limits.maxInFlight,
         'entries that are not committed': limits.maxUncommittedEntries + OWN_ENTRIES,
         'batches on their way to the disk': MAX_WRITES,
       },
@@ -141,8 +144,13 @@ export class RaftCheckers {
   /** A request leaves a machine. @param waiting on its connection, this one as well */
   asks(from: SimulatedServer, to: SimulatedServer, request: RaftRequest, waiting: number): void {
     this.#votes.asks(from.serverId, from.address, request);
-    if (request.kind === 'installSnapshot') this.elections.leads(from.serverId, request.term);
+    const pair = `${from.serverId} ${to.serverId}`;
+    if (request.kind === 'installSnapshot') {
+      this.elections.leads(from.serverId, request.term);
+      this.#sentSnapshots.add(pair);
+    }
     if (request.kind !== 'appendEntries') return;
+    if (waiting === 1) this.#sentSnapshots.delete(pair);
     this.elections.leads(from.serverId, request.term);
     let previousTerm = request.prevTerm;
     for (const entry of request.entries ?? []) {
@@ -151,7 +159,8 @@ export class RaftCheckers {
     }
     this.#bounds.check(from.serverId, {
       'entries in one append': request.entries?.length ?? 0,
-      'appends without an answer': request.entries === null ? 0 : waiting,
+      'appends without an answer':
+        request.entries === null ? 0 : waiting - (this.#sentSnapshots.has(pair) ? this.#window : 0),
     });
   }
 

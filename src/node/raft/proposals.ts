@@ -73,7 +73,13 @@ export class Proposals<O> {
     if (waiting === undefined) return;
     waiting.index = index;
     waiting.term = term;
+    this.#forgetFrom(index);
     this.#logged.push(waiting);
+  }
+
+  /** The log was cut, since this server led before: what was proposed for these indexes then was refused, and is not applied. */
+  #forgetFrom(index: number): void {
+    while (this.#logged.length > this.#head && (this.#logged.at(-1)?.index ?? 0) >= index) this.#logged.pop();
   }
 
   refused(number: number, refusal: Refusal): void {

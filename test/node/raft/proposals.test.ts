@@ -120,3 +120,20 @@ test('thousands in a row leave nothing behind', () => {
   }
   expect([log.length, waiting.waiting]).toEqual([5000, 0]);
 });
+
+test('who leads again, over a log that was cut, hears of what it proposes then', () => {
+  const { add, log, waiting } = proposals();
+  for (const name of ['a', 'b', 'c']) add(name);
+  waiting.take();
+  for (const number of [1, 2, 3]) waiting.proposed(number, 6 + number, 2);
+  for (const number of [1, 2, 3]) waiting.refused(number, lost);
+  for (const name of ['d', 'e']) add(name);
+  waiting.take();
+  waiting.proposed(4, 8, 4);
+  waiting.proposed(5, 9, 4);
+  waiting.applied(7, 3, 'of another leader');
+  waiting.applied(8, 4, 'outcome 8');
+  waiting.applied(9, 4, 'outcome 9');
+  expect(log.slice(3)).toEqual(['d: 8 outcome 8', 'e: 9 outcome 9']);
+  expect(waiting.waiting).toBe(0);
+});

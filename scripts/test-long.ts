@@ -37,14 +37,14 @@ export const steps: readonly Step[] = [
     name: 'raft simulator',
     needs: 'test/simulator/self-check/raft-rules.ts',
     command: ['node', 'test/simulator/self-check/main.ts', '--engine', 'raft'],
-    limitMinutes: 7,
+    limitMinutes: 10,
   },
   {
     name: 'more cases',
     needs: 'vitest.config.ts',
     command: { tests: filesWithMoreCases() },
     env: { LONG: '1' },
-    limitMinutes: 12,
+    limitMinutes: 9,
   },
   {
     name: 'long tests',

@@ -77,11 +77,6 @@ export class Proposals<O> {
     this.#logged.push(waiting);
   }
 
-  /** The log was cut, since this server led before: what was proposed for these indexes then was refused, and is not applied. */
-  #forgetFrom(index: number): void {
-    while (this.#logged.length > this.#head && (this.#logged.at(-1)?.index ?? 0) >= index) this.#logged.pop();
-  }
-
   refused(number: number, refusal: Refusal): void {
     const waiting = this.#waiting.get(number);
     if (waiting !== undefined) this.#settle(waiting, { ok: false, refusal });
@@ -106,6 +101,11 @@ export class Proposals<O> {
     this.#logged = [];
     this.#head = 0;
     for (const waiting of [...this.#waiting.values()]) this.#settle(waiting, { ok: false, refusal });
+  }
+
+  /** The log was cut, since this server led before: what was proposed for these indexes then was refused, and is not applied. */
+  #forgetFrom(index: number): void {
+    while (this.#logged.length > this.#head && (this.#logged.at(-1)?.index ?? 0) >= index) this.#logged.pop();
   }
 
   #settle(waiting: Waiting<O>, outcome: Result<Applied<O>>): void {

@@ -15,10 +15,55 @@ export function textFromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
+/**
+ * Memory for small arrays to share, no part of it given twice: what is in one stays. V8 takes about 1 us to give an array of
+ * more than 64 bytes memory of its own, and holds smaller ones inside of its heap and moves each out, for 1 us too, when native
+ * code reads it. But who keeps one such array keeps its slab.
+ */
+class Slab {
+  readonly size: number;
+  bytes: Uint8Array;
+  used = 0;
+
+  constructor(size: number) {
+    this.size = size;
+    this.bytes = new Uint8Array(size);
+  }
+
+  /** @returns from where on so many bytes are free */
+  reserve(length: number): number {
+    if (this.used + length > this.size) {
+      this.bytes = new Uint8Array(this.size);
+      this.used = 0;
+    }
+    return this.used;
+  }
+}
+
+/** What is in it may be kept for long, by caches of some thousand rows: so little is kept with each. */
+const slab = new Slab(4096);
+const MAX_PART_BYTES = 1024;
+
+/** That many zeros. */
+function allot(length: number): Uint8Array {
+  if (length > MAX_PART_BYTES) return new Uint8Array(length);
+  const start = slab.reserve(length);
+  slab.used += length;
+  return slab.bytes.subarray(start, slab.used);
+}
+
+/** It may share its memory with others, and keeps up to 4 KiB of theirs. */
+export function copyOf(bytes: Uint8Array): Uint8Array {
+  if (bytes.length > MAX_PART_BYTES) return bytes.slice();
+  const copy = allot(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
-  const joined = new Uint8Array(length);
+  const joined = allot(length);
   let offset = 0;
   for (const part of parts) {
     joined.set(part, offset);
@@ -27,28 +72,20 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   return joined;
 }
 
-const SLAB_BYTES = 8192;
-let slab = new Uint8Array(SLAB_BYTES);
-let slabUsed = 0;
+const keys = new Slab(8192);
 
-/**
- * A key for the store, of bytes and texts, as part of a slab that it shares with others: for what lives as long as a
- * batch, since it keeps the whole slab. V8 holds small arrays inside of its heap and moves each out, for 1 us, when
- * native code reads it; to read a part of a slab costs nothing.
- */
+/** A key for the store, of bytes and texts: for what lives as long as a batch, since it keeps 8 KiB of others. */
 export function storeKey(...parts: readonly (Uint8Array | string)[]): Uint8Array {
   let most = 0;
   for (const part of parts) most += typeof part === 'string' ? part.length * MAX_BYTES_PER_UNIT : part.length;
-  if (most > SLAB_BYTES) return concatBytes(...parts.map((part) => (typeof part === 'string' ? utf8(part) : part)));
-  if (slabUsed + most > SLAB_BYTES) {
-    slab = new Uint8Array(SLAB_BYTES);
-    slabUsed = 0;
-  }
-  const start = slabUsed;
+  if (most > keys.size) return concatBytes(...parts.map((part) => (typeof part === 'string' ? utf8(part) : part)));
+  const start = keys.reserve(most);
+  let end = start;
   for (const part of parts) {
-    slabUsed += typeof part === 'string' ? writeUtf8(part, slab, slabUsed) : writeBytes(part, slab, slabUsed);
+    end += typeof part === 'string' ? writeUtf8(part, keys.bytes, end) : writeBytes(part, keys.bytes, end);
   }
-  return slab.subarray(start, slabUsed);
+  keys.used = end;
+  return keys.bytes.subarray(start, end);
 }
 
 /** @returns how many bytes were written */

@@ -3,6 +3,7 @@
  * accepts. (https://github.com/msgpack/msgpack/blob/master/spec.md; whole numbers from 2^32 on travel as doubles, as
  * msgpackr writes them, and 64-bit integers always in nine bytes.)
  */
+import { copyOf } from './bytes.ts';
 import { hashInto, type Hash } from './hash.ts';
 
 const FIRST_BYTES = 4096;
@@ -21,7 +22,7 @@ export class Writer {
     const start = this.#length;
     try {
       write(this);
-      return this.#bytes.slice(start, this.#length);
+      return copyOf(this.#bytes.subarray(start, this.#length));
     } finally {
       this.#length = start;
     }

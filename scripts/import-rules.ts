@@ -30,6 +30,7 @@ const homes: readonly { readonly packages: string; readonly home: string }[] = [
   { packages: '(libp2p|@libp2p/[^/]+)', home: '^src/net/' },
   { packages: 'classic-level', home: '^src/store/' },
   { packages: '@chainsafe/blst', home: '^src/qc/scheme-native' },
+  { packages: 'sodium-native', home: '^src/node/ed25519' },
   // The reference that tests hold the codec to, and nothing more.
   { packages: 'msgpackr', home: '^test/' },
   { packages: '(fastify|@fastify/[^/]+)', home: '^src/(api/|node/control)' },

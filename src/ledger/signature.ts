@@ -6,7 +6,7 @@
  * inputs on which they agree (test/ledger/signature-vectors.ts runs on every backend):
  *
  * ed25519 (RFC 8032), public key A, signature R || S, over the message itself:
- *   1. R and S have 32 bytes each;
+ *   1. A, R and S have 32 bytes each;
  *   2. S < L (otherwise S + L is a second signature of the same message);
  *   3. A and R are canonical: y < p, and x = 0 never with the sign bit;
  *   4. neither A nor R is one of the eight points of small order (such a key signs every message);
@@ -69,6 +69,7 @@ const SMALL_ORDER: readonly Uint8Array[] = [
 ].map(bytesOf);
 
 function checkEd25519Form(publicKey: Uint8Array, signature: Uint8Array): Result<void> {
+  if (publicKey.length !== 32) return malformed('an ed25519 key has 32 bytes', signature);
   if (signature.length !== 64) return malformed('an ed25519 signature has 64 bytes', signature);
   const commitment = signature.subarray(0, 32);
   if (!isBelow(signature.subarray(32), ED25519_L, 0xff)) return malformed('S is not below L', signature);

@@ -1,14 +1,15 @@
 /**
- * The signature predicate (`ledger/signature.ts`) on `node:crypto`: synchronous, and on libuv's thread pool, where the
- * checks of a batch run on all cores while the loop goes on.
+ * The signature predicate (`ledger/signature.ts`) on native libraries: synchronous, with libsodium for ed25519 where it
+ * loads and `node:crypto` for the rest, and by `node:crypto` on libuv's thread pool while the loop goes on.
  *
- * An ed25519 check costs 80 to 180 us, one of secp256k1 about 570; importing a key costs another 9 (ed25519) to 150 us,
- * so imported keys are kept.
+ * By `node:crypto` an ed25519 check costs 80 to 180 us, one of secp256k1 about 570; importing a key costs another 9
+ * (ed25519) to 150 us, so imported keys are kept.
  */
 import { createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { KeyType } from '../ledger/identity.ts';
 import { checkSignatureForm, type SigningKey } from '../ledger/signature.ts';
+import { loadEd25519 } from './ed25519.ts';
 
 /** A KeyObject takes about 1 KiB outside the heap. */
 export const MAX_CACHED_KEYS = 16_384;
@@ -51,8 +52,16 @@ export function verifyNative(identity: SigningKey, message: Uint8Array, signatur
   });
 }
 
+const ed25519 = await loadEd25519();
+
 /** On this thread. Never throws. */
 export function verifyHere(identity: SigningKey, message: Uint8Array, signature: Uint8Array): boolean {
+  if (identity.keyType !== 'ed25519' || ed25519 === null) return verifyByNode(identity, message, signature);
+  return checkSignatureForm(identity, signature).ok && ed25519(identity.publicKey, message, signature);
+}
+
+/** On this thread, by `node:crypto` alone. Never throws. */
+export function verifyByNode(identity: SigningKey, message: Uint8Array, signature: Uint8Array): boolean {
   const key = checkSignatureForm(identity, signature).ok ? keyOf(identity) : undefined;
   try {
     return key !== undefined && verify(DIGESTS[identity.keyType], message, key, signature);

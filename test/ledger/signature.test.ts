@@ -13,4 +13,13 @@ describe('the form of a signature', () => {
     if (OF_GOOD_FORM.includes(vector)) expect(form.ok).toBe(true);
     else expect(form).toMatchObject({ ok: false, refusal: { code: 'signature-not-canonical' } });
   });
+
+  it('refuses a key of another length', () => {
+    const publicKey = new Uint8Array(31).fill(7);
+    const signature = new Uint8Array(64).fill(1);
+    expect(checkSignatureForm({ keyType: 'ed25519', publicKey }, signature).ok).toBe(false);
+    expect(checkSignatureForm({ keyType: 'ed25519', publicKey: Uint8Array.of(...publicKey, 7) }, signature).ok).toBe(
+      true,
+    );
+  });
 });

@@ -1,5 +1,20 @@
-import { verifyHere, verifyNative } from '../../src/node/signature-native.ts';
+import { describe, expect, it } from 'vitest';
+import { loadEd25519 } from '../../src/node/ed25519.ts';
+import { verifyByNode, verifyHere, verifyNative } from '../../src/node/signature-native.ts';
 import { signatureContract } from '../ledger/signature-contract.ts';
 
 signatureContract('on the thread pool', verifyNative);
-signatureContract('native and synchronous', verifyHere);
+signatureContract('synchronous', verifyHere);
+signatureContract('synchronous, by node:crypto', verifyByNode);
+
+describe('libsodium', () => {
+  it('is there, but on a Linux without glibc', async () => {
+    const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+    const hasBuild = process.platform !== 'linux' || header.glibcVersionRuntime !== undefined;
+    expect((await loadEd25519()) !== null).toBe(hasBuild);
+  });
+
+  it('is left out where the package has no build', async () => {
+    expect(await loadEd25519(() => Promise.reject(new Error('Cannot find addon')))).toBeNull();
+  });
+});

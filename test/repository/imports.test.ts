@@ -86,6 +86,7 @@ describe('planted in an empty repository', () => {
     ['@libp2p/tcp', 'src/hotstuff/y.ts', 'home-of-libp2p-libp2p'],
     ['classic-level', 'src/ledger/y.ts', 'home-of-classic-level'],
     ['@chainsafe/blst', 'src/qc/y.ts', 'home-of-chainsafe-blst'],
+    ['sodium-native', 'src/node/y.ts', 'home-of-sodium-native'],
     ['msgpackr', 'src/net/y.ts', 'home-of-msgpackr'],
   ])('%s has one home, which is not %s', async (name, path, rule) => {
     expect(await violationsOf({ [path]: importing(name) })).toContain(rule);

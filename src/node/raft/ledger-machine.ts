@@ -168,10 +168,11 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
     return ledgerSnapshot({ store, chainId, base, sealed, controls: chain.controls, unsettled: machine.unsettled() });
   }
 
-  /** @throws CodedError the snapshot does not hold, and nothing was changed */
+  /** @throws CodedError the snapshot does not hold, or is of before BASE (`snapshot-before-base`); nothing was changed then */
   async *restore(snapshot: AsyncIterable<Uint8Array>): AsyncIterable<readonly StoreOperation[]> {
     const { outlets, store } = this.#options;
     const restored = await judgeSnapshot(snapshot, this.chainId);
+    if (restored.kind === 'map' && this.#phase.kind === 'chain') throw beforeOwnBase(this.#phase);
     await outlets.replacing();
     this.#phase = { kind: 'restoring' };
     this.#lastIndex = null;
@@ -306,6 +307,15 @@ function valueOutcome(phase: MapPhase, data: Uint8Array | null): LedgerOutcome {
 function beforeBase(): Refusal {
   return refuse('before-base', 'the cluster has members of the older system, whose commands alone count until BASE')
     .refusal;
+}
+
+/** A server of the older system that leads does not know the blocks: all that was acknowledged since BASE would be gone. */
+function beforeOwnBase({ base, machine }: ChainPhase): CodedError {
+  return codedError(
+    'snapshot-before-base',
+    'the snapshot holds nothing but values of the older system, while the ledger has begun here',
+    { base: base.index, height: machine.head.height },
+  );
 }
 
 /** All that the entries before say to the older system's state. */

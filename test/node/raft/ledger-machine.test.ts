@@ -142,6 +142,20 @@ describe('before BASE', () => {
 });
 
 describe('BASE', () => {
+  test('is not taken back by a snapshot of who does not know it', async () => {
+    const cluster = new Cluster();
+    const member = await Member.open(cluster);
+    await member.apply([noop(1, cluster.baseData()), command(2, cluster.command(cluster.join(3)))]);
+    const { stateRoot } = member.ledger;
+    await expect(member.restore(inPieces(utf8('{"a":1}'), 3), 9)).rejects.toMatchObject({
+      code: 'snapshot-before-base',
+      details: { base: 1, height: 1 },
+    });
+    expect(member.ledger.stateRoot).toBe(stateRoot);
+    await member.apply([command(3, cluster.command(cluster.join(4)))]);
+    expect(member.ledger.ledger?.machine.head.height).toBe(2);
+  });
+
   test('makes the first block of the state as it stood, and each command behind it another', async () => {
     const cluster = new Cluster();
     const member = await Member.open(cluster);

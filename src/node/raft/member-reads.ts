@@ -1,6 +1,7 @@
 /** Reads that a member of a Raft cluster serves, and its own: what they hold is the word of the members, and they say so. */
-import { codedError, ok, refuse, type Result } from '../../base/result.ts';
+import { CodedError, codedError, ok, refuse, type Refused, type Result } from '../../base/result.ts';
 import type { CommittedBlock } from '../../consensus/engine.ts';
+import { parsePeerId } from '../../ledger/identity.ts';
 import { DEFAULT_EXCHANGE_LIMITS } from '../../net/exchange.ts';
 import type { Host, PeerTarget } from '../../net/host.ts';
 import { read, readIndexCodec, readServer, type ReadHandler, type ReadRequest } from '../../net/read.ts';
@@ -112,27 +113,55 @@ export class MemberReads {
     return refuse('read-behind', 'the block that the read must see is not on this disk yet; ask another', { height });
   }
 
-  async #askLeader(peerId: string, deadlineMs: number): Promise<Result<number>> {
-    const { addresses, host } = this.#options;
-    const target = { peerId, multiaddrs: addresses.of(peerId) };
-    const answer = await read(host, target, { kind: 'readIndex' }, { deadlineMs });
+  /** A server's id need not be its peer id: then all members are asked, of whom the leader alone answers with an index. */
+  async #askLeader(id: string, deadlineMs: number): Promise<Result<number>> {
+    const targets = parsePeerId(id).ok ? [this.#target(id)] : this.#members();
+    return firstIndex(targets.map((target) => this.#readIndexAt(target, deadlineMs)));
+  }
+
+  async #readIndexAt(target: PeerTarget, deadlineMs: number): Promise<Result<number>> {
+    const answer = await read(this.#options.host, target, { kind: 'readIndex' }, { deadlineMs });
     if (!answer.ok) return answer;
     const [index] = answer.value;
     const decoded = index === undefined ? undefined : readIndexCodec.decode(index);
     if (decoded?.ok === true) return decoded;
-    throw codedError('answer-invalid', 'the leader answered with no index', { peerId });
+    throw codedError('answer-invalid', 'the leader answered with no index', { peerId: target.peerId });
   }
 
   #members(): readonly PeerTarget[] {
-    const { addresses, host, members } = this.#options;
-    return members
-      .filter((peerId) => peerId !== host.peerId)
-      .map((peerId) => ({ peerId, multiaddrs: addresses.of(peerId) }));
+    const { host, members } = this.#options;
+    return members.filter((peerId) => peerId !== host.peerId).map((peerId) => this.#target(peerId));
+  }
+
+  #target(peerId: string): PeerTarget {
+    return { peerId, multiaddrs: this.#options.addresses.of(peerId) };
   }
 
   #source(target: PeerTarget): ReadSource {
     const { host } = this.#options;
     return peerSource(target, (to, request, deadlineMs) => read(host, to, request, { deadlineMs }));
+  }
+}
+
+/**
+ * The first that is an index; where there is none, the refusal of one that was reached.
+ *
+ * @throws CodedError when none could be asked
+ */
+async function firstIndex(asked: readonly Promise<Result<number>>[]): Promise<Result<number>> {
+  const refused: Refused[] = [];
+  const indexes = asked.map(async (one) => {
+    const answer = await one;
+    if (answer.ok) return answer;
+    refused.push(answer);
+    throw new CodedError(answer.refusal);
+  });
+  try {
+    return await Promise.any(indexes);
+  } catch (error) {
+    const [first] = refused;
+    if (first !== undefined) return first;
+    throw error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error;
   }
 }
 

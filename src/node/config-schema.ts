@@ -75,34 +75,39 @@ const log = z.strictObject({
 });
 
 /** The whole file; defaults filled in. */
-export const configSchema = z.strictObject({
-  /** The genesis file that all nodes of the network share. */
-  genesis: z.string(),
-  /** Where the ledger lives. One running node a directory. */
-  dataDirectory: z.string(),
-  /** Hex of the libp2p private key protobuf, mode 0600. */
-  identityKeyFile: z.string().default('masa_oracle_key'),
-  /** The same, given in the environment instead of a file. */
-  identityKeyHex: z.string().optional(),
-  /** Present on a validator only. */
-  blsKeyFile: z.string().optional(),
-  listen: z.array(address).min(1).max(16).default(['/ip4/0.0.0.0/tcp/4001']),
-  /** Addresses told to others instead of those listened on, for a node behind a translator. */
-  announce: z.array(address).max(16).default([]),
-  /** Peers to start from. */
-  bootstrap: z.array(addressWithPeer).max(256).default([]),
-  /** Address files of other nodes on this machine (`addresses.json` in their data directories). */
-  addressFiles: z.array(z.string()).max(256).default([]),
-  submission: submission.prefault({}),
-  pacemaker: pacemaker.prefault({}),
-  limits: limits.prefault({}),
-  snapshots: snapshots.prefault({}),
-  pruning: pruning.prefault({}),
-  join: joining.prefault({}),
-  log: log.prefault({}),
-  /** Present on a member of a Raft cluster only. */
-  raft: raftConfigSchema.optional(),
-});
+export const configSchema = z
+  .strictObject({
+    /** The genesis file that all nodes of the network share. */
+    genesis: z.string(),
+    /** Where the ledger lives. One running node a directory. */
+    dataDirectory: z.string(),
+    /** Hex of the libp2p private key protobuf, mode 0600. */
+    identityKeyFile: z.string().default('masa_oracle_key'),
+    /** The same, given in the environment instead of a file. */
+    identityKeyHex: z.string().optional(),
+    /** Present on a validator only. */
+    blsKeyFile: z.string().optional(),
+    listen: z.array(address).min(1).max(16).default(['/ip4/0.0.0.0/tcp/4001']),
+    /** Addresses told to others instead of those listened on, for a node behind a translator. */
+    announce: z.array(address).max(16).default([]),
+    /** Peers to start from. */
+    bootstrap: z.array(addressWithPeer).max(256).default([]),
+    /** Address files of other nodes on this machine (`addresses.json` in their data directories). */
+    addressFiles: z.array(z.string()).max(256).default([]),
+    submission: submission.prefault({}),
+    pacemaker: pacemaker.prefault({}),
+    limits: limits.prefault({}),
+    snapshots: snapshots.prefault({}),
+    pruning: pruning.prefault({}),
+    join: joining.prefault({}),
+    log: log.prefault({}),
+    /** Present on a member of a Raft cluster only. */
+    raft: raftConfigSchema.optional(),
+  })
+  .refine(({ pruning: { policy }, raft }) => raft === undefined || policy === 'all', {
+    path: ['pruning', 'policy'],
+    error: 'is "all" for a member of a Raft cluster, which keeps every block',
+  });
 
 /** The file as it is written. */
 export type ConfigFile = z.input<typeof configSchema>;

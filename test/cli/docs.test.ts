@@ -10,7 +10,7 @@ import { run, terminalIn } from './terminal.ts';
 const read = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 
 /** All defaults of all sections. */
-const LEAST = { genesis: 'g', dataDirectory: 'd', raft: {} };
+const LEAST = { genesis: 'g', dataDirectory: 'd', raft: { advertise: 'a.example:4101' } };
 
 test('docs/configuration.md has a row for every setting, with its default', () => {
   const rows = new Map(
@@ -21,7 +21,7 @@ test('docs/configuration.md has a row for every setting, with its default', () =
     ([section, settings]) =>
       Object.entries(settings ?? {}).map(([key, value]) => [`${section}.${key}`, value] as const),
   );
-  const required = new Set(['genesis', 'dataDirectory', 'identityKeyFile']);
+  const required = new Set(['genesis', 'dataDirectory', 'identityKeyFile', 'raft.advertise']);
   for (const [key, value] of [...Object.entries(top), ...sections]) {
     const text =
       typeof value === 'number' ? String(value) : `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;

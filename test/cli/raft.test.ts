@@ -36,7 +36,10 @@ afterEach(async () => {
 async function member(id: string, first: readonly string[] | null): Promise<{ server: TestServer; data: string }> {
   const data = await temporaryDirectory();
   const server = await cluster.start(id, first);
-  const named = await NamedServers.open(data, raftConfigSchema.parse({ operators: [operator.peerId] }));
+  const named = await NamedServers.open(
+    data,
+    raftConfigSchema.parse({ transport: 'libp2p', operators: [operator.peerId] }),
+  );
   const raft = new ServerOperations({
     server: server.server,
     address: id,

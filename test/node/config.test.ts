@@ -44,6 +44,25 @@ describe('the configuration of a node', () => {
     expect(config).toMatchObject({ role: 'validator', blsKeyFile: join(directory, 'bls_key') });
   });
 
+  test.each(['0.0.0.0:4101', '[::]:4101'])('a Raft server that listens on %s says where it is', async (listen) => {
+    const refused = { code: 'config-invalid' };
+    await expect(load({ ...SMALLEST, raft: { listen } })).rejects.toMatchObject(refused);
+    await expect(load({ ...SMALLEST, raft: { listen, advertise: '0.0.0.0:1' } })).rejects.toMatchObject(refused);
+    await expect(load({ ...SMALLEST, raft: {} })).rejects.toMatchObject(refused);
+    const { config } = await load({ ...SMALLEST, raft: { listen, advertise: 'a.example:4101' } });
+    expect(config.raft).toMatchObject({ listen, advertise: 'a.example:4101' });
+    expect((await load({ ...SMALLEST, raft: { transport: 'libp2p' } })).config.raft).not.toBeNull();
+  });
+
+  test('a member of a Raft cluster keeps all blocks', async () => {
+    const raft = { listen: '127.0.0.1:4101' };
+    await expect(load({ ...SMALLEST, raft, pruning: { policy: 'keepBlocks' } })).rejects.toMatchObject({
+      code: 'config-invalid',
+      message: expect.stringContaining('pruning.policy') as string,
+    });
+    expect((await load({ ...SMALLEST, raft })).config.pruning.policy).toBe('all');
+  });
+
   test('the environment goes over the file, and flags over both', async () => {
     const file = { ...SMALLEST, log: { level: 'warn', file: 'a.log' }, listen: ['/ip4/127.0.0.1/tcp/1'] };
     const environment = { LOG_LEVEL: 'DEBUG', PORT_NBR: '4100', BOOTNODES: `/ip4/10.0.0.1/tcp/4001/p2p/${PEER}, ` };

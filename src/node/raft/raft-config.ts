@@ -69,6 +69,15 @@ export const raftConfigSchema = z
   .refine(({ heartbeatMs, leaseMs }) => leaseMs <= heartbeatMs, {
     path: ['leaseMs'],
     error: 'is longer than heartbeatMs: a leader gives up before its followers elect another',
+  })
+  .refine(({ advertise, listen, transport }) => transport === 'libp2p' || !isEverywhere(advertise ?? listen), {
+    path: ['advertise'],
+    error: 'is needed where "listen" is on all networks, and is one address: the others dial it',
   });
+
+/** `0.0.0.0`, `[::]` and their kind: to listen on, while nobody is reached there. */
+function isEverywhere(address: string): boolean {
+  return /^[0.:]+$/.test(hostPortOf(address)?.host ?? '');
+}
 
 export type RaftConfig = z.output<typeof raftConfigSchema>;

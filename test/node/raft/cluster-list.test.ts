@@ -90,7 +90,11 @@ describe('the list of a server', () => {
 
 test('those who are taken at their word are of the configuration, of the signed list, and named on this machine', async () => {
   const directory = await temporaryDirectory();
-  const config = raftConfigSchema.parse({ cluster: [{ id: 'n3', address: 'c:3' }], operators: OPERATORS });
+  const config = raftConfigSchema.parse({
+    transport: 'libp2p',
+    cluster: [{ id: 'n3', address: 'c:3' }],
+    operators: OPERATORS,
+  });
   const named = await NamedServers.open(directory, config);
   unwrap(await named.list.replace(signed()));
   await named.name([{ id: 'n4', address: 'd:4' }]);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { codedError } from '../../base/result.ts';
 import { ControlClient } from '../../node/control-client.ts';
-import type { RaftReport } from '../../node/raft/operations.ts';
+import type { RaftReport, ServerReport } from '../../node/raft/operations.ts';
 import { controlSocketOf, duration, withNodeChoice, type NodeChoice } from '../options.ts';
 import { durationText, printFacts, printJson } from '../print.ts';
 import type { Terminal } from '../terminal.ts';
@@ -19,9 +19,12 @@ interface Options extends NodeChoice, ListOptions {
 
 const LOOK_AGAIN_MS = 200;
 
+const WHY =
+  'nobody added it, or a server leads that --cluster did not name, by the id and address that the cluster has for it';
+
 const EXAMPLES = `
 The node runs already, with a section "raft" without "bootstrap" and with nothing in its log. It takes the word of the
-servers that --cluster names, and waits until the cluster has taken it in. Who takes it in is the cluster's leader: by
+servers that --cluster names, of which one must lead, and waits until the cluster has taken it in. Who takes it in is the cluster's leader: by
 "hotledger raft add-voter" there, by AddVoter in a Go program, or by this command where a member runs on this machine
 (--via). A server whose id is not its address is named with both.
 
@@ -65,9 +68,12 @@ async function join(options: Options, terminal: Terminal): Promise<void> {
       },
     );
   }
-  await client.raftName(servers);
-  if (options.via !== undefined) await takeIn(before, options, options.via, terminal);
-  else terminal.err(`waiting for the cluster to add ${before.self.id} at ${before.self.address}`);
+  if (options.via !== undefined)
+    await takeIn(client, { joining: before, servers, via: options.via }, options, terminal);
+  else {
+    await client.raftName(servers);
+    terminal.err(`waiting for the cluster to add ${before.self.id} at ${before.self.address}`);
+  }
   const report = await taken(client, options);
   const own = report.servers.find(({ id }) => id === report.self.id);
   if (options.json)
@@ -79,8 +85,23 @@ async function join(options: Options, terminal: Terminal): Promise<void> {
   ]);
 }
 
-async function takeIn(joining: RaftReport, options: Options, via: string, terminal: Terminal): Promise<void> {
+interface TakingIn {
+  readonly joining: RaftReport;
+  /** That were named. */
+  readonly servers: readonly Pick<ServerReport, 'address' | 'id'>[];
+  readonly via: string;
+}
+
+/** Whoever leads by the time that it is taken in, it is a server that the member knows. */
+async function takeIn(
+  client: ControlClient,
+  { joining, servers, via }: TakingIn,
+  options: Options,
+  terminal: Terminal,
+): Promise<void> {
   const member = new ControlClient(await controlSocketOf({ data: via }, terminal));
+  const known = (await member.raftReport()).servers.map(({ address, id }) => ({ id, address }));
+  await client.raftName([...servers, ...known.filter(({ id }) => servers.every((named) => named.id !== id))]);
   const kind = options.nonvoter === true ? 'add-nonvoter' : 'add-voter';
   const change = { kind, ...joining.self } as const;
   await withKeptList(member, change, options, terminal, () => member.raftChange(change));
@@ -96,7 +117,7 @@ async function taken(client: ControlClient, { nonvoter, wait }: Options): Promis
     if (isIn && report.appliedIndex >= report.configurationIndex) return report;
     if (report.foreign !== null) throw codedError(report.foreign.code, report.foreign.message, report.foreign.details);
     if (Date.now() >= giveUpAtMs) {
-      throw codedError('deadline', `the cluster has not taken this server in within ${durationText(wait)}`, {
+      throw codedError('deadline', `the cluster has not taken this server in within ${durationText(wait)}: ${WHY}`, {
         id: report.self.id,
         address: report.self.address,
         appliedIndex: report.appliedIndex,

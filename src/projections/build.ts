@@ -42,7 +42,7 @@ export interface BuildOptions {
   /** What makes them. */
   readonly catalog: readonly Projection[];
   readonly control: BuildControl;
-  /** That share a batch, about; a test takes fewer than is good. */
+  /** That share a batch, about, or entries of the first state; a test takes fewer than is good. */
   readonly eventsPerBatch?: number;
 }
 
@@ -67,8 +67,6 @@ export interface BuildProgress {
 
 /** About 200 KB, behind which a commit's own batch may have to wait. */
 const EVENTS_PER_BATCH = 250;
-/** Entries of the first state that share a batch. */
-const ENTRIES_PER_BATCH = 1000;
 
 /**
  * @returns the height that the rows hold; null when it was stopped before it was told where to end
@@ -211,9 +209,12 @@ export function isSamePlan(one: readonly PlannedRows[], other: readonly PlannedR
   );
 }
 
-/** Removes what an earlier rebuild left, and begins with the first block. Until all of that is written it counts as nothing. */
+/**
+ * Removes what an earlier rebuild left, and begins with the first block. Until all of that is written it counts as nothing.
+ * The state comes in parts: the rows of all of it, ten for a node, would not fit into a thread's memory.
+ */
 async function startOver(options: BuildOptions): Promise<Standing> {
-  const { first, log, plan, store, write } = options;
+  const { eventsPerBatch = EVENTS_PER_BATCH, first, log, plan, store, write } = options;
   const { block, changes } = first;
   const { height } = block.header;
   if (log.sealedBlockAt(height)?.block.id !== block.id) {
@@ -229,11 +230,19 @@ async function startOver(options: BuildOptions): Promise<Standing> {
   const built = builtRows(options);
   // Of a state that the log begins with nobody knows how it came to be: it is no block's work.
   const told = height === 0 ? block : { ...block, header: { ...block.header, proposer: '' }, events: [] };
-  applyBlock(built, { block: told, changes });
-  const operations = [...buildOps({ plan, nextHeight: 0 }), ...buildStateOps(changes), ...rowOps(built, height)];
-  for (let from = 0; from < operations.length; from += ENTRIES_PER_BATCH) {
-    await write(operations.slice(from, from + ENTRIES_PER_BATCH));
+  assert(told.events.length === 0, 'a state that a log begins with is no work of events', { height });
+  await write(buildOps({ plan, nextHeight: 0 }));
+  for (const part of partsOf(changes, eventsPerBatch)) {
+    applyBlock(built, { block: told, changes: part });
+    await write([...buildStateOps(part), ...rowOps(built, height)]);
   }
   await write(buildOps({ plan, nextHeight: height + 1 }));
   return { block, ...(await loadBuildTree(store)) };
+}
+
+/** One at least: of no entry there are rows, too. */
+function* partsOf<T>(all: readonly T[], size: number): Generator<readonly T[]> {
+  let from = 0;
+  do yield all.slice(from, from + size);
+  while ((from += size) < all.length);
 }

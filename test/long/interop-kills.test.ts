@@ -1,8 +1,9 @@
-/** Mixed clusters under load whose leader is killed every few seconds for a minute. */
+/** Mixed clusters under load whose leader is killed every few seconds for a minute; and ours, killed at its turns. */
 import { describe, expect, test } from 'vitest';
 import { needsGo } from '../interop/go-build.ts';
 import { survivesKills } from '../interop/killing.ts';
 import { ourNewcomer } from '../interop/newcomer.ts';
+import { isKilledAtTurns, isKilledWithSnapshotsUnderWay } from '../interop/stages.ts';
 
 const FOR_MS = 60_000;
 const LIMIT_MS = 4 * FOR_MS;
@@ -18,4 +19,9 @@ describe.runIf(needsGo())('a cluster whose leader is killed again and again', ()
     console.log(`killed as leader: ${[...kills].map(([id, count]) => `${id} ${count}`).join(', ')}`);
     expect(Math.min(...kills.values())).toBeGreaterThan(0);
   });
+});
+
+describe.runIf(needsGo())('a server of ours that is killed', () => {
+  test('while it takes a snapshot from Go, and while it sends one, goes on', isKilledWithSnapshotsUnderWay);
+  test('after a vote, elected, after it handed back and once removed, goes on or stays quiet', isKilledAtTurns);
 });

@@ -48,7 +48,7 @@ function copied(disk: MemoryDisk): MemoryDisk {
   return copy;
 }
 
-describe.each(['layout-1', 'layout-2', 'layout-2-raft'])('the migrations of %s', (fixture) => {
+describe.each(['layout-1', 'layout-1-raft', 'layout-2', 'layout-2-raft'])('the migrations of %s', (fixture) => {
   test('end at the same bytes when the process ends before or behind any single write, up and down', async () => {
     const from = Number(/\d+/.exec(fixture)?.[0]);
     let before = await diskOf(fixture);

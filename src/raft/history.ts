@@ -9,7 +9,8 @@
  *   - A leader that the configuration does not know, and every leader of a server that alone began its cluster and never
  *     shared it: entry 1 itself, the first configuration, which no two clusters have in common. Where that is compacted
  *     the leader sends a snapshot; it is taken only by a server whose history is known to be shared, from a leader that
- *     the operator lists.
+ *     the operator lists. Where the snapshot is older than this server's log, nothing of it is needed, and the leader is
+ *     asked like every other one for what goes on behind it.
  *   - In whatever is sent: an entry that is here already, of the same term, has the same bytes.
  *
  * hashicorp/raft has nothing of this (two such logs merge there); it is done within what its leaders do by themselves.
@@ -54,6 +55,16 @@ const MAX_WALK = 64;
 /** So often a leader is asked to show an entry; one that does not know how may go on. */
 const MAX_ASKED = 3;
 
+/** A leader that is looked at, or was found to be of this history. */
+interface Leader {
+  readonly id: ServerId;
+  readonly term: number;
+  isKnown: boolean;
+  asked: number;
+  /** A snapshot that was taken from it: it cannot show what is behind that, however often it is asked. */
+  hasSentSnapshot: boolean;
+}
+
 const PASS: Verdict = { kind: 'pass' };
 
 export class History {
@@ -62,8 +73,7 @@ export class History {
   readonly #changed: (record: HistoryRecord) => void;
   #record: HistoryRecord | null;
   #foreign: Refusal | null = null;
-  /** The leader that is looked at, or was found to be of this history. */
-  #leader: { readonly id: ServerId; readonly term: number; isKnown: boolean; asked: number } | null = null;
+  #leader: Leader | null = null;
 
   /**
    * @param pinned the history that the operator says this server is of
@@ -95,39 +105,46 @@ export class History {
     const { entries, prevIndex, term } = request;
     if (this.#foreign?.details['from'] === from) return { kind: 'foreign', refusal: this.#foreign };
     if (this.#facts.lastIndex() === 0) return this.#begin(from, request);
-    if (this.#leader?.id !== from || this.#leader.term !== term) {
-      this.#leader = { id: from, term, isKnown: false, asked: 0 };
-    }
+    const leader = this.#leaderOf(from, term);
     const different = entries === null ? undefined : this.#differing(entries);
     if (different !== undefined) return this.#refuse(from, different);
-    if (this.#leader.isKnown) return PASS;
-    if (this.#needsFirstEntry(from)) return this.#askForFirst(from, request);
+    if (leader.isKnown) return PASS;
+    if (this.#needsFirstEntry(leader)) return this.#askForFirst(leader, request);
     if (entries === null) return PASS;
     if (entries.some((entry) => this.#isShown(entry))) {
-      this.#leader.isKnown = true;
+      leader.isKnown = true;
       return PASS;
     }
-    return this.#askForHeld(prevIndex, request);
+    return this.#askForHeld(leader, prevIndex, request);
   }
 
   /** Refusals: `raft-foreign-history`. */
   ofSnapshot(from: ServerId, isListed: boolean, request: InstallSnapshotRequest): Verdict {
+    const { lastIndex, lastTerm, term } = request;
+    if (this.#foreign?.details['from'] === from) return { kind: 'foreign', refusal: this.#foreign };
     if (this.#facts.lastIndex() === 0) return PASS;
-    const { lastIndex, lastTerm } = request;
-    const own = this.#facts.entry(lastIndex);
-    if (own?.term === lastTerm) return PASS;
+    const isConfigured = this.#facts.isConfigured(from);
     const isShared = this.#record?.shared === true;
     const isPinned = this.#pinned !== null && this.#pinned === this.#record?.hash;
+    if (isPinned || (isShared && (isListed || isConfigured))) {
+      const leader = this.#leaderOf(from, term);
+      // What it was asked for is behind the snapshot: to ask again would bring the same one.
+      if (leader.asked > 0) leader.asked = MAX_ASKED;
+      leader.hasSentSnapshot = true;
+      return PASS;
+    }
+    // Nothing of it will be taken.
+    if (isShared && this.#facts.entry(lastIndex)?.term === lastTerm) return PASS;
     // Nothing but a beginning that never came to anything: nobody was told of what would be lost.
-    if (this.#facts.commitIndex() <= 1 && this.#facts.isConfigured(from)) return PASS;
-    if (isPinned || (isShared && (isListed || this.#facts.isConfigured(from)))) return PASS;
+    if (this.#facts.commitIndex() <= 1 && isConfigured) return PASS;
     const theirs = `a snapshot up to entry ${lastIndex} of term ${lastTerm}, which does not show what it goes on from`;
     return this.#refuse(from, theirs);
   }
 
-  /** A snapshot is the state now. */
+  /** A snapshot is the state now, and the state of others too. */
   restored(snapshot: SnapshotMeta): void {
     if (this.#record === null) this.#keep(historyOfSnapshot(snapshot));
+    else this.share();
   }
 
   /** Others hold what this server wrote: its history is theirs too. */
@@ -147,27 +164,33 @@ export class History {
     return PASS;
   }
 
-  #needsFirstEntry(from: ServerId): boolean {
-    if (this.#record === null || this.#record.origin !== 'entry') return false;
-    return !this.#record.shared || !this.#facts.isConfigured(from);
+  #leaderOf(id: ServerId, term: number): Leader {
+    if (this.#leader?.id !== id || this.#leader.term !== term) {
+      this.#leader = { id, term, isKnown: false, asked: 0, hasSentSnapshot: false };
+    }
+    return this.#leader;
   }
 
-  #askForFirst(from: ServerId, request: AppendEntriesRequest): Verdict {
+  #needsFirstEntry({ hasSentSnapshot, id }: Leader): boolean {
+    if (this.#record === null || this.#record.origin !== 'entry' || hasSentSnapshot) return false;
+    return !this.#record.shared || !this.#facts.isConfigured(id);
+  }
+
+  #askForFirst(leader: Leader, request: AppendEntriesRequest): Verdict {
     const first = request.entries?.[0];
     if (request.prevIndex !== 0 || first?.index !== 1) return lacking(request, 0);
     const { hash } = historyOf(first, [], true);
-    if (hash !== this.#record?.hash) return this.#refuse(from, `one that begins with ${hash}`);
+    if (hash !== this.#record?.hash) return this.#refuse(leader.id, `one that begins with ${hash}`);
     this.share();
-    if (this.#leader !== null) this.#leader.isKnown = true;
+    leader.isKnown = true;
     return PASS;
   }
 
   /** The entry before those that were sent is here with the same term: so is it the same entry? */
-  #askForHeld(prevIndex: number, request: AppendEntriesRequest): Verdict {
-    const leader = this.#leader;
+  #askForHeld(leader: Leader, prevIndex: number, request: AppendEntriesRequest): Verdict {
     const held = this.#facts.entry(prevIndex);
     // Of another term, or not here: the engine and the leader find out where they part.
-    if (leader === null || held?.term !== request.prevTerm || leader.asked >= MAX_ASKED) return PASS;
+    if (held?.term !== request.prevTerm || leader.asked >= MAX_ASKED) return PASS;
     leader.asked++;
     let index = prevIndex;
     for (let walked = 0; walked < MAX_WALK; walked++) {

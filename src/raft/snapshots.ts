@@ -8,7 +8,7 @@ import { checkConfiguration } from './configuration.ts';
 import { commitUpTo } from './committing.ts';
 import { configurationChanged } from './configuring.ts';
 import type { SnapshotMeta } from './contract.ts';
-import type { InstallSnapshotRequest } from './messages.ts';
+import type { InstallSnapshotRequest, ServerId } from './messages.ts';
 import { noteForeignHistory, obey, type Asker } from './obeying.ts';
 import { whenTermIsDurable, type RaftServer } from './server.ts';
 import { waitForLeader } from './stepping-down.ts';
@@ -44,7 +44,7 @@ export function receiveInstallSnapshot(server: RaftServer, asker: Asker, request
   }
   // One at a time: the other one asks again.
   if (server.restoring !== null) return answer(server, asker.ask, false);
-  if (lastIndex <= server.commitIndex || ownTerm === lastTerm) {
+  if ((lastIndex <= server.commitIndex || ownTerm === lastTerm) && !replacesEqual(server, asker.from, lastIndex)) {
     // The log holds the whole of it, and what follows stays (Raft, figure 13, rule 6).
     commitUpTo(server, lastIndex);
     return answer(server, asker.ask, true);
@@ -55,6 +55,15 @@ export function receiveInstallSnapshot(server: RaftServer, asker: Asker, request
   const snapshot: SnapshotMeta = { lastIndex, lastTerm, configuration: { index: configurationIndex, configuration } };
   server.restoring = { ask: asker.ask, snapshot };
   turn.tell({ kind: 'restore', ask: asker.ask, snapshot });
+}
+
+/**
+ * Of a leader that the configuration does not know, and whose snapshot ends where this log ends, nothing shows that its log
+ * came to this in the same way. Taken as a whole the snapshot costs this server nothing that it lacks afterwards, and two
+ * logs that are not one cannot be merged by what follows.
+ */
+function replacesEqual({ configurations, log }: RaftServer, from: ServerId, lastIndex: number): boolean {
+  return lastIndex === log.lastIndex && !configurations.knows(from);
 }
 
 /** The snapshot is the state, and the log is empty. */

@@ -101,6 +101,31 @@ function leadWith(log: readonly Entry[], sender = 'leader'): string {
   return 'never ends';
 }
 
+/**
+ * As hashicorp/raft leads, listed by the operator, with a log that is cut: where it lacks what it is asked for it sends its
+ * snapshot, and goes on behind that.
+ *
+ * @returns how it ended, and how many snapshots that took
+ */
+function leadWithCut(log: readonly Entry[], snapshotAt: number, trailing: number): [string, number] {
+  const firstIndex = snapshotAt - trailing + 1;
+  for (let next = log.length, snapshots = 0, round = 0; round < 20; round++) {
+    if (next < firstIndex || (next === firstIndex && trailing > 0)) {
+      snapshots++;
+      const outcome = from().snapshot(snapshotAt, log[snapshotAt - 1]!.term, true);
+      if (outcome !== 'pass') return [String(outcome), snapshots];
+      next = snapshotAt + 1;
+    }
+    const prev = log[next - 2]!;
+    const outcome = from().entries(log.slice(next - 1), prev);
+    const isHeld = own.some(({ index, term }) => index === prev.index && term === prev.term);
+    if (outcome === 'pass' && isHeld) return ['pass', snapshots];
+    if (typeof outcome === 'string' && outcome !== 'pass') return [outcome, snapshots];
+    next = Math.max(1, Math.min(next - 1, (outcome === 'pass' ? own.length : outcome) + 1));
+  }
+  return ['never ends', 0];
+}
+
 describe('a server that shares its history with others', () => {
   beforeEach(() => begin(logOf('ours', 5), true));
 
@@ -162,6 +187,32 @@ describe('a server that shares its history with others', () => {
     configured = [];
     expect(from().snapshot(90, 3, true)).toBe('pass');
     expect(from().snapshot(90, 3, false)).toBe('raft-foreign-history');
+    // And nothing more from a leader that was found to be of another history.
+    expect(from().snapshot(90, 3, true)).toBe('raft-foreign-history');
+  });
+
+  test.each([
+    ['with entries before it', 4, 3, 1],
+    ['that its log begins with', 4, 0, 1],
+    ['at the end of the own log, with entries before it', 7, 3, 1],
+    ['at the end of the own log, that its log begins with', 7, 0, 2],
+  ])('brought up to date by a stranger whose snapshot is not newer, %s', (_, at, trailing, snapshots) => {
+    configured = [];
+    expect(leadWithCut(logOf('ours', 9), at, trailing)).toEqual(['pass', snapshots]);
+  });
+
+  test.each([
+    [4, 3],
+    [4, 0],
+    [7, 3],
+  ])('does not go on in the cut log of another cluster (snapshot at %i, %i entries before its end)', (at, trailing) => {
+    configured = [];
+    expect(leadWithCut(logOf('theirs', 9), at, trailing)[0]).toBe('raft-foreign-history');
+  });
+
+  test('costs a leader that began with a snapshot at the end of the own log one more of it in a term', () => {
+    expect(leadWithCut(logOf('ours', 9), 7, 0)).toEqual(['pass', 1]);
+    expect(from().entries([entry(9, 3, 'next')], entry(7, 2, 'ours 4'))).toBe('pass');
   });
 });
 
@@ -189,6 +240,18 @@ describe('a server that began a cluster of its own and shares it with nobody', (
     expect(from().snapshot(90, 3)).toBe('pass');
     configured = [];
     expect(from().snapshot(90, 3, true)).toBe('raft-foreign-history');
+    begin(logOf('ours', 0), false);
+    commitIndex = 1;
+    expect(from().snapshot(90, 3)).toBe('pass');
+    history.restored({ lastIndex: 90, lastTerm: 3, configuration: { index: 1, configuration: { servers: [] } } });
+    expect(kept).toEqual([{ ...historyOf(own[0]!, [], true) }]);
+  });
+
+  test('refuses a leader that cannot show its beginning, though its snapshot ends with an entry like the own one', () => {
+    begin(logOf('ours', 5), false);
+    configured = [];
+    expect(from().heartbeat()).toBe(0);
+    expect(from().snapshot(7, 2, true)).toBe('raft-foreign-history');
   });
 
   test('shares it once others hold what it wrote', () => {

@@ -192,6 +192,19 @@ describe('a server that is sent a snapshot', () => {
     expect(engine.status()).toMatchObject({ lastIndex: 4, commitIndex: 3 });
   });
 
+  it('takes the whole of one that ends where its log ends, from a listed leader that its configuration does not know', () => {
+    const { engine } = follower([1, 1, 1]);
+    const ask = (number: number, lastIndex: number) =>
+      engine
+        .step(
+          { kind: 'asked', ask: number, from: 'D', isListed: true, request: snapshotOf('D', 1, [lastIndex, 1]) },
+          10,
+        )
+        .map(({ kind }) => kind);
+    expect(ask(1, 3)).not.toContain('restore');
+    expect(ask(2, 4)).toContain('restore');
+  });
+
   it('says yes, and changes nothing, when it has let that part of its log go already', () => {
     const { cluster, leader } = settled({ voters: 1, limits: { trailingEntries: 0 } });
     cluster.propose(leader, ...'abc');

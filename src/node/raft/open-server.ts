@@ -39,17 +39,22 @@ export async function openServer<O>(
   }
   const { applied, hardState, log, snapshot } = found;
   // What a crash left of a history whose first entry never arrived.
-  const history = log.lastIndex === 0 ? null : (found.history ?? (await beganWith(snapshot, store)));
+  const history = log.lastIndex === 0 ? null : await historyIn(found, store);
   checkPinned(history, pinnedHistory);
   return { log, hardState, snapshot, applied, history, configurations: configurationsOf(found, codec) };
 }
 
-/** A process that ended while a log began with a snapshot did not come to say so: without it none would be taken again. */
-async function beganWith(snapshot: StoredSnapshot | null, store: Store): Promise<HistoryRecord | null> {
-  if (snapshot === null) return null;
-  const history = historyOfSnapshot(metaOf(snapshot));
-  await store.batch([historyOp(history)], { sync: true });
-  return history;
+/**
+ * A process that ended behind a restore did not come to say whose history its log is of now, and without that no snapshot
+ * would be taken again. Where it began with others, a snapshot is of what a majority of them holds.
+ */
+async function historyIn({ history, snapshot }: StoredRaft, store: Store): Promise<HistoryRecord | null> {
+  if (snapshot === null || history?.shared === true) return history;
+  const isOfSeveral = history !== null && history.servers.filter(({ suffrage }) => suffrage === 'voter').length > 1;
+  if (history !== null && !isOfSeveral) return history;
+  const known = history === null ? historyOfSnapshot(metaOf(snapshot)) : { ...history, shared: true };
+  await store.batch([historyOp(known)], { sync: true });
+  return known;
 }
 
 function checkPinned(history: HistoryRecord | null, pinned: Hash | null): void {

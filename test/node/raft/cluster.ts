@@ -25,6 +25,8 @@ const TIMINGS = { heartbeatMs: 1000, electionMs: 1000, leaseMs: 1000, commitMs: 
 export class TestNetwork {
   readonly #servers = new Map<ServerId, (ask: IncomingAsk) => void>();
   readonly #cut = new Set<ServerId>();
+  /** Whole snapshots that were sent to each server. */
+  readonly snapshotsTo = new Map<ServerId, number>();
 
   linksOf(id: ServerId): OpenLinks {
     return async (ask) => {
@@ -54,6 +56,7 @@ export class TestNetwork {
     const server = this.#servers.get(to);
     const isCut = () => this.#cut.has(from) || this.#cut.has(to) || !this.#servers.has(from);
     if (server === undefined || isCut()) return failed('unreachable');
+    if (request.kind === 'installSnapshot') this.snapshotsTo.set(to, (this.snapshotsTo.get(to) ?? 0) + 1);
     server({
       from,
       isListed: true,

@@ -8,6 +8,8 @@ import { eventually, TestCluster, type TestServer } from './cluster.ts';
 
 let cluster: TestCluster;
 
+const THREE = ['a', 'b', 'c'];
+
 beforeEach(async () => {
   cluster = await TestCluster.make({ limits: { ...DEFAULT_LIMITS, trailingEntries: 10 } });
 });
@@ -80,8 +82,7 @@ test('nor by a snapshot, where nothing of the beginning is left in the log', asy
 });
 
 test('a server whose cluster was set up anew while it was away does not go on in the new log', async () => {
-  const ids = ['a', 'b', 'c'];
-  for (const id of ids) await cluster.start(id, ids);
+  for (const id of THREE) await cluster.start(id, THREE);
   const first = await cluster.leader();
   await propose(first, 10, 'first');
   await eventually('all have it', () => [...cluster.servers.values()].every(({ machine }) => machine.count === 10));
@@ -100,22 +101,14 @@ test('a server whose cluster was set up anew while it was away does not go on in
   expect([old.machine.count, old.machine.hash]).toEqual([10, hash]);
 });
 
-test.each([
-  ['by its log', 0],
-  ['by a snapshot', 40],
-])('a server that was down while all others were replaced is brought up to date %s', async (_, more) => {
-  const ids = ['a', 'b', 'c'];
-  for (const id of ids) await cluster.start(id, ids);
-  let leader = await cluster.leader();
-  await propose(leader, 10, 'before');
-  const away = [...cluster.servers.values()].find(({ id }) => id !== leader.id)!;
-  await eventually('it has them', () => away.machine.count === 10);
-  await away.stop();
+/** Takes new servers in for all but the one that is away, and the old ones out. @returns the leader, one of the new ones */
+async function replaceAllBut(away: string, first: TestServer): Promise<TestServer> {
+  let leader = first;
   for (const id of ['d', 'e']) {
     await cluster.start(id);
     await add(leader, id);
   }
-  for (const id of ids.filter((id) => id !== away.id)) {
+  for (const id of THREE.filter((id) => id !== away)) {
     leader = await cluster.leader();
     if (leader.id === id) {
       await leader.server.transfer('d');
@@ -128,17 +121,77 @@ test.each([
     await remove(leader, id);
     await cluster.servers.get(id)?.stop();
   }
-  leader = await cluster.leader();
+  return cluster.leader();
+}
+
+async function three(): Promise<{ leader: TestServer; away: TestServer }> {
+  for (const id of THREE) await cluster.start(id, THREE);
+  const leader = await cluster.leader();
+  const away = [...cluster.servers.values()].find(({ id }) => id !== leader.id)!;
+  return { leader, away };
+}
+
+async function holdsAllOf(back: TestServer, leader: TestServer, count: number): Promise<void> {
+  await eventually('it has all', () => back.machine.count === count && back.machine.hash === leader.machine.hash);
+  await propose(leader, 1, 'after');
+  await eventually('and what comes', () => back.machine.hash === leader.machine.hash);
+}
+
+test.each([
+  ['by its log', 0],
+  ['by a snapshot', 40],
+])('a server that was down while all others were replaced is brought up to date %s', async (_, more) => {
+  const { away, leader: first } = await three();
+  await propose(first, 10, 'before');
+  await eventually('it has them', () => away.machine.count === 10);
+  await away.stop();
+  const leader = await replaceAllBut(away.id, first);
   await propose(leader, more, 'meanwhile');
   if (more > 0) {
     await leader.server.snapshot();
     await eventually('the log is cut', () => leader.server.status().firstIndex > 20);
   }
   const back = await cluster.start(away.id);
-  await eventually('it has all', () => back.machine.count === 10 + more && back.machine.hash === leader.machine.hash);
+  await holdsAllOf(back, leader, 10 + more);
   expect(back.machine.restores).toBe(more > 0 ? 1 : 0);
-  await propose(leader, 1, 'after');
-  await eventually('and what comes', () => back.machine.hash === leader.machine.hash);
+});
+
+test.each([
+  ['ends where its log ends', 0, 0, 1],
+  ['is older than its log, which goes on with commands', 3, 0, 0],
+  ['is older than its log, which goes on with what says nothing', 0, 2, 0],
+])('and where the newest snapshot of the others %s', async (_, commands, barriers, restores) => {
+  const { away, leader: first } = await three();
+  await propose(first, 30, 'before');
+  await first.server.snapshot();
+  await eventually('the log is cut', () => first.server.status().firstIndex > 1);
+  await propose(first, commands, 'behind the snapshot');
+  for (let i = 0; i < barriers; i++) expect(await first.server.barrier()).toMatchObject({ ok: true });
+  const { lastIndex } = first.server.status();
+  await eventually('it has them', () => away.server.status().appliedIndex === lastIndex);
+  await away.stop();
+  const leader = await replaceAllBut(away.id, first);
+  await propose(leader, 2, 'meanwhile');
+  const back = await cluster.start(away.id);
+  await holdsAllOf(back, leader, 30 + commands + 2);
+  expect(back.machine.restores).toBe(restores);
+  expect(cluster.network.snapshotsTo.get(back.id)).toBeLessThanOrEqual(2);
+});
+
+test('a server that only ever began with the others takes their snapshot and goes on behind it', async () => {
+  const { away, leader } = await three();
+  await away.stop();
+  await cluster.wipe(away.id);
+  cluster.network.cut(away.id);
+  await (await cluster.start(away.id, THREE)).stop();
+  await propose(leader, 40, 'before');
+  await leader.server.snapshot();
+  await eventually('the log is cut', () => leader.server.status().firstIndex > 10);
+  cluster.network.heal();
+  const back = await cluster.start(away.id);
+  await holdsAllOf(back, leader, 40);
+  expect(back.machine.restores).toBe(1);
+  expect(back.server.status()).toMatchObject({ foreign: null, history: { shared: true } });
 });
 
 test('a server starts on no log but that of the history that its operator pins', async () => {

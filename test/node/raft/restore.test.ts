@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { concatBytes, utf8 } from '../../../src/base/bytes.ts';
 import { codedError } from '../../../src/base/result.ts';
-import { appliedOp, openRaft, type StoredRaft } from '../../../src/node/raft/log-store.ts';
+import { historyOf } from '../../../src/raft/history.ts';
+import { appliedOp, historyOp, openRaft, type StoredRaft } from '../../../src/node/raft/log-store.ts';
 import { openServer } from '../../../src/node/raft/open-server.ts';
 import { replaceState } from '../../../src/node/raft/snapshotting.ts';
 import type { Application, StateMachine } from '../../../src/node/raft/state-machine.ts';
@@ -130,6 +131,25 @@ test('wherever it is cut off, all of the old or all of the new is there after th
     }
     expect((await openRaft(store)).restoring).toBeNull();
   }
+});
+
+test.each([
+  ['a server that began with others holds what they hold', ['a', 'b', 'c'], true],
+  ['one that began alone may have taken its snapshot alone', ['a'], false],
+])('behind a restore whose end nobody noted, %s', async (_, ids, shared) => {
+  const parts = await prepared();
+  const servers = ids.map((id) => ({ id, address: id, suffrage: 'voter' }) as const);
+  await parts.store.batch([historyOp(historyOf(commands(1, 1)[0]!, servers, false))]);
+  const last = (await imagesOfRestoring(parts)).at(-1)!;
+  const opened = await openServer({
+    codec: configurationCodec,
+    pinnedHistory: null,
+    machine: new KeysMachine(),
+    snapshots: parts.snapshots,
+    store: new MemoryStore(last),
+  });
+  expect(opened.history).toMatchObject({ origin: 'entry', shared });
+  expect((await openRaft(new MemoryStore(last))).history).toEqual(opened.history);
 });
 
 test('a restore that is cut off again and again ends all the same', async () => {

@@ -70,9 +70,9 @@ export type RaftInput =
   | { readonly kind: 'restoreFailed'; readonly ask: number; readonly refusal: Refusal }
   /**
    * A leader's log is of another cluster (`history.ts`): from now on no leader is obeyed, and this server stands for no
-   * election, as others might grant it their votes.
+   * election in which others might grant it their votes. Null when it is known again to be among its own.
    */
-  | { readonly kind: 'foreignHistory'; readonly refusal: Refusal };
+  | { readonly kind: 'foreignHistory'; readonly refusal: Refusal | null };
 
 /** `number` is the shell's own, and comes back with the outcome. */
 export interface Proposal {

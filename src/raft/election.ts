@@ -5,6 +5,7 @@
 import type { Call } from './calls.ts';
 import { majorityOf, votersOf } from './configuration.ts';
 import { lead } from './leading.ts';
+import { isOnlyVoter } from './membership.ts';
 import type { CallFailure, PreVoteResponse, RaftRequest, RequestVoteResponse } from './messages.ts';
 import { isDiskStalled, isOwnVoter, isTerm, othersOf, setHardState, spread, type RaftServer } from './server.ts';
 import { newerTerm, stepDown, waitForLeader } from './stepping-down.ts';
@@ -77,10 +78,14 @@ function hasRemovedItself({ log, configurations, lastLedTerm }: RaftServer): boo
   return term !== undefined && term <= lastLedTerm;
 }
 
-/** A disk that stands still could not even keep this server's own vote; a log that is being replaced says nothing. */
+/**
+ * A disk that stands still could not even keep this server's own vote; a log that is being replaced says nothing; and the
+ * servers of another history might vote for who has found one, but for the only voter, who asks nobody.
+ */
 function canStand(server: RaftServer): boolean {
   if (!isTerm(server.hardState.term + 1)) return false;
-  return !isDiskStalled(server) && server.restoring === null && server.foreign === null;
+  if (server.foreign !== null && !isOnlyVoter(server)) return false;
+  return !isDiskStalled(server) && server.restoring === null;
 }
 
 function campaign(server: RaftServer, kind: 'preVote' | 'vote', isTransfer = false): void {

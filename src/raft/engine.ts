@@ -15,6 +15,7 @@ import { propose } from './proposing.ts';
 import { requestReadIndex } from './reading.ts';
 import { answered, asked, callFailed, persisted, started } from './receiving.ts';
 import type { RaftServer } from './server.ts';
+import { otherHistory } from './obeying.ts';
 import { restored, restoreFailed, snapshotTaken } from './snapshots.ts';
 import { statusOf } from './status.ts';
 import { transferLeadership } from './transfer.ts';
@@ -86,8 +87,7 @@ export class RaftEngine implements RaftEngineContract {
       case 'restoreFailed':
         return restoreFailed(server, input.ask, input.refusal);
       case 'foreignHistory':
-        server.foreign = input.refusal;
-        return;
+        return otherHistory(server, input.refusal);
       default:
         return unreachable(input);
     }

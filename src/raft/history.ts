@@ -100,6 +100,11 @@ export class History {
     return this.#foreign;
   }
 
+  /** Whether it leads, and has shown an entry of this history. */
+  isShownBy(id: ServerId): boolean {
+    return this.#leader?.id === id && this.#leader.isKnown;
+  }
+
   /** Refusal: `raft-foreign-history`, from then on for everything that this leader sends. */
   ofAppend(from: ServerId, request: AppendEntriesRequest): Verdict {
     const { entries, prevIndex, term } = request;

@@ -19,12 +19,16 @@ export function strangerRefusal(from: ServerId, term: number): Refusal {
   }).refusal;
 }
 
+/** By its own log: nobody else is asked for a vote, or has one. */
+export function isOnlyVoter({ configurations, self }: RaftServer): boolean {
+  const voters = votersOf(configurations.latest.configuration);
+  return voters.length === 1 && voters[0]?.id === self.id;
+}
+
 /**
  * A server that is the only voter, by its own log, can have no leader but itself: whoever else claims to lead leads
  * another cluster. That is how a server looks that was given a cluster of its own before it was to join.
  */
-export function leadsAnotherCluster({ configurations, self, log }: RaftServer, from: ServerId): boolean {
-  const voters = votersOf(configurations.latest.configuration);
-  const isAlone = log.lastIndex > 0 && voters.length === 1 && voters[0]?.id === self.id;
-  return isAlone && !configurations.knows(from);
+export function leadsAnotherCluster(server: RaftServer, from: ServerId): boolean {
+  return server.log.lastIndex > 0 && isOnlyVoter(server) && !server.configurations.knows(from);
 }

@@ -56,6 +56,11 @@ export function noteForeignHistory(server: RaftServer, index: number, theirTerm:
   server.turn.refuse(leader, server.foreign);
 }
 
+/** What contradicts a committed entry stays: a leader of this history may have lost what was committed. */
+export function otherHistory(server: RaftServer, refusal: Refusal | null): void {
+  if (server.foreign?.code !== 'raft-conflict-below-commit') server.foreign = refusal;
+}
+
 function reasonToRefuse(server: RaftServer, from: ServerId, isListed: boolean, term: number): Refusal | null {
   if (isStranger(server, from, isListed)) return strangerRefusal(from, term);
   if (leadsAnotherCluster(server, from)) {

@@ -1,10 +1,10 @@
 /** What comes in from outside goes to the file that knows what it means. */
 import { assert, unreachable } from '../base/assert.ts';
 import type { Call } from './calls.ts';
-import { votersOf } from './configuration.ts';
 import type { CallFailure, PreVoteResponse, RaftRequest, RaftResponse, RequestVoteResponse } from './messages.ts';
 import { voteAnswered, voteFailed } from './election.ts';
 import { receiveAppendEntries } from './following.ts';
+import { isOnlyVoter } from './membership.ts';
 import type { Asker } from './obeying.ts';
 import { appendAnswered, sendingFailed, snapshotAnswered } from './replication.ts';
 import type { Leadership, RaftServer } from './server.ts';
@@ -28,10 +28,8 @@ const ANSWERS: Readonly<Record<Call['kind'], RaftResponse['kind']>> = {
 
 /** A server that is the only voter has nobody to wait for. */
 export function started(server: RaftServer): void {
-  const { configurations, self, nowMs } = server;
-  const voters = votersOf(configurations.latest.configuration);
   waitForLeader(server);
-  if (voters.length === 1 && voters[0]?.id === self.id) server.electionAtMs = nowMs;
+  if (isOnlyVoter(server)) server.electionAtMs = server.nowMs;
 }
 
 export function asked(server: RaftServer, asker: Asker, request: RaftRequest): void {

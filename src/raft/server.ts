@@ -53,7 +53,7 @@ export interface RaftServer {
   /** The last term in which this server is known to have led, or to have stood. */
   lastLedTerm: number;
   restoring: Restoring | null;
-  /** The log of a leader is of another history than this one: nothing of any leader is taken any more. */
+  /** The log of a leader is of another history than this one: nothing of any leader is taken until this is forgotten. */
   foreign: Refusal | null;
   /** Of the present step. */
   turn: Turn;

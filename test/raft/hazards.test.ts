@@ -3,6 +3,7 @@
  * entries that make other programs panic. Server 1 is the engine; 2 and 3 are its peers, and 9 is nobody that it knows.
  */
 import { describe, expect, it } from 'vitest';
+import { refuse } from '../../src/base/result.ts';
 import { ENTRY_TYPES, type Entry, type RaftRequest } from '../../src/raft/messages.ts';
 import { RaftDisk } from './disk.ts';
 import { engineOf, TEST_LIMITS, TEST_TIMINGS } from './engine-under-test.ts';
@@ -174,6 +175,36 @@ describe('another history under the same indexes', () => {
     expect(lone.ask(2, appendEntries({ from: 2, term: 2, prev: [2, 2], entries })).success).toBe(false);
     expect(lone.status).toMatchObject({ role: 'leader', lastIndex: 2 });
     expect(lone.effectsOf('refused')).toMatchObject([{ from: idOf(2), refusal: { code: 'raft-two-leaders' } }]);
+  });
+});
+
+describe('a server that was told of another history', () => {
+  const told = refuse('raft-foreign-history', 'another one').refusal;
+
+  it('asks nobody for a vote and obeys nobody until it is told to forget it', () => {
+    const lone = new Lone({ terms: [1] });
+    lone.step({ kind: 'foreignHistory', refusal: told });
+    lone.elapse(20 * TEST_TIMINGS.electionMs);
+    expect(lone.calls('preVote')).toEqual([]);
+    expect(lone.ask(2, appendEntries({ from: 2, term: 2, prev: [1, 1] })).success).toBe(false);
+    lone.step({ kind: 'foreignHistory', refusal: null });
+    expect(lone.ask(2, appendEntries({ from: 2, term: 2, prev: [1, 1] })).success).toBe(true);
+    lone.win();
+  });
+
+  it('stands as the only voter, who asks nobody', () => {
+    const lone = new Lone({ terms: [1], configuration: configurationOf([1], [2]) });
+    lone.step({ kind: 'foreignHistory', refusal: told });
+    lone.elapseUntil(() => lone.status.role === 'leader');
+  });
+
+  it('does not forget what contradicts a committed entry', () => {
+    const lone = new Lone({ terms: [1, 1] });
+    lone.ask(2, appendEntries({ from: 2, term: 1, prev: [2, 1], commit: 2 }));
+    lone.ask(2, appendEntries({ from: 2, term: 2, prev: [2, 2] }));
+    lone.step({ kind: 'foreignHistory', refusal: null });
+    lone.elapse(20 * TEST_TIMINGS.electionMs);
+    expect(lone.calls('preVote')).toEqual([]);
   });
 });
 

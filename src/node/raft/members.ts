@@ -25,6 +25,11 @@ export class Members {
     return this.#configured.some((server) => server.id === id);
   }
 
+  isOnlyVoter(self: ServerId): boolean {
+    const voters = this.#configured.filter(({ suffrage }) => suffrage === 'voter');
+    return voters.length === 1 && voters[0]?.id === self;
+  }
+
   /** Whether what this server commits as a leader is on the disk of another one too. */
   sharesWhatItCommits(self: ServerId): boolean {
     return this.#leader?.id === self && this.#configured.filter(({ suffrage }) => suffrage === 'voter').length > 1;

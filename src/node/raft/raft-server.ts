@@ -32,14 +32,18 @@ export interface RaftServerStatus extends RaftStatus {
   readonly snapshot: { readonly lastIndex: number; readonly lastTerm: number; readonly sizeBytes: number } | null;
   readonly proposalsWaiting: number;
   readonly history: HistoryRecord | null;
-  /** Another history has shown itself: this server follows nobody until its operator has decided. */
+  /**
+   * Another history has shown itself, and nothing shows this server's own: it follows nobody until something does or its
+   * operator has decided. Or, where it is the only voter: another cluster wants to lead it.
+   */
   readonly foreign: Refusal | null;
   /** Applied in memory; what the store holds of it is a little less. */
   readonly machineIndex: number;
 }
 
 const NOTHING: readonly RaftEffect[] = [];
-const FOREIGN: ReadonlySet<string> = new Set(['raft-foreign-history', 'raft-conflict-below-commit']);
+/** In election timeouts: for so long a server is taken to be among its own after it last led or was led. */
+const RECENT_TIMEOUTS = 10;
 
 /**
  * @throws CodedError of `openServer` and of the links' start
@@ -61,7 +65,6 @@ export class RaftServer<O> {
   readonly #proposals: Proposals<O>;
   readonly #requests: Requests;
   readonly #history: HistoryGate;
-  #foreign: Refusal | null = null;
   readonly #members: Members;
   readonly #asks = new Asks();
   readonly #reads: Waiters;
@@ -218,7 +221,7 @@ export class RaftServer<O> {
       snapshot: newest === null ? null : { lastIndex, lastTerm, sizeBytes },
       proposalsWaiting: this.#proposals.waiting,
       history: this.#history.record,
-      foreign: this.#foreign,
+      foreign: this.#history.foreign,
       machineIndex: this.#applier.applied.index,
     };
   }
@@ -254,11 +257,15 @@ export class RaftServer<O> {
   }
 
   #gate({ history, log }: OpenedRaft): HistoryGate {
-    const { codec, pinnedHistory } = this.#options;
+    const { codec, nowMs, pinnedHistory, self, timings } = this.#options;
     return new HistoryGate({
       record: history,
       pinned: pinnedHistory,
       asks: this.#asks,
+      nowMs,
+      recentMs: RECENT_TIMEOUTS * timings.electionMs,
+      leads: () => this.#members.leader?.id === self.id,
+      isAlone: () => this.#members.isOnlyVoter(self.id),
       facts: {
         entry: (index) => this.#engine.entry(index),
         lastIndex: () => log.lastIndex,
@@ -270,10 +277,8 @@ export class RaftServer<O> {
         },
       },
       write: (operations) => this.#loop.writeLater({ operations, sync: false }, null),
-      foreign: (from, refusal) => {
-        this.#refused(from, refusal);
-        this.#offer({ kind: 'foreignHistory', refusal });
-      },
+      refused: (from, refusal) => this.#refused(from, refusal),
+      foreign: (refusal) => void this.#offer({ kind: 'foreignHistory', refusal }),
     });
   }
 
@@ -293,7 +298,7 @@ export class RaftServer<O> {
   }
 
   #refused(from: ServerId | null, refusal: Refusal): void {
-    if (FOREIGN.has(refusal.code)) this.#foreign = refusal;
+    this.#history.refused(refusal);
     this.#options.outlets.refused(from, refusal);
   }
 
@@ -316,6 +321,7 @@ export class RaftServer<O> {
       unsettled: (request, refusal) => this.#requests.unsettled(request, refusal),
       readReady: (request, index) => this.#requests.settled(request, index),
       leaderChanged: (leader, term, isSelf) => {
+        if (isSelf || this.#members.leader?.id === this.#options.self.id) this.#history.led();
         this.#members.leaderChanged(leader);
         this.#links?.configured();
         outlets.leaderChanged(leader, term, isSelf);

@@ -21,6 +21,8 @@ export interface NetworkLinksOptions {
   readonly dialect?: Partial<Dialect>;
   readonly serverLimits?: Partial<ServerLimits>;
   readonly clientLimits?: Partial<ClientLimits>;
+  /** In place of DNS. */
+  readonly names?: HostNames;
 }
 
 export function networkLinks(options: NetworkLinksOptions): OpenLinks {
@@ -36,13 +38,14 @@ class NetworkLinks implements RaftLinks {
   readonly #ask: (ask: IncomingAsk) => void;
   readonly #facts: LinkFacts;
   readonly #transport: Transport;
-  readonly #names = new HostNames();
+  readonly #names: HostNames;
 
   constructor(options: NetworkLinksOptions, ask: (ask: IncomingAsk) => void, facts: LinkFacts) {
     const { clientLimits, dialect, protocolVersion, self, serverLimits, streams } = options;
     this.#options = options;
     this.#ask = ask;
     this.#facts = facts;
+    this.#names = options.names ?? new HostNames();
     this.#transport = new NetworkTransport({
       streams,
       self,
@@ -86,6 +89,8 @@ class NetworkLinks implements RaftLinks {
     if (!sender.ok) {
       const { code, message } = sender.refusal;
       this.#facts.refused(sender.refusal);
+      // By when it dials again, the names are known that it may have moved to.
+      void this.#names.lookAgain(this.#addresses());
       return Promise.resolve({ kind: 'error', error: `${code}: ${message}`, closes: true });
     }
     const { request, snapshot } = incoming;

@@ -3,6 +3,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { utf8 } from '../../../src/base/bytes.ts';
+import { unwrap } from '../../../src/base/result.ts';
+import { LinearizableReads } from '../../../src/node/raft/linearizable-reads.ts';
 import { DEFAULT_LIMITS } from '../../../src/raft/contract.ts';
 import { eventually, TestCluster, type TestServer } from './cluster.ts';
 
@@ -119,11 +121,26 @@ describe('three servers', () => {
 
   test('serve a read index on any of them, once it is applied there', async () => {
     const leader = await three();
+    await eventually('all know who leads', () =>
+      [...cluster.servers.values()].every(({ server }) => server.status().leader?.id === leader.id),
+    );
     await proposeAll(leader, 50);
-    const index = leader.server.status().commitIndex;
-    const read = await leader.server.readIndex();
-    expect(read).toMatchObject({ ok: true });
-    if (read.ok) expect(read.value).toBeGreaterThanOrEqual(index);
+    const { commitIndex } = leader.server.status();
+    for (const { machine, server } of cluster.servers.values()) {
+      const asked: string[] = [];
+      const reads = new LinearizableReads({
+        server: () => server,
+        askLeader: (id) => {
+          asked.push(id);
+          return cluster.servers.get(id)!.server.readIndex();
+        },
+      });
+      const index = unwrap(await reads.ready());
+      expect(machine.count).toBe(50);
+      expect(server.status().machineIndex).toBeGreaterThanOrEqual(index);
+      expect(index).toBeGreaterThanOrEqual(commitIndex);
+      expect(asked).toEqual(server === leader.server ? [] : [leader.id]);
+    }
     expect(await leader.server.barrier()).toMatchObject({ ok: true });
   });
 });

@@ -50,8 +50,11 @@ export async function neverMerges(role: 'addVoter' | 'addNonvoter'): Promise<voi
   await cluster.agree(others, 10);
 }
 
-/** @param trailing of the Go servers: whether they can still show the first entry of the log */
-export async function comesBackToStrangers(trailing: number): Promise<void> {
+/**
+ * @param trailing of the Go servers: whether they can still show the first entry of the log
+ * @param snapshotAt whether the snapshot that they show instead is of before the server went, or newer than its log
+ */
+export async function comesBackToStrangers(trailing: number, snapshotAt: 'before' | 'after'): Promise<void> {
   const cluster = await Cluster.ofGo(2, { trailing });
   const old = [...cluster.peers];
   const first = await cluster.leader();
@@ -60,6 +63,7 @@ export async function comesBackToStrangers(trailing: number): Promise<void> {
   await first.admin.addVoter(away.id, away.address);
   await writeMany(first, 20, 'before it went');
   await cluster.agree(cluster.peers, 20);
+  if (snapshotAt === 'before') await first.admin.snapshot();
   await away.kill();
 
   const fresh = [await cluster.addGo('go3', { trailing }), await cluster.addGo('go4', { trailing })];
@@ -73,7 +77,7 @@ export async function comesBackToStrangers(trailing: number): Promise<void> {
     await peer.kill();
   }
   await writeMany(fresh[0]!, 20, 'while it was away');
-  await fresh[0]!.admin.snapshot();
+  if (snapshotAt === 'after') await fresh[0]!.admin.snapshot();
 
   // Of all that it knows, nobody is left; only the operator's list says who the others are now.
   await away.start([`-cluster=${old.map(({ id, address }) => `${id}=${address}`).join(',')}`]);

@@ -14,8 +14,10 @@ import {
 describe.runIf(needsGo())('a server of ours among Go servers', () => {
   test('that began a cluster of its own is not merged as a non-voter', () => neverMerges('addNonvoter'));
   test('that began a cluster of its own is not merged as a voter', () => neverMerges('addVoter'));
-  test('whose others were all replaced is brought up to date by the log', () => comesBackToStrangers(10_000));
-  test('whose others were all replaced is brought up to date by a snapshot', () => comesBackToStrangers(2));
+  test('whose others were all replaced is brought up to date by the log', () => comesBackToStrangers(10_000, 'after'));
+  test('whose others were all replaced is brought up to date by a snapshot', () => comesBackToStrangers(2, 'after'));
+  test('whose others were all replaced is brought up to date behind a snapshot that is older than its log', () =>
+    comesBackToStrangers(2, 'before'));
   test('makes way when its disk hangs while it leads', () => yieldsWhenItsDiskHangs());
   test('says that it does not know when it loses its quorum', () => doesNotKnow());
   test('is no trouble when it is demoted, or removed without knowing', () => goesQuietly());

@@ -70,7 +70,7 @@ async function verify(options: Options, terminal: Terminal): Promise<void> {
 }
 
 function tell(report: VerifyReport, terminal: Terminal): void {
-  const { checked, counts, findings, firstHeight, height, remaining, repaired } = report;
+  const { checked, counts, findings, firstHeight, height, remainingCounts, repaired } = report;
   printFacts(terminal, [
     ['files', `${checked.files}, ${megabytes(checked.bytes)}`],
     ['blocks', height === null ? checked.blocks : `${checked.blocks}, heights ${firstHeight} to ${height}`],
@@ -80,15 +80,19 @@ function tell(report: VerifyReport, terminal: Terminal): void {
     ['snapshots', checked.snapshots],
     ['evidence', `${checked.evidence} pieces`],
     ...(checked.raftEntries === null ? [] : ([['log of Raft', `${checked.raftEntries} entries`]] as const)),
-    ['findings', findings.length === 0 ? 'none' : Object.values(counts).reduce((sum, count) => sum + count, 0)],
+    ['findings', findings.length === 0 ? 'none' : sumOf(counts)],
   ]);
   for (const finding of findings) tellFinding(finding, repaired, terminal);
   for (const [code, count] of Object.entries(counts)) {
     const told = findings.filter((finding) => finding.code === code).length;
     if (told < count) terminal.out(`${code}: ${count - told} more`);
   }
-  if (repaired)
-    terminal.out(remaining.length === 0 ? 'all of it is repaired' : `${remaining.length} findings are left`);
+  const left = sumOf(remainingCounts);
+  if (repaired) terminal.out(left === 0 ? 'all of it is repaired' : `${left} findings are left`);
+}
+
+function sumOf(counts: VerifyReport['counts']): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 function tellFinding({ code, details, message, repair }: Finding, repaired: boolean, terminal: Terminal): void {

@@ -21,7 +21,7 @@ import { raftSnapshotsDirectory } from './raft/snapshot-files.ts';
 import { isRunning } from './replay/open-source.ts';
 import type { LedgerReplayProgress } from './replay.ts';
 import { SnapshotFolder } from './snapshot/snapshot-folder.ts';
-import { Findings, type Finding } from './verify/finding.ts';
+import { Findings, type Finding, type Repair } from './verify/finding.ts';
 import { checkLog } from './verify/log-checks.ts';
 import { checkProjections } from './verify/projection-checks.ts';
 import { checkRaft } from './verify/raft-checks.ts';
@@ -35,6 +35,8 @@ export interface VerifyOptions {
   /** Derives again what can be derived; otherwise nothing is written. */
   readonly repair: boolean;
   readonly threads: number;
+  /** Kept in memory at once; left out: `MAX_REPAIRS_AT_ONCE`. */
+  readonly maxRepairs?: number;
   /** A sentence about what is being done. */
   readonly onNote: (note: string) => void;
   readonly onProgress: (progress: LedgerReplayProgress) => void;
@@ -63,12 +65,17 @@ export interface VerifyReport {
   /** What was found is repaired, as far as `repair` is not null; it was looked at again, and `remaining` is left. */
   readonly repaired: boolean;
   readonly remaining: readonly Finding[];
+  /** By code, as `counts`. */
+  readonly remainingCounts: Readonly<Record<string, number>>;
 }
 
-type Checked = Omit<VerifyReport, 'findings' | 'counts' | 'repaired' | 'remaining'>;
+type Checked = Omit<VerifyReport, 'findings' | 'counts' | 'repaired' | 'remaining' | 'remainingCounts'>;
 
 /** So many blocks are read between two notes. */
 const BLOCKS_PER_NOTE = 50_000;
+
+/** Of looking and repairing: ten million findings. */
+const MAX_ROUNDS = 100;
 
 /**
  * @throws CodedError `node-already-running`, `store-missing`, `store-locked`; of a repair, those of `replayLedger`
@@ -78,27 +85,43 @@ export async function verifyDirectory(options: VerifyOptions): Promise<VerifyRep
   if (await isRunning(dataDirectory)) {
     throw codedError('node-already-running', 'a node runs on this data directory; stop it first', { dataDirectory });
   }
-  const findings = new Findings();
-  const checked = await check(options, findings);
-  const counts = Object.fromEntries(findings.counts);
-  const repairable = findings.all.filter((finding) => finding.repair !== null);
-  if (!options.repair || repairable.length === 0) {
-    return { ...checked, findings: findings.all, counts, repaired: false, remaining: findings.all };
-  }
-  for (const finding of repairable) options.onNote(`repairs ${finding.code}: ${finding.repair?.says}`);
-  await repairIn(options, repairable);
-  options.onNote('looks again');
-  const after = new Findings();
-  await check(options, after);
-  return { ...checked, findings: findings.all, counts, repaired: true, remaining: after.all };
+  const found = new Findings(options.maxRepairs);
+  const checked = await check(options, found);
+  const report = { ...checked, findings: found.all, counts: Object.fromEntries(found.counts) };
+  const isRepairing = options.repair && found.repairs.length > 0;
+  const left = isRepairing ? await repairAll(options, found) : found;
+  const remainingCounts = Object.fromEntries(left.counts);
+  return { ...report, repaired: isRepairing, remaining: left.all, remainingCounts };
 }
 
-async function repairIn(options: VerifyOptions, findings: readonly Finding[]): Promise<void> {
+/** Until nothing is left that can be repaired, or what was made changes nothing. @returns what is left */
+async function repairAll(options: VerifyOptions, found: Findings): Promise<Findings> {
+  const { onNote } = options;
+  let left = found;
+  for (let round = 0; round < MAX_ROUNDS && left.repairs.length > 0; round++) {
+    tellRepairs(left, onNote);
+    await repairIn(options, left.repairs);
+    onNote('looks again');
+    const before = left;
+    left = new Findings(options.maxRepairs);
+    await check(options, left);
+    if (left.equals(before)) break;
+  }
+  return left;
+}
+
+function tellRepairs({ all, repairs }: Findings, onNote: VerifyOptions['onNote']): void {
+  const told = all.filter((finding) => finding.repair !== null);
+  for (const { code, repair } of told) onNote(`repairs ${code}: ${repair?.says}`);
+  if (repairs.length > told.length) onNote(`and ${repairs.length - told.length} more of these`);
+}
+
+async function repairIn(options: VerifyOptions, repairs: readonly Repair[]): Promise<void> {
   const { dataDirectory, genesis, onNote, onProgress, threads } = options;
   const store = await openData(dataDirectory, {});
   const into = join(dataDirectory, 'repair');
   try {
-    await repair(findings, { store, genesis, dataDirectory, into, onNote, onProgress, threads });
+    await repair(repairs, { store, genesis, dataDirectory, into, onNote, onProgress, threads });
   } finally {
     await store.close();
   }

@@ -21,7 +21,8 @@ import { formatGenesis } from '../../src/ledger/genesis.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
 import type { NodeConfig } from '../../src/node/config.ts';
 import { ledgerDirectory } from '../../src/node/open-ledger.ts';
-import type { VerifyReport } from '../../src/node/verify.ts';
+import { MAX_TOLD_OF_A_CODE } from '../../src/node/verify/finding.ts';
+import { verifyDirectory, type VerifyReport } from '../../src/node/verify.ts';
 import { pointerOps, Rows } from '../../src/projections/rows.ts';
 import { ENTRY_TYPES } from '../../src/raft/messages.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
@@ -136,6 +137,71 @@ describe('what can be derived is found, told, and repaired byte for byte:', () =
     );
     expect(await verify(directory, '--repair')).toMatchObject({ exit: 0, report: { remaining: [] } });
     expect(await contentOf(config)).toEqual(before);
+  });
+});
+
+describe('of more damage than is told', () => {
+  /** More blocks than findings of one code are told. */
+  const LONG = { projected: true, emptyBlocks: 2 * MAX_TOLD_OF_A_CODE };
+  const BLOCKS = LONG.emptyBlocks + 4;
+
+  async function longLedger(damage: (id: Hash) => StoreOperation) {
+    const { chain: long, config, directory } = await ledgerIn(LONG);
+    const before = await contentOf(config);
+    const heights = Array.from({ length: BLOCKS }, (_, height) => height);
+    await write(
+      config,
+      heights.map((height) => damage(long.sealedAt(height).block.id)),
+    );
+    return { before, config, directory };
+  }
+
+  test('all is repaired at once, and counted', async () => {
+    const { before, config, directory } = await longLedger((id) => gone(heightKey(id)));
+    const { exit, report } = await verify(directory, '--repair');
+    expect(report).toMatchObject({ counts: { 'verify-index-missing': BLOCKS }, remaining: [], remainingCounts: {} });
+    expect([exit, report.findings.length]).toEqual([0, MAX_TOLD_OF_A_CODE]);
+    expect(await contentOf(config)).toEqual(before);
+  });
+
+  test('an id that leads elsewhere is not taken for one too many, though it is not told', async () => {
+    const { before, config, directory } = await longLedger((id) => put(heightKey(id), utf8('x')));
+    await write(config, [put(heightKey(ZERO_HASH), entryOf(2))]);
+    const { report } = await verify(directory, '--repair');
+    expect(report).toMatchObject({ counts: { 'verify-index-wrong': BLOCKS, 'verify-index-orphan': 1 }, remaining: [] });
+    expect(await contentOf(config)).toEqual(before);
+  });
+
+  test('what is more than memory is to hold is repaired in rounds', async () => {
+    const { before, config } = await longLedger((id) => gone(heightKey(id)));
+    const notes: string[] = [];
+    const report = await verifyDirectory({
+      dataDirectory: config.dataDirectory,
+      genesis: chain.genesis,
+      repair: true,
+      threads: 1,
+      maxRepairs: 130,
+      onNote: (note) => notes.push(note),
+      onProgress: () => undefined,
+    });
+    expect(report).toMatchObject({ counts: { 'verify-index-missing': BLOCKS }, repaired: true, remaining: [] });
+    expect(notes.filter((note) => /^(and|looks)/.test(note))).toEqual([
+      'and 30 more of these',
+      'looks again',
+      'looks again',
+    ]);
+    expect(await contentOf(config)).toEqual(before);
+  });
+
+  test('what cannot be repaired is counted, beside what was', async () => {
+    const { config, directory } = await longLedger((id) => put(uncommittedKey(id), utf8('?')));
+    await write(config, [gone(heightKey(idOf(2)))]);
+    const { exit, report } = await verify(directory, '--repair');
+    expect(report.remainingCounts).toEqual({ 'verify-uncommitted-damaged': BLOCKS });
+    expect([exit, report.remaining.length]).toEqual([6, MAX_TOLD_OF_A_CODE]);
+    await write(config, [gone(heightKey(idOf(2)))]);
+    const told = await run(['verify', '--data', 'data', '--repair'], directory);
+    expect(told.out).toMatch(new RegExp(`^${BLOCKS} findings are left$`, 'm'));
   });
 });
 

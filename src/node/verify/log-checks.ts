@@ -37,7 +37,7 @@ export async function checkLog(
     walk.block(height, sealedBytes);
     onBlock(height);
   }
-  await checkIndex(store, walk.indexed, findings);
+  await checkIndex(store, walk, findings);
   checkFloor(store, identity, walk, findings);
   const head = checkHead(store, identity, walk.last, walk.lastHeight, findings);
   const { blocks, events, firstHeight, last } = walk;
@@ -51,6 +51,8 @@ class LogWalk {
   #previous: { readonly height: number; readonly id: Hash | null } | null = null;
   /** Blocks that the index leads to. */
   indexed = 0;
+  /** Ids that the index leads elsewhere with, as far as their repairs are kept. */
+  readonly wrong = new Set<Hash>();
   blocks = 0;
   events = 0;
   firstHeight = 0;
@@ -122,6 +124,7 @@ class LogWalk {
     } else {
       const details = { height, id, indexed: toHex(indexed) };
       this.#findings.addFinding('verify-index-wrong', 'the id of a block leads to another height', details, repair);
+      if (this.#findings.repairs.at(-1) === repair) this.wrong.add(id);
     }
   }
 }
@@ -131,8 +134,15 @@ function heightIn(indexed: Uint8Array): number | null {
   return indexed.length === INDEX_ENTRY_BYTES ? fromBigEndian(indexed) : null;
 }
 
-/** @param indexed entries that lead to a block, or will once they are repaired: what is more has none */
-async function checkIndex(store: Store, indexed: number, findings: Findings): Promise<void> {
+/**
+ * @param walk `indexed` entries lead to a block, or will once they are repaired: what is more has none. Where too many are
+ *   `wrong` for their repairs to be kept, the rest counts as without a block too, and no repair of that is kept either
+ */
+async function checkIndex(
+  store: Store,
+  { indexed, wrong }: Pick<LogWalk, 'indexed' | 'wrong'>,
+  findings: Findings,
+): Promise<void> {
   let entries = 0;
   for await (const _entry of store.entries(HEIGHT_RANGE)) entries++;
   if (entries === indexed) return;
@@ -142,8 +152,7 @@ async function checkIndex(store: Store, indexed: number, findings: Findings): Pr
     const sealedBytes = height === null ? undefined : store.get(blockKey(height));
     if (id !== null && sealedBytes !== undefined && peekBlockId(sealedBytes) === id) continue;
     // One that leads to the wrong height is put right, and told of, where its block is.
-    if (id !== null && findings.all.some(({ code, details }) => code === 'verify-index-wrong' && details['id'] === id))
-      continue;
+    if (id !== null && wrong.has(id)) continue;
     const operation = { kind: 'delete', key: key.slice() } as const;
     findings.addFinding(
       'verify-index-orphan',

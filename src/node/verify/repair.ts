@@ -10,7 +10,7 @@ import type { KeyRange, Store, StoreOperation } from '../../store/store.ts';
 import { replayLedger, type LedgerReplayOptions } from '../replay.ts';
 import { directorySource } from '../replay/directory-source.ts';
 import { SnapshotFolder } from '../snapshot/snapshot-folder.ts';
-import type { Finding } from './finding.ts';
+import type { Repair } from './finding.ts';
 
 export interface RepairOptions extends Pick<
   LedgerReplayOptions,
@@ -23,18 +23,22 @@ export interface RepairOptions extends Pick<
 const OPERATIONS_PER_BATCH = 1000;
 
 /** @throws CodedError of a log that does not replay: what was to be derived from it is left as it is */
-export async function repair(findings: readonly Finding[], options: RepairOptions): Promise<void> {
+export async function repair(repairs: readonly Repair[], options: RepairOptions): Promise<void> {
   const { dataDirectory, store } = options;
   const snapshots = SnapshotFolder.of(dataDirectory);
   const fromLog = new Set<string>();
-  for (const { repair: how } of findings) {
-    if (how === null) continue;
-    if (how.kind === 'operations') await store.batch(how.operations, { sync: true });
-    else if (how.kind === 'snapshot') await snapshots.remove(how.height);
+  await writeAll(store, operationsOf(repairs));
+  for (const how of repairs) {
+    if (how.kind === 'operations') continue;
+    if (how.kind === 'snapshot') await snapshots.remove(how.height);
     else if (how.kind === 'range') await writeAll(store, deletionsIn(store, rangeOf(how.prefix)));
     else fromLog.add(how.what === 'state' ? STATE : how.what.projection);
   }
   if (fromLog.size > 0) await deriveFromLog(fromLog, options);
+}
+
+function* operationsOf(repairs: readonly Repair[]): Generator<StoreOperation, void> {
+  for (const how of repairs) if (how.kind === 'operations') yield* how.operations;
 }
 
 /** No projection is called so. */
@@ -108,7 +112,10 @@ async function* deletionsIn(store: Store, range: KeyRange): AsyncGenerator<Store
   for await (const [key] of store.entries(range)) yield { kind: 'delete', key };
 }
 
-async function writeAll(store: Store, operations: AsyncIterable<StoreOperation>): Promise<void> {
+async function writeAll(
+  store: Store,
+  operations: Iterable<StoreOperation> | AsyncIterable<StoreOperation>,
+): Promise<void> {
   let batch: StoreOperation[] = [];
   for await (const operation of operations) {
     batch.push(operation);

@@ -35,7 +35,7 @@ export async function openStore(dataDirectory: string, options: LevelStoreOption
  * The layout of a store that may be of any, or in use by another process.
  *
  * @returns null where there is no ledger in it
- * @throws CodedError those of `LevelStore.open`, `store-corrupt`
+ * @throws CodedError those of `LevelStore.open` and of `cloneStore`, `store-corrupt`
  */
 export async function lookAtLayout(
   directory: string,

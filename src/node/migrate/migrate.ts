@@ -2,10 +2,11 @@
  * The migrations of a data directory whose node is stopped: what is to be done, a trial on a clone, and the thing itself,
  * with a backup first.
  */
-import { codedError, unwrap, type Refusal } from '../../base/result.ts';
+import { CodedError, codedError, unwrap, type Refusal } from '../../base/result.ts';
 import { judgeLayout, type LayoutState } from '../../ledger/layout-history.ts';
 import { LevelStore } from '../../store/level-store.ts';
 import { forgetNote, ledgerDirectory, lookAtLayout, throughClone } from '../open-store.ts';
+import { isRunning } from '../replay/open-source.ts';
 import { backUpStore, checkRoom, checkSame, freeBytesOf, roomFor, type Backup, type FreeBytes } from './backup.ts';
 import { newestLayout, OWN_STEPS, planFor, type KnownSteps } from './plan.ts';
 import type { MigrationStep } from '../../../migrations/step.ts';
@@ -86,12 +87,13 @@ export async function migrate(
 ): Promise<MigrationReport> {
   const { direction, freeBytes = freeBytesOf, known = OWN_STEPS, onProgress } = options;
   const directory = ledgerDirectory(dataDirectory);
-  const layout = await layoutOf(dataDirectory, known);
+  if (await isRunning(dataDirectory)) throw lockedError(directory);
+  const layout = await inStopped(directory, layoutOf(dataDirectory, known));
   const from = layout.version;
   const plan = planFor(layout, direction, targetOf(options, layout, known), known);
   if (plan.length === 0) return { from, to: from, steps: [], backup: null };
   const isNew = layout.underWay === null;
-  if (isNew) await admitOnClone(directory, plan, { direction, freeBytes, known });
+  if (isNew) await inStopped(directory, admitOnClone(directory, plan, { direction, freeBytes, known }));
   await forgetNote(dataDirectory);
   // Nobody has it open; and what is in LevelDB's log goes into a table, which a backup need not copy.
   await (await LevelStore.open(directory)).close();
@@ -108,6 +110,20 @@ export async function migrate(
   } finally {
     await store.close();
   }
+}
+
+/** Who changes a store all the while has it open. */
+async function inStopped<T>(directory: string, look: Promise<T>): Promise<T> {
+  try {
+    return await look;
+  } catch (error) {
+    throw error instanceof CodedError && error.code === 'store-busy' ? lockedError(directory, error) : error;
+  }
+}
+
+function lockedError(directory: string, cause?: CodedError): CodedError {
+  const message = 'another process has the data directory open: stop its node first';
+  return codedError('store-locked', message, { directory }, { cause });
 }
 
 /**

@@ -83,11 +83,21 @@ function isOfFiles(error: unknown): boolean {
   return typeof (error as NodeJS.ErrnoException | null)?.code === 'string';
 }
 
-/** Of processes that ended before they could. */
+/** Where a backup is made, before it has its name. */
+export function unfinishedBackup(backup: string): string {
+  return `${backup}.part-${process.pid}`;
+}
+
+/** Of processes that ended before they could: clones of the store and of its backups, and backups that were not finished. */
 async function removeForgottenClones(directory: string): Promise<void> {
   const beside = dirname(directory);
+  // A backup without the number of its process is of a program that gave them none: whoever backs up next takes it away.
+  const of = new RegExp(
+    String.raw`^${basename(directory)}(?:\.layout-[\d-]+)?(?:\.part(?:-(\d+))?)?(?:\.look-(\d+)-\d+)?$`,
+  );
   for (const name of await readdir(beside).catch(() => [])) {
-    const pid = new RegExp(`^${basename(directory)}\\.look-(\\d+)-\\d+$`).exec(name)?.[1];
+    const [, backingUp, looking] = of.exec(name) ?? [];
+    const pid = looking ?? backingUp;
     if (pid !== undefined && !isAlive(Number(pid))) await removeClone(join(beside, name));
   }
 }

@@ -6,7 +6,7 @@ import { equalBytes } from '../../base/bytes.ts';
 import { readLayout, type LayoutStep } from '../../ledger/layout-history.ts';
 import type { LevelStore } from '../../store/level-store.ts';
 import { bytesToCopy, cloneStore, removeClone, verifyClone } from '../clone-store.ts';
-import { throughClone } from '../open-store.ts';
+import { throughClone, unfinishedBackup } from '../open-store.ts';
 
 export interface Backup {
   readonly directory: string;
@@ -58,8 +58,9 @@ export async function backUpStore(
 ): Promise<Backup> {
   await checkRoom(directory, await bytesToCopy(directory, true), freeBytes);
   const name = await freeName(`${directory}.layout-${layout}`);
-  const part = `${name}.part`;
-  await removeClone(part);
+  const part = unfinishedBackup(name);
+  // The second is of a program that ended in the middle, and gave it no number of its own.
+  for (const left of [part, `${name}.part`]) await removeClone(left);
   const { copiedBytes, linkedBytes } = await cloneStore(directory, part);
   await verifyClone(directory, part);
   await throughClone(part, (store) => {

@@ -241,13 +241,42 @@ describe('a clone of a store', () => {
     await expect(verifyClone(from, join(data, 'clone'))).rejects.toMatchObject({ code: 'backup-failed' });
   });
 
-  test('that a process left behind goes when the next one looks', async () => {
+  // No process has this number: the kernel's numbers end far below.
+  test.each([
+    ['.look-999999999-1'],
+    ['.layout-2.look-999999999-3'],
+    ['.layout-2-12.look-999999999-3'],
+    ['.layout-2.part.look-999999999-2'],
+    ['.layout-2.part-999999999.look-999999999-2'],
+    ['.layout-2.part-999999999'],
+    ['.layout-2-3.part-999999999'],
+  ])('%s, that a process left behind, goes when the next one looks', async (name) => {
     const data = await toyDirectory();
-    // No process has this number: the kernel's numbers end far below.
-    await mkdir(`${ledgerDirectory(data)}.look-999999999-1`);
-    await writeFile(`${ledgerDirectory(data)}.look-999999999-1/000003.log`, '');
+    await mkdir(`${ledgerDirectory(data)}${name}`);
+    await writeFile(`${ledgerDirectory(data)}${name}/000003.log`, '');
     await migrationStatus(data, known);
     expect(await readdir(data)).toEqual(['ledger']);
+  });
+
+  test('stays while its process is there, and a backup stays', async () => {
+    const data = await toyDirectory();
+    const others = [
+      `.look-${process.pid}-999`,
+      `.layout-1.part-${process.pid}`,
+      '.layout-1',
+      '.layout-1-2',
+      '-layout-1.part-9',
+    ];
+    for (const name of others) await mkdir(`${ledgerDirectory(data)}${name}`);
+    await migrationStatus(data, known);
+    expect((await readdir(data)).sort()).toEqual(['ledger', ...others.map((name) => `ledger${name}`)].sort());
+  });
+
+  test('of a backup that an older program had not finished goes when the next backup is made', async () => {
+    const data = await toyDirectory();
+    await mkdir(`${ledgerDirectory(data)}.layout-${LAYOUT_VERSION}.part`);
+    await up(data);
+    expect((await readdir(data)).sort()).toEqual(['ledger', `ledger.layout-${LAYOUT_VERSION}`]);
   });
 });
 

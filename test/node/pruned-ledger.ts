@@ -73,7 +73,7 @@ export async function dropBlocks(ledger: Pick<TestLedger, 'chain' | 'config'>, k
     log: await BlockLog.open(store, { chainId: ledger.chain.chainId, validatorKey: null }),
     policy: { kind: 'keepBlocks', blocks: keepBlocks },
     snapshotHeight,
-    projectedHeight: ledger.chain.head.header.height,
+    projectedHeight: () => ledger.chain.head.header.height,
     nowSeconds: START,
     pause: () => Promise.resolve(),
   });

@@ -22,8 +22,11 @@ export interface PruningOptions {
   readonly policy: PruningPolicy;
   /** Of the newest snapshot. */
   readonly snapshotHeight: number;
-  /** Blocks above it are still wanted by the projections of this node. */
-  readonly projectedHeight: number;
+  /**
+   * Blocks above it are still wanted by the projections of this node. Asked before each batch: a rebuild that begins, or a
+   * projection that stops, wants blocks that it did not want before.
+   */
+  readonly projectedHeight: () => number;
   readonly nowSeconds: number;
   /** Called between batches: others come first. @throws to end it */
   readonly pause: () => Promise<void>;
@@ -38,16 +41,17 @@ const COMPACT_FROM_BLOCKS = 1024;
 export async function prune(options: PruningOptions): Promise<number> {
   const { log, pause, projectedHeight, store } = options;
   const from = log.floor();
-  const to = Math.min(projectedHeight, prunedTo(options));
-  for (let next = from; next < to;) {
-    const end = Math.min(to, next + BLOCKS_PER_BATCH);
+  const to = prunedTo(options);
+  let next = from;
+  for (;;) {
+    const end = Math.min(to, projectedHeight(), next + BLOCKS_PER_BATCH);
+    if (end <= next) break;
     await store.batch(droppedOps(log, next, end), { sync: false });
     next = end;
     await pause();
   }
-  const dropped = Math.max(0, to - from);
-  if (dropped >= COMPACT_FROM_BLOCKS) await store.compact({ gte: blockKey(from), lt: blockKey(to) });
-  return dropped;
+  if (next - from >= COMPACT_FROM_BLOCKS) await store.compact({ gte: blockKey(from), lt: blockKey(next) });
+  return next - from;
 }
 
 /** Where the log is to begin, if the projections want nothing below. */

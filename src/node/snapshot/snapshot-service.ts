@@ -160,7 +160,7 @@ export class SnapshotService {
       log: ledger.log,
       policy: this.#policy,
       snapshotHeight: this.#newest,
-      projectedHeight: projected().height,
+      projectedHeight: () => projected().height,
       nowSeconds: nowMs() / 1000,
       pause: () => sleep(PRUNING_PAUSE_MS, undefined, { signal: this.#stop.signal }),
     });

@@ -27,7 +27,7 @@ test('a height of late is answered while its block is there, and refused as prun
   const reads = new LedgerReads({ ledger: () => ledger, projections: () => null, past, nowMs: Date.now });
   expect((await reads.at(peerOf(1), 2)).ok).toBe(true);
   const policy = { kind: 'keepBlocks', blocks: 3 } as const;
-  const whole = { store, log, snapshotHeight: 6, projectedHeight: 6, nowSeconds: 0 };
+  const whole = { store, log, snapshotHeight: 6, projectedHeight: () => 6, nowSeconds: 0 };
   expect(await prune({ ...whole, policy, pause: () => Promise.resolve() })).toBe(4);
 
   const refusal = { code: 'blocks-pruned', details: { fromHeight: 2, oldest: 4, head: 6 } };

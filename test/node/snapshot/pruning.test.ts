@@ -12,8 +12,8 @@ import { testLedger, type TestLedger } from './ledger.ts';
 
 const HEAD = 20;
 
-async function opened() {
-  const ledger = await testLedger(HEAD);
+async function opened(blocks = HEAD) {
+  const ledger = await testLedger(blocks);
   const store = await LevelStore.open(ledgerDirectory(ledger.config.dataDirectory));
   onTestFinished(() => store.close());
   const log = await BlockLog.open(store, { chainId: ledger.chain.chainId, validatorKey: null });
@@ -26,7 +26,7 @@ const pruned = ({ log, store }: { log: BlockLog; store: LevelStore }, more: Part
     log,
     policy: { kind: 'all' },
     snapshotHeight: HEAD,
-    projectedHeight: HEAD,
+    projectedHeight: () => HEAD,
     nowSeconds: START,
     pause: () => Promise.resolve(),
     ...more,
@@ -36,7 +36,7 @@ const KEEP_5: PruningPolicy = { kind: 'keepBlocks', blocks: 5 };
 
 function heldHeights(log: BlockLog, { chain }: TestLedger): number[] {
   const heights: number[] = [];
-  for (let height = 0; height <= HEAD; height++) {
+  for (let height = 0; height <= chain.head.header.height; height++) {
     const isThere = log.sealedBytesAt(height) !== undefined;
     // The block and its number come and go together.
     expect(log.heightOf(chain.sealedAt(height).block.id)).toBe(isThere ? height : undefined);
@@ -66,10 +66,28 @@ describe('dropping old blocks', () => {
 
   test('stops at the newest snapshot, and at what the projections have not seen', async () => {
     const place = await opened();
-    expect(await pruned(place, { policy: KEEP_5, snapshotHeight: 7, projectedHeight: 3 })).toBe(3);
+    expect(await pruned(place, { policy: KEEP_5, snapshotHeight: 7, projectedHeight: () => 3 })).toBe(3);
     expect(await pruned(place, { policy: KEEP_5, snapshotHeight: 7 })).toBe(4);
     expect(place.log.floor()).toBe(7);
-    expect(await pruned(place, { policy: KEEP_5, projectedHeight: -1 })).toBe(0);
+    expect(await pruned(place, { policy: KEEP_5, projectedHeight: () => -1 })).toBe(0);
+  });
+
+  test('stops between two batches where a rebuild begins, and goes on when it is over', async () => {
+    const place = await opened(300);
+    const state = { isRebuilding: false };
+    const projectedHeight = () => (state.isRebuilding ? -1 : 300);
+    const options = { policy: KEEP_5, snapshotHeight: 300, projectedHeight };
+    const begins = () => {
+      state.isRebuilding = true;
+      return Promise.resolve();
+    };
+    expect(await pruned(place, { ...options, pause: begins })).toBe(128);
+    expect(place.log.floor()).toBe(128);
+    expect(heldHeights(place.log, place.ledger)[0]).toBe(128);
+    expect(await pruned(place, options)).toBe(0);
+    state.isRebuilding = false;
+    expect(await pruned(place, options)).toBe(168);
+    expect(place.log.floor()).toBe(296);
   });
 
   test('leaves a whole log when it is interrupted, and goes on the next time', async () => {

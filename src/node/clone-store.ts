@@ -152,7 +152,7 @@ export async function verifyClone(from: string, to: string): Promise<void> {
 export async function bytesToCopy(from: string, links: boolean): Promise<number> {
   let bytes = 0;
   for (const file of await dataFilesOf(from)) {
-    if (!links || !TABLE.test(file)) bytes += (await stat(join(from, file))).size;
+    if (!links || !TABLE.test(file)) bytes += (await sizeOf(join(from, file))) ?? 0;
   }
   return bytes;
 }

@@ -5,6 +5,7 @@
 import { CodedError, codedError, unwrap, type Refusal } from '../../base/result.ts';
 import { judgeLayout, type LayoutState } from '../../ledger/layout-history.ts';
 import { LevelStore } from '../../store/level-store.ts';
+import { bytesToCopy } from '../clone-store.ts';
 import { forgetNote, ledgerDirectory, lookAtLayout, throughClone } from '../open-store.ts';
 import { isRunning } from '../replay/open-source.ts';
 import { backUpStore, checkRoom, checkSame, freeBytesOf, roomFor, type Backup, type FreeBytes } from './backup.ts';
@@ -93,7 +94,7 @@ export async function migrate(
   const plan = planFor(layout, direction, targetOf(options, layout, known), known);
   if (plan.length === 0) return { from, to: from, steps: [], backup: null };
   const isNew = layout.underWay === null;
-  if (isNew) await inStopped(directory, admitOnClone(directory, plan, { direction, freeBytes, known }));
+  if (isNew) await inStopped(directory, admitOnClone(directory, plan, { ...options, freeBytes, known }));
   await forgetNote(dataDirectory);
   // Nobody has it open; and what is in LevelDB's log goes into a table, which a backup need not copy.
   await (await LevelStore.open(directory)).close();
@@ -127,25 +128,30 @@ function lockedError(directory: string, cause?: CodedError): CodedError {
 }
 
 /**
- * What would be refused, and what there is no room for, is found before the directory is touched. On the way back a later
- * step may refuse what an earlier one has made, so that all of it is rehearsed.
+ * What would be refused, and what there is no room for, is found before the directory is touched. What a step will refuse
+ * or write, it says of the layout that it begins with: the steps before it are made on the clone, which takes as much of
+ * the disk as they will. The last one is only asked, so that a single one, however huge the directory, is not made twice.
  */
 async function admitOnClone(
   directory: string,
   plan: readonly MigrationStep[],
-  { direction, freeBytes, known }: Required<Pick<MigrateOptions, 'direction' | 'known'>> & { freeBytes: FreeBytes },
+  { backup, direction, freeBytes, known }: Required<Pick<MigrateOptions, 'direction' | 'known'>> & Room,
 ): Promise<void> {
-  const admitted = (bytes: number) => checkRoom(directory, roomFor(bytes), freeBytes);
+  const backupBytes = backup ? await bytesToCopy(directory, true) : 0;
+  const admitted = (bytes: number) => checkRoom(directory, backupBytes + roomFor(bytes), freeBytes);
+  const walks = plan.map((step) => walkOf(step, direction));
   await throughClone(directory, async (store) => {
-    const [first, ...later] = plan;
-    if (first !== undefined && (direction === 'up' || later.length === 0)) {
-      await admitted(unwrap(await walkOf(first, direction).admit(store)).bytes);
-      return;
-    }
-    for (const step of plan) {
+    for (const step of plan.slice(0, -1)) {
       await runStep(store, step, direction, { known: known.history, admitted, onProgress: () => undefined });
     }
+    const last = walks.at(-1);
+    if (last !== undefined) await admitted(unwrap(await last.admit(store)).bytes);
   });
+}
+
+interface Room {
+  readonly backup: boolean;
+  readonly freeBytes: FreeBytes;
 }
 
 /**
@@ -181,6 +187,10 @@ export async function tryMigration(
     }
   });
   const seconds = (performance.now() - startedMs) / 1000;
+  const total = seconds + leftOf(unfinished, seconds - sum(steps));
+  // `migrate` makes them on a clone first, all but the last.
+  const rehearsed = plan.length - 1;
+  const rehearsal = steps.length >= rehearsed ? sum(steps.slice(0, Math.max(0, rehearsed))) : total;
   const tried = steps.length + (unfinished === null ? 0 : 1);
   const target = plan.at(-1);
   return {
@@ -188,7 +198,7 @@ export async function tryMigration(
     to: target === undefined ? layout.version : direction === 'up' ? target.to : target.from,
     steps,
     unfinished,
-    estimatedSeconds: seconds + leftOf(unfinished, seconds - sum(steps)),
+    estimatedSeconds: total + rehearsal,
     untried: plan.slice(tried).map(({ id }) => id),
   };
 }

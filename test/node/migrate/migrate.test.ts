@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { utf8 } from '../../../src/base/bytes.ts';
 import { sha256Hex } from '../../../src/base/hash.ts';
+import { refuse } from '../../../src/base/result.ts';
 import { layoutOp, stepsOp, underWayOp } from '../../../src/ledger/layout-history.ts';
 import { LAYOUT_VERSION } from '../../../src/ledger/layout.ts';
 import { floorOps } from '../../../src/ledger/block-log.ts';
@@ -13,10 +14,11 @@ import { openLedger } from '../../../src/node/open-ledger.ts';
 import { ledgerDirectory, openStore } from '../../../src/node/open-store.ts';
 import { LevelStore } from '../../../src/store/level-store.ts';
 import type { StoreOperation } from '../../../src/store/store.ts';
+import type { MigrationStep } from '../../../migrations/step.ts';
 import { SealedChain } from '../../ledger/chain.ts';
 import { temporaryDirectory } from '../directory.ts';
 import { contentsOf, entriesOf, filesOf } from './directories.ts';
-import { TOY_LAYOUT, toyOps, toyStep, withToy } from './toy-step.ts';
+import { TOY_LAYOUT, toyOps, toyStep, withToy, withTwoToys } from './toy-step.ts';
 
 const known = withToy();
 const quiet = () => undefined;
@@ -113,6 +115,17 @@ describe('a data directory is refused, and left byte for byte as it is,', () => 
     await expectRefused(data, 'migration-no-space', () => up(data, { freeBytes: async () => 1_000_000 }));
   });
 
+  test('when there is not enough room for a later step, or a later one refuses', async () => {
+    const data = await toyDirectory();
+    const freeBytes = async () => 500_000_000;
+    await expectRefused(data, 'migration-no-space', () => up(data, { freeBytes, known: withTwoToys(1_000_000_000) }));
+    const { history, steps } = withTwoToys(1);
+    const refused = () => Promise.resolve(refuse('migration-irreversible', 'not this one'));
+    const last = steps.at(-1) as MigrationStep;
+    const refusing = { history, steps: [...steps.slice(0, -1), { ...last, up: { ...last.up, admit: refused } }] };
+    await expectRefused(data, 'migration-irreversible', () => up(data, { freeBytes, known: refusing }));
+  });
+
   test('when its blocks were dropped, by the way back to a layout that must have them', async () => {
     const chain = new SealedChain();
     const data = join(await temporaryDirectory(), 'data');
@@ -175,6 +188,18 @@ describe('a migration', () => {
     const restored = await LevelStore.open(report.backup?.directory ?? '');
     expect(await entriesOf(restored)).toEqual(before);
     await restored.close();
+  });
+
+  test('of several steps makes all but the last on a clone first, and no single one', async () => {
+    const data = await toyDirectory();
+    const runs: string[] = [];
+    const two = withTwoToys(1, (step) => runs.push(step));
+    const [first, last] = two.steps.slice(-2).map(({ id }) => id);
+    expect(await up(data, { known: two, to: TOY_LAYOUT })).toMatchObject({ to: TOY_LAYOUT });
+    expect(runs.splice(0)).toEqual([first]);
+    await migrate(data, { direction: 'down', backup: false, onProgress: quiet, known: two });
+    expect(await up(data, { known: two })).toMatchObject({ from: LAYOUT_VERSION, to: TOY_LAYOUT + 1 });
+    expect(runs).toEqual([first, first, last]);
   });
 
   test('leaves the backup out when it is told to, and gives a second one another name', async () => {

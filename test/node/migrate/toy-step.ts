@@ -32,6 +32,25 @@ export function withToy(step = toyStep(), checksum = sha256Hex(utf8('toy'))): Kn
   return { steps: [...OWN_STEPS.steps, step], history: [...OWN_STEPS.history, row] };
 }
 
+/** Two of them, one behind the other; the second writes so much. */
+export function withTwoToys(bytes: number, onRun: (step: string) => void = () => undefined): KnownSteps {
+  const [first, second] = [
+    toyStep(),
+    { ...toyStep(), from: TOY_LAYOUT, to: TOY_LAYOUT + 1, id: `000${TOY_LAYOUT + 1}-toy` },
+  ];
+  const twice = {
+    ...walk((value) => `${value}?`, '!?'),
+    admit: () => Promise.resolve(ok({ records: ENTRIES, bytes })),
+  };
+  const told = (step: MigrationStep, up: Walk): MigrationStep => ({
+    ...step,
+    up: { ...up, run: (...given) => (onRun(step.id), up.run(...given)) },
+  });
+  const one = withToy(told(first, first.up));
+  const row: LayoutStep = { id: second.id, from: second.from, to: second.to, checksum: sha256Hex(utf8('second')) };
+  return { steps: [...one.steps, told(second, twice)], history: [...one.history, row] };
+}
+
 /** What the toy works on, in a store of the present layout. */
 export function toyOps(): StoreOperation[] {
   const values = Array.from({ length: ENTRIES }, (_, index) => ({

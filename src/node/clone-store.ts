@@ -201,7 +201,8 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-async function synced(path: string): Promise<void> {
+/** A file, or the names in a directory. */
+export async function synced(path: string): Promise<void> {
   const handle = await open(path);
   try {
     await handle.sync();

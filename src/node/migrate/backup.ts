@@ -1,11 +1,12 @@
 /** The store as it is before a migration, beside it, and room for what a migration writes. */
 import { rename, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { codedError, unwrap } from '../../base/result.ts';
 import { HEAD_KEY, IDENTITY_KEY, LAYOUT_KEY, SAFETY_KEY } from '../../ledger/layout.ts';
 import { equalBytes } from '../../base/bytes.ts';
 import { readLayout, type LayoutStep } from '../../ledger/layout-history.ts';
 import type { LevelStore } from '../../store/level-store.ts';
-import { bytesToCopy, cloneStore, removeClone, verifyClone } from '../clone-store.ts';
+import { bytesToCopy, cloneStore, removeClone, synced, verifyClone } from '../clone-store.ts';
 import { throughClone, unfinishedBackup } from '../open-store.ts';
 
 export interface Backup {
@@ -68,6 +69,8 @@ export async function backUpStore(
     throw codedError('backup-failed', 'the backup does not open as what it was made of: it was not taken for one');
   });
   await rename(part, name);
+  // Before the store is changed, its backup has the name that it is looked for under, whatever the power does.
+  await synced(dirname(name));
   return { directory: name, bytes: copiedBytes + linkedBytes, copiedBytes };
 }
 

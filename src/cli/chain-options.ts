@@ -17,7 +17,10 @@ export interface ChainOptions extends OlderRecordOptions {
 /** `--import` and how it is read, `--commit-depth`, `--liveness-window`, `--event-schema`. */
 export function withChainOptions(command: Command): Command {
   const described = command
-    .option('--import <file>', 'start from an export of the older network; look at it with "hotledger import" first')
+    .option(
+      '--import <file>',
+      'start from an export of the older network, or of another chain; look at it with "hotledger import" first',
+    )
     .option('--commit-depth <2|3>', "2, or 3 for the original paper's rule", wholeNumber(2, 3), 2)
     .option(
       '--liveness-window <seconds>',

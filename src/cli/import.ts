@@ -18,7 +18,8 @@ interface Options extends OlderRecordOptions {
 }
 
 const EXAMPLES = `
-FILE is a JSON list of nodeData records as masa-oracle serves them. Nothing is taken on trust: who is staked or a
+FILE is a JSON list of nodeData records as masa-oracle serves them, or one record a line, as "hotledger export" writes
+them of another chain. Nothing is taken on trust: who is staked or a
 validator is what you list, times are judged against --reference-time, of two records of one peer the first counts.
 With --genesis and --out the accepted records are added to a genesis; the chain id changes with them.
 
@@ -31,7 +32,7 @@ export function importCommand(terminal: Terminal): Command {
   const command = new Command('import')
     .summary('judge an export of the older network, and make genesis state of it')
     .description('Reports each record of an older nodeData export as valid, normalised or rejected, and why.')
-    .argument('<file>', 'JSON list of older nodeData records');
+    .argument('<file>', 'nodeData records: a JSON list, or one a line');
   return withOlderRecordOptions(command)
     .option('--validators <file>', 'peer ids of the validators, in a file (default: those of --genesis)')
     .option('--genesis <file>', 'genesis to add the records to')

@@ -1,5 +1,9 @@
-/** A list of the older network's nodeData records, turned into records of a genesis state, each with a verdict. */
+/**
+ * A list of nodeData records, of the older network or exported of another chain of this one, turned into records of a
+ * genesis state, each with a verdict.
+ */
 import { ok, refuse, type Refusal, type Result } from '../base/result.ts';
+import { importExported, isExported } from './exported-record.ts';
 import { parsePeerId } from './identity.ts';
 import { importRecord, type Fields, type Imported, type ImportRules } from './import-record.ts';
 import { checkRecordInvariants } from './invariants.ts';
@@ -46,7 +50,7 @@ export interface ImportOutcome {
 }
 
 /**
- * @param text a JSON array of records
+ * @param text a JSON array of records, or one record a line
  * Refusals: `undecodable`, `import-not-a-list`, and those of peer ids, for the lists of options.
  */
 export function importRecords(text: string, options: ImportOptions): Result<ImportOutcome> {
@@ -90,10 +94,31 @@ export function parseWithExactIntegers(text: string): Result<unknown> {
 
 function parseList(text: string): Result<readonly unknown[]> {
   const parsed = parseWithExactIntegers(text);
-  if (!parsed.ok) return parsed;
-  return Array.isArray(parsed.value)
-    ? ok(parsed.value)
-    : refuse('import-not-a-list', 'a JSON array of records is expected');
+  // What is no JSON as a whole may be so line by line, where its first line is an object.
+  if (!parsed.ok) return text.trimStart().startsWith('{') ? parseLines(text) : parsed;
+  if (Array.isArray(parsed.value)) return ok(parsed.value);
+  return isRecord(parsed.value)
+    ? ok([parsed.value])
+    : refuse('import-not-a-list', 'a JSON array of records is expected, or one record a line');
+}
+
+function parseLines(text: string): Result<readonly unknown[]> {
+  const list: unknown[] = [];
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    const parsed = parseWithExactIntegers(line);
+    if (!parsed.ok) {
+      const details = { ...parsed.refusal.details, line: index + 1 };
+      return refuse('undecodable', 'a line of the file does not decode', details);
+    }
+    list.push(parsed.value);
+  }
+  return ok(list);
+}
+
+/** A file of one line. */
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'peerId' in value;
 }
 
 function rulesOf(options: ImportOptions): Result<ImportRules> {
@@ -134,7 +159,7 @@ function importOne(value: unknown, index: number, seen: Map<string, number>, rul
     }
     seen.set(identity.value.peerId, index);
   }
-  const imported = importRecord(fields, rules);
+  const imported = isExported(fields) ? importExported(fields, rules) : importRecord(fields, rules);
   if (imported.ok) checkRecordInvariants(imported.value.record);
   return imported;
 }

@@ -1,4 +1,5 @@
 import { globSync, readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { EXIT } from '../../src/cli/exit.ts';
@@ -74,6 +75,13 @@ function commandLines(text: string): string[][] {
   });
 }
 
+/** In the blocks of docs/operations; what stands within a sentence names a command without its arguments. */
+async function operationsLines(): Promise<readonly string[]> {
+  const files = (await readdir(new URL('../../docs/operations/', import.meta.url))).sort();
+  const lines = files.flatMap((file) => read(`operations/${file}`).match(/^ *hotledger .*$/gm) ?? []);
+  return lines.map((line) => line.trim().replace(/ +(#|\|\|).*$/, ''));
+}
+
 /** Those that do something themselves. */
 function withSubcommands(command: Command): Command[] {
   const below = command.commands.flatMap(withSubcommands);
@@ -98,8 +106,12 @@ test('every command line in the help, README and docs has flags and arguments th
     withHelp.map(async (words) => (await run([...words, '--help'], '/')).out.split(/^Examples?:/m)[1]),
   );
   const pages = [readFileSync(new URL('../../README.md', import.meta.url), 'utf8'), read('cli.md'), ...help];
-  const lines = pages.flatMap((page) => commandLines(page ?? '')).filter(([name]) => names.includes(name ?? ''));
-  expect(lines.length).toBeGreaterThan(25);
+  const operations = await operationsLines();
+  expect(operations.length).toBeGreaterThan(25);
+  const lines = [...pages, operations.join('\n')]
+    .flatMap((page) => commandLines(page ?? ''))
+    .filter(([name]) => names.includes(name ?? ''));
+  expect(lines.length).toBeGreaterThan(50);
   for (const argv of lines) {
     const errors: string[] = [];
     const program = programFor({ ...terminalIn('/'), err: (line) => errors.push(line) });

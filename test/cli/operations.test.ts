@@ -8,22 +8,37 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { root } from '../../scripts/run.ts';
+import { chainIdOf } from '../../src/ledger/genesis.ts';
+import { readGenesisFile } from '../../src/node/genesis-file.ts';
+import { openLedger } from '../../src/node/open-ledger.ts';
+import { peerOf } from '../ledger/nodes.ts';
+import { temporaryDirectory } from '../node/directory.ts';
 import { contentsOf, copyOf } from '../node/migrate/directories.ts';
+import { testLedger } from '../node/snapshot/ledger.ts';
 import { commandBlocks, page } from './pages.ts';
+import { run } from './terminal.ts';
 
 const execute = promisify(execFile);
 
+interface Shell {
+  readonly directory: string;
+  readonly run: (block: string) => Promise<string>;
+}
+
 /** A shell in a directory with `node/`, where `hotledger` is this program. */
-async function shellWith(
-  fixture: string,
-): Promise<{ readonly directory: string; run: (block: string) => Promise<string> }> {
+async function shellWith(fixture: string): Promise<Shell> {
   const copied = await copyOf(fixture);
   const directory = join(copied.directory, 'work');
   await mkdir(join(directory, 'node'), { recursive: true });
   for (const name of await readdir(copied.directory)) {
     if (name !== 'work') await rename(join(copied.directory, name), join(directory, 'node', name));
   }
-  const bin = join(copied.directory, 'bin');
+  return shellIn(directory);
+}
+
+/** @param directory whose parent is the test's too */
+async function shellIn(directory: string): Promise<Shell> {
+  const bin = join(directory, '..', 'bin');
   await mkdir(bin);
   await symlink(process.execPath, join(bin, 'node'));
   const launcher = join(root, 'bin', 'hotledger.js');
@@ -42,7 +57,13 @@ describe('docs/operations', () => {
   test('has every page in its index, and every page is there', async () => {
     const pages = (await readdir(join(root, 'docs', 'operations'))).filter((name) => name !== 'README.md');
     const index = await readFile(join(root, 'docs', 'operations', 'README.md'), 'utf8');
-    for (const name of pages) expect(index).toContain(`| [${name}](${name}) |`);
+    const rows = [...index.matchAll(/^\| \[(.*?)\]\((.*?)\) \|/gm)].map(([, name, file]) => [name, file]);
+    expect(rows.sort()).toEqual(pages.map((name) => [name, name]).sort());
+    // Those whose commands are run, which the index says of them.
+    const withCommands = [];
+    for (const name of pages) if (commandBlocks(await page(name)).length > 0) withCommands.push(name);
+    const said = /^Every block of commands in (.*?) is run by a test/ms.exec(index)?.[1];
+    expect(said?.split(/, | and /).sort()).toEqual(withCommands.sort());
   });
 
   test('upgrade.md leads from layout 1 to the present one, and back, command by command', async () => {
@@ -77,5 +98,30 @@ describe('docs/operations', () => {
     expect(await run(restore)).toMatch(/^state +\d+ entries, equal$/m);
     expect([...(await contentsOf(join(directory, 'node.backup', 'data'))).keys()]).toEqual([...before.keys()]);
     expect(await readdir(join(directory, 'node'))).toContain('data.lost');
+  }, 120_000);
+
+  test('disaster-recovery.md begins a new chain with the state of one that has ended, command by command', async () => {
+    const directory = join(await temporaryDirectory(), 'work');
+    await mkdir(join(directory, 'node'), { recursive: true });
+    const { chain } = await testLedger(5, join(directory, 'node'));
+    await mkdir(join(directory, 'registrations'));
+    for (const name of ['a', 'b', 'c', 'd']) {
+      expect(await run(['init', '--dir', name, '--validator'], directory)).toMatchObject({ exit: 0 });
+      await rename(join(directory, name, 'registration.json'), join(directory, 'registrations', `${name}.json`));
+    }
+    const [, renew = ''] = commandBlocks(await page('disaster-recovery.md'));
+    const shell = await shellIn(directory);
+    expect(await shell.run(renew)).toMatch(/^5 records: 5 valid, 0 normalised, 0 rejected$.*^records +5$/ms);
+
+    const genesis = await readGenesisFile(join(directory, 'genesis.json'));
+    expect(genesis.validators).toHaveLength(4);
+    expect(genesis.records.map(({ peerId }) => peerId)).toEqual([1, 2, 3, 4, 5].map((node) => peerOf(node)).sort());
+    // What a node of the new chain tells of them is what one of the old chain told.
+    const { store } = await openLedger(join(directory, 'new'), genesis, null);
+    await store.close();
+    await writeFile(join(directory, 'config.json'), '{"genesis":"genesis.json","dataDirectory":"new"}');
+    const again = await run(['export', '--config', 'config.json'], directory);
+    expect([again.exit, again.out]).toEqual([0, (await readFile(join(directory, 'state.jsonl'), 'utf8')).trimEnd()]);
+    expect(chainIdOf(genesis)).not.toBe(chain.chainId);
   }, 120_000);
 });

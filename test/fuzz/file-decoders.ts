@@ -14,6 +14,7 @@ import { parsePeerId } from '../../src/ledger/identity.ts';
 import { importRecords } from '../../src/ledger/import.ts';
 import { normaliseAddresses } from '../../src/ledger/multiaddrs.ts';
 import { nodeEntryCodec, type NodeRecord } from '../../src/ledger/record.ts';
+import { deriveNodeData, stringifyWithDigits } from '../../src/ledger/record-view.ts';
 import { formatRfc3339, parseRfc3339 } from '../../src/ledger/rfc3339.ts';
 import { parsePeer } from '../../src/net/dialling.ts';
 import { readAddressFile } from '../../src/node/address-book.ts';
@@ -45,6 +46,14 @@ const olderRecords = lazily(() => {
 
 function importOf(text: string) {
   return importRecords(text, { referenceTimeSeconds: START, staked: PEER_IDS.slice(0, 2) });
+}
+
+/** Of a chain that began with the older ones: one alone, and several, each a line. */
+function exportedRecords(): readonly Uint8Array[] {
+  const reader = { nowSeconds: START, isValidator: false, parameters: { livenessWindowSeconds: 3600 } };
+  const { records } = unwrap(importOf(JSON.stringify(olderRecords())));
+  const lines = records.map((record) => stringifyWithDigits(deriveNodeData(record, reader)));
+  return [utf8(lines[0] ?? ''), utf8(lines.slice(1, 5).join('\n'))];
 }
 
 function genesisFiles(): readonly Uint8Array[] {
@@ -111,6 +120,7 @@ export const fileDecoders = [
     samples: lazily(() => [
       ...olderRecords().map((record) => utf8(JSON.stringify([record]))),
       utf8(JSON.stringify(olderRecords().slice(0, 5))),
+      ...exportedRecords(),
     ]),
     decode: (bytes) => importOf(textOf(bytes)),
     encode: null,

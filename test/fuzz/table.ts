@@ -24,6 +24,7 @@ export const otherExports: Readonly<Record<string, string>> = {
     'from the own log; the parts that damage could reach are as in decodeSealedBlock',
   'ledger/own-record.ts#decoded': 'what was decoded from the own store',
   'ledger/known-entries.ts#decodeOwnEntry': 'the own state, by nodeEntryCodec, which is in the table',
+  'ledger/exported-record.ts#importExported': 'one record of importRecords, which is in the table',
   'ledger/import-record.ts#importRecord': 'one record of importRecords, which is in the table',
   'ledger/import.ts#parseWithExactIntegers': 'the JSON of importRecords, which is in the table',
   'net/whole-stream.ts#peekFirstByte': 'leaves the byte unread; what it decides between is in the table',

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../src/base/result.ts';
 import { peerIdFromPublicKey } from '../../src/ledger/identity.ts';
-import { importRecords, type ImportLine } from '../../src/ledger/import.ts';
+import { importRecords, parseWithExactIntegers, type ImportLine } from '../../src/ledger/import.ts';
+import { stringifyWithDigits } from '../../src/ledger/record-view.ts';
 
 const fixture = new URL('../fixtures/nodedata/', import.meta.url);
 const sample = readFileSync(new URL('nodedata-sample.json', fixture), 'utf8');
@@ -71,6 +72,8 @@ describe('the records of the sample', () => {
     });
   });
 });
+
+const parseWithDigits = (text: string) => unwrap(parseWithExactIntegers(text)) as readonly unknown[];
 
 /** A record that is valid as it is, changed by what a case says; `undefined` leaves a field out. */
 function variant(changes: Readonly<Record<string, unknown>>): string {
@@ -211,8 +214,24 @@ describe('a file', () => {
     ['that is no JSON', '[{', 'undecodable'],
     ['that is nested without end', '['.repeat(200_000), 'undecodable'],
     ['that is no list', '{}', 'import-not-a-list'],
+    ['that holds a list', '{"data": []}', 'import-not-a-list'],
+    ['with a line that is no JSON', '{"peerId": "x"}\n{"peerId": ', 'undecodable'],
+    ['in columns', 'peerId,version\nx,v1\n', 'undecodable'],
   ])('%s is refused', (_, text, code) => {
     expect(importRecords(text, { referenceTimeSeconds: 1 })).toMatchObject({ ok: false, refusal: { code } });
+  });
+
+  it('with one record a line is what a list of them is, and one record is a list of one', () => {
+    const options = { referenceTimeSeconds: index.reference_time_unix };
+    const list = parseWithDigits(sample);
+    const lines = list.map((record) => `${stringifyWithDigits(record)}\r\n`);
+    expect(importRecords(`\n${lines.join('\n')}`, options)).toEqual(importRecords(sample, options));
+    expect(importRecords(lines[38]!, options)).toEqual(importRecords(`[${lines[38]!}]`, options));
+  });
+
+  it('with a line that is no record is judged line by line', () => {
+    const { report } = unwrap(importRecords('{"peerId": "x"}\n7\n', { referenceTimeSeconds: 1 }));
+    expect(report.map(codesOf)).toEqual([['peer-id-invalid'], ['record-malformed']]);
   });
 
   it('with a staked peer id that does not parse is refused, as the operator erred', () => {

@@ -41,6 +41,8 @@ const SILENT = 'does not sign: the data directory has no safety record';
 test('the page holds the commands that are followed here, and no others', async () => {
   expect(commandBlocks(await page('disaster-recovery.md')).map((block) => block.trimEnd().split('\n'))).toEqual([
     ['hotledger start --config node/config.json', 'hotledger status --config node/config.json --json'],
+    // Followed in test/cli/operations.test.ts: it needs no network.
+    expect.arrayContaining(['hotledger export --config node/config.json > state.jsonl']),
     [
       'hotledger raft recover --config node/config.json --server $ID=$ADDRESS',
       'hotledger start --config node/config.json',
@@ -113,7 +115,7 @@ test('a Raft member that is left alone goes on by an operator, command by comman
   await network.level(members, before.height ?? 0);
   await network.kill(...members);
 
-  const [recover = [], start = []] = await commandsOf(1, network, left);
+  const [recover = [], start = []] = await commandsOf(2, network, left);
   const recovered = await follow(network, left, recover);
   expect(recovered).toMatchObject({ exit: 0 });
   expect(recovered?.out).toContain(`${network.node(left).dataDirectory}.before-recovery-1`);

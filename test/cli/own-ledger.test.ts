@@ -135,6 +135,57 @@ test('records and events are exported as lines, and as RFC 4180', async () => {
   expect((await run(['export', '--from', '1', '--config', 'config.json'], directory)).exit).toBe(2);
 });
 
+/** Of RFC 4180, as a spreadsheet reads it. */
+function fieldsOf(line: string): readonly string[] {
+  return [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))/g)].map(
+    ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '',
+  );
+}
+
+test('records as RFC 4180 say what those of JSON say, field by field', async () => {
+  const { chain, directory } = await stopped();
+  const changes = [
+    { type: 'versionChanged', peerId: node, seq: 4, version: '=1,"x"' },
+    {
+      type: 'addressesChanged',
+      peerId: node,
+      seq: 5,
+      multiaddrs: ['/ip4/203.0.113.7/tcp/1', '/ip4/203.0.113.8/tcp/1'],
+    },
+    { type: 'left', peerId: peerOf(2), seq: 2 },
+  ];
+  const store = await LevelStore.open(ledgerDirectory(join(directory, 'data')));
+  chain.now += 60;
+  const { changes: written, sealed } = chain.commit(changes.map((fields) => chain.event(fields)));
+  await store.batch(committedBlockOps(sealed, written), { sync: false });
+  await store.close();
+
+  const jsonl = await run(['export', '--config', 'config.json'], directory);
+  const csv = await run(['export', '--format', 'csv', '--config', 'config.json'], directory);
+  expect(csv.err).toContain('records as of height 4');
+  const [head = '', ...lines] = csv.out.split('\n');
+  expect(head).toBe(
+    'multiaddrs,multiaddrsString,peerId,firstJoined,lastJoined,lastUpdated,uptime,uptimeStr,accumulatedUptime,accumulatedUptimeStr,ethAddress,activity,isActive,isStaked,isValidator,isTwitterScraper,isDiscordScraper,isTelegramScraper,isWebScraper,isLlmServer,version,workerTimeout,lastLeft,lastHeard,stakeAttestedAt,stakeReference',
+  );
+  const columns = head.split(',');
+  const records = jsonl.out.split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(lines).toHaveLength(records.length);
+  for (const [index, record] of records.entries()) {
+    // What a record leaves out is an empty field.
+    const expected = columns.map((name) => {
+      const value = record[name] ?? '';
+      return Array.isArray(value) ? value.join(' ') : `${value as string | number | boolean}`;
+    });
+    expect(fieldsOf(lines[index] ?? '')).toEqual(expected);
+  }
+  const [mine] = lines.filter((line) => fieldsOf(line)[2] === node);
+  expect(mine).toMatch(/^\/ip4\/203\.0\.113\.7\/tcp\/1 \/ip4\/203\.0\.113\.8\/tcp\/1,/);
+  expect(mine).toContain(',260000000000,4 minutes,,,,,');
+  expect(mine).toContain(',"=1,""x""",');
+  const [other] = lines.filter((line) => fieldsOf(line)[2] === peerOf(2));
+  expect(other).toContain(',,,260000000000,4 minutes,,1,false,');
+});
+
 test('heights whose blocks were dropped are refused as such, with the oldest that is there; the history stays', async () => {
   const { directory } = await stopped();
   const store = await LevelStore.open(ledgerDirectory(join(directory, 'data')));

@@ -11,8 +11,13 @@ export interface MigrationProgress {
 
 const LINE_EVERY_MS = 5_000;
 
-export function migrationProgress(terminal: Terminal, json: boolean): MigrationProgress {
-  return terminal.interactive && !json ? bar() : lines(terminal);
+/** @param clock that only goes forward, milliseconds */
+export function migrationProgress(
+  terminal: Terminal,
+  json: boolean,
+  clock: () => number = () => performance.now(),
+): MigrationProgress {
+  return terminal.interactive && !json ? bar() : lines(terminal, clock);
 }
 
 function bar(): MigrationProgress {
@@ -32,13 +37,13 @@ function bar(): MigrationProgress {
   };
 }
 
-function lines(terminal: Terminal): MigrationProgress {
+function lines(terminal: Terminal, clock: () => number): MigrationProgress {
   let step = '';
   let begun = { atMs: 0, records: 0 };
   let shownMs = 0;
   return {
     show: ({ records, step: current, total }) => {
-      const nowMs = performance.now();
+      const nowMs = clock();
       if (current !== step) {
         step = current;
         begun = { atMs: nowMs, records };

@@ -11,15 +11,20 @@ export interface ReplayProgress {
 
 const LINE_EVERY_MS = 5_000;
 
+/** A clock that only goes forward, milliseconds. */
+export type Clock = () => number;
+
+const ownClock: Clock = () => performance.now();
+
 /** @param quiet standard output is for a program: progress goes to standard error, line by line */
-export function replayProgress(terminal: Terminal, quiet: boolean): ReplayProgress {
-  return terminal.interactive && !quiet ? progressBar() : progressLines(terminal);
+export function replayProgress(terminal: Terminal, quiet: boolean, nowMs = ownClock): ReplayProgress {
+  return terminal.interactive && !quiet ? progressBar(nowMs) : progressLines(terminal, nowMs);
 }
 
-function progressBar(): ReplayProgress {
+function progressBar(nowMs: Clock): ReplayProgress {
   const format = '{bar} {percentage}% | height {value} of {total} | {rate} events/s | {left} left';
   const bar = new SingleBar({ format, stream: process.stderr, hideCursor: true }, Presets.shades_classic);
-  const meter = paceMeter();
+  const meter = paceMeter(nowMs);
   let isShown = false;
   return {
     show: (progress) => {
@@ -37,14 +42,15 @@ function progressBar(): ReplayProgress {
   };
 }
 
-function progressLines(terminal: Terminal): ReplayProgress {
-  const meter = paceMeter();
-  let shownMs = performance.now();
+function progressLines(terminal: Terminal, nowMs: Clock): ReplayProgress {
+  const meter = paceMeter(nowMs);
+  let shownMs: number | null = null;
   return {
     show: (progress) => {
-      if (performance.now() - shownMs < LINE_EVERY_MS) return;
-      shownMs = performance.now();
       const { eventsPerSecond, msLeft } = meter(progress);
+      shownMs ??= nowMs();
+      if (nowMs() - shownMs < LINE_EVERY_MS) return;
+      shownMs = nowMs();
       const { headHeight, height } = progress;
       terminal.err(`height ${height} of ${headHeight}, ${eventsPerSecond} events/s, ${durationText(msLeft)} left`);
     },
@@ -58,14 +64,15 @@ export interface Pace {
   readonly msLeft: number;
 }
 
-/** @param nowMs of a clock that only goes forward */
-export function paceMeter(nowMs: () => number = () => performance.now()): (progress: LedgerReplayProgress) => Pace {
-  const beganMs = nowMs();
-  return ({ events, fromHeight, headHeight, height }) => {
-    const passedMs = Math.max(1, nowMs() - beganMs);
-    const done = height - fromHeight;
+/** From the first progress on: what came before it, such as a check of all files, tells nothing of the pace. */
+export function paceMeter(nowMs: Clock): (progress: LedgerReplayProgress) => Pace {
+  let began: { readonly atMs: number; readonly events: number; readonly height: number } | null = null;
+  return ({ events, headHeight, height }) => {
+    began ??= { atMs: nowMs(), events, height };
+    const passedMs = Math.max(1, nowMs() - began.atMs);
+    const done = height - began.height;
     return {
-      eventsPerSecond: Math.round((1000 * events) / passedMs),
+      eventsPerSecond: Math.round((1000 * (events - began.events)) / passedMs),
       msLeft: done === 0 ? 0 : (passedMs * (headHeight - height)) / done,
     };
   };

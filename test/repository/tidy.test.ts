@@ -92,7 +92,7 @@ test('no folder is named for nothing in particular', () => {
 
 test('file names are words in lowercase with hyphens', () => {
   const named = code.map(({ path }) => path).filter((path) => /^(src|test|bench|scripts|migrations)\//.test(path));
-  expect(named.filter((path) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|config))?\.(ts|js)$/.test(basename(path)))).toEqual(
+  expect(named.filter((path) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|config|d))?\.(ts|js)$/.test(basename(path)))).toEqual(
     [],
   );
 });

@@ -1,20 +1,23 @@
 /** Each checker finds what it is for: fed with a violation it reports it, and with nothing wrong it does not. */
 import { beforeEach, describe, expect, test } from 'vitest';
+import { equalBytes } from '../../src/base/bytes.ts';
 import { ZERO_HASH } from '../../src/base/hash.ts';
 import { encodeCommitProof } from '../../src/ledger/commit-proof.ts';
 import { makeBlock, type Block, type SealedBlock } from '../../src/ledger/block.ts';
 import { evidenceOps } from '../../src/ledger/block-log.ts';
-import { STATE_RANGE } from '../../src/ledger/layout.ts';
+import { HEAD_KEY, STATE_RANGE } from '../../src/ledger/layout.ts';
 import type { NodeRecord } from '../../src/ledger/record.ts';
 import { firstSafetyRecord, type SafetyRecord } from '../../src/hotstuff/safety-record.ts';
 import type { HotstuffMessage } from '../../src/hotstuff/messages.ts';
 import { timeoutPreimage, votePreimage, type VoteData } from '../../src/qc/ballot.ts';
 import type { QuorumCertificate } from '../../src/qc/certificate.ts';
+import type { StoreOperation } from '../../src/store/store.ts';
 import { AcknowledgementChecker } from './checkers/acknowledgements.ts';
 import { BallotChecker } from './checkers/ballots.ts';
 import { BoundsChecker } from './checkers/bounds.ts';
 import { CertificateChecker } from './checkers/certificates.ts';
 import { ChainChecker } from './checkers/chain.ts';
+import { DurabilityChecker } from './checkers/durability.ts';
 import { checkEvidence } from './checkers/evidence.ts';
 import { LivenessChecker } from './checkers/liveness.ts';
 import { brokenInvariantOf } from './checkers/records.ts';
@@ -294,6 +297,24 @@ test('acknowledgements: of what is not committed, not durable, or elsewhere', ()
   ]);
 });
 
+test('durability: of what was told before it was safe, and of what is gone after a restart', () => {
+  const checker = new DurabilityChecker(report);
+  checker.told(0, 5, 5);
+  checker.told(0, 4, 6);
+  checker.started(0, 5);
+  checker.started(1, 0);
+  expect(found).toEqual([]);
+  checker.told(0, 7, 6);
+  checker.started(0, 6);
+  expect(found).toEqual([
+    'a block is durable before anybody is told of it',
+    'what a validator told of is in its log after a restart',
+  ]);
+  checker.lost(0);
+  checker.started(0, 0);
+  expect(found).toHaveLength(2);
+});
+
 test('bounds: a queue that is longer than its bound', () => {
   const bounds = {
     mempoolEvents: 1,
@@ -371,6 +392,36 @@ describe('in a world', () => {
     expect(world.violation).toMatchObject({ checker: 'replay', message });
   });
 
+  test('durability: a disk that never syncs the head of the log', async () => {
+    const world = await afterMs(500, (changed) => {
+      const { disk } = changed.node(1);
+      const apply = disk.apply.bind(disk);
+      const isHead = ({ key }: StoreOperation) => equalBytes(key, HEAD_KEY);
+      disk.apply = (operations, sync) => {
+        apply(
+          operations.filter((one) => !isHead(one)),
+          sync,
+        );
+        apply(operations.filter(isHead), false);
+      };
+      changed.runUntil(2_000);
+    });
+    expect(world.violation).toMatchObject({ message: 'a block is durable before anybody is told of it' });
+  });
+
+  test('durability: a disk that is what it was a while ago', async () => {
+    const world = await afterMs(500, (changed) => {
+      const { disk } = changed.node(1);
+      const before = Array.from(disk.tables, ([tag, table]) => [tag, new Map(table)] as const);
+      changed.runUntil(1_000);
+      changed.crash(1, 'power');
+      for (const [tag, table] of before) disk.tables.set(tag, table);
+      changed.start(1);
+      changed.runUntil(2_000);
+    });
+    expect(world.violation).toMatchObject({ message: 'what a validator told of is in its log after a restart' });
+  });
+
   test('liveness: two of four that are gone for good stop everything, and it says what stands still', async () => {
     const world = await afterMs(500, (stuck) => {
       stuck.crash(1, 'process');
@@ -379,6 +430,17 @@ describe('in a world', () => {
     });
     expect(world.violation).toMatchObject({ checker: 'liveness', message: 'a healed network makes progress' });
     expect(describeViolation(world.violation!)).toMatch(/1 down/);
+  });
+
+  test('liveness: one of four that is silent for good, though the others go on without it', async () => {
+    const world = await afterMs(500, (silenced) => {
+      const { consensus } = silenced.node(1).life!;
+      const status = consensus!.status.bind(consensus);
+      consensus!.status = () => ({ ...status(), silentBecause: 'its record was rolled back' });
+      new LivenessChecker(silenced).check();
+    });
+    expect(world.violation).toMatchObject({ checker: 'liveness', message: 'a healed validator signs' });
+    expect(world.violation!.details).toMatchObject({ id: 1, because: 'its record was rolled back' });
   });
 
   test('process: an error that nobody expected', async () => {

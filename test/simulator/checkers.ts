@@ -3,7 +3,8 @@ import type { Hash } from '../../src/base/hash.ts';
 import type { CommittedBlock } from '../../src/consensus/engine.ts';
 import { decodeSafetyRecord, type SafetyRecord } from '../../src/hotstuff/safety-record.ts';
 import type { HotstuffMessage } from '../../src/hotstuff/messages.ts';
-import { blockKey, fromBigEndian, heightKey, SAFETY_KEY, uncommittedKey } from '../../src/ledger/layout.ts';
+import { BlockLog } from '../../src/ledger/block-log.ts';
+import { blockKey, fromBigEndian, HEAD_KEY, heightKey, SAFETY_KEY, uncommittedKey } from '../../src/ledger/layout.ts';
 import type { QueueLimits } from './cast.ts';
 import { AcknowledgementChecker } from './checkers/acknowledgements.ts';
 import { BallotChecker, type DurableView } from './checkers/ballots.ts';
@@ -11,11 +12,14 @@ import { BoundsChecker } from './checkers/bounds.ts';
 import { checkEvidence } from './checkers/evidence.ts';
 import { CertificateChecker } from './checkers/certificates.ts';
 import { ChainChecker } from './checkers/chain.ts';
+import { DurabilityChecker } from './checkers/durability.ts';
 import { ReplayChecker } from './checkers/replay.ts';
 import type { Report } from './checkers/violation.ts';
 import type { SeenFrame } from './lens.ts';
+import { instantStore } from './simulated-disk.ts';
 import type { SigningBook, SimulatedChain } from './simulated-keys.ts';
 import type { Life, SimulatedValidator } from './simulated-validator.ts';
+import type { CrashKind } from './stage.ts';
 
 export interface CheckersOptions {
   readonly chain: SimulatedChain;
@@ -42,6 +46,7 @@ export class Checkers {
   rounds = 0;
   readonly #ballots: BallotChecker;
   readonly #bounds: BoundsChecker;
+  readonly #durability: DurabilityChecker;
   readonly #replay: ReplayChecker;
   readonly #options: CheckersOptions;
   readonly #views = new Map<number, DiskView>();
@@ -55,6 +60,7 @@ export class Checkers {
     this.chain = new ChainChecker(chain, this.certificates, report);
     this.acknowledgements = new AcknowledgementChecker((event) => this.chain.heightOf(event), report);
     this.#ballots = new BallotChecker(report);
+    this.#durability = new DurabilityChecker(report);
     this.#replay = new ReplayChecker({
       chain,
       report,
@@ -89,6 +95,8 @@ export class Checkers {
     const { consensus, ledger, node, store, underWay } = life;
     const by = { id: node.id, blockAt: (height: number) => ledger?.log.sealedBlockAt(height) };
     for (const { sealed } of blocks) this.chain.committed(by, sealed);
+    const told = blocks.at(-1)?.block.header.height ?? 0;
+    if (node.disk.damage === 'none') this.#durability.told(node.id, told, this.#viewOf(node).height());
     if (consensus === null) return;
     const { mempoolEvents, uncommittedBlocks } = consensus.status();
     this.#bounds.check(node.id, {
@@ -102,17 +110,21 @@ export class Checkers {
 
   /** What its log holds at a start: of its last blocks it may have told nobody when its process ended. */
   started(life: Life): void {
-    this.#headOf(life);
+    const { disk, id } = life.node;
+    const height = this.#lookAtLog(life);
+    if (disk.damage === 'none') this.#durability.started(id, height);
   }
 
   acknowledged(life: Life, event: Hash, height: number | null): void {
-    const { disk, id } = life.node;
-    const durableHeight = disk.damage === 'none' ? this.#headOf(life) : Infinity;
-    this.acknowledgements.acknowledge(id, event, height, durableHeight);
+    const { node } = life;
+    this.#lookAtLog(life);
+    const durableHeight = node.disk.damage === 'none' ? this.#viewOf(node).height() : Infinity;
+    this.acknowledgements.acknowledge(node.id, event, height, durableHeight);
+    this.#durability.told(node.id, this.chain.heightOf(event) ?? 0, durableHeight);
   }
 
-  /** @returns the height of its log, whose blocks are known afterwards */
-  #headOf({ ledger, node }: Life): number {
+  /** @returns the height of its log, as its process sees it, whose blocks are known afterwards */
+  #lookAtLog({ ledger, node }: Life): number {
     if (ledger === null) return -1;
     const { log } = ledger;
     const { blockId, height } = log.head();
@@ -125,8 +137,9 @@ export class Checkers {
     this.acknowledgements.refused(node.id, event, code);
   }
 
-  stopped(id: number): void {
+  stopped(id: number, how: CrashKind): void {
     this.#lastSent.delete(id);
+    if (how === 'disk') this.#durability.lost(id);
   }
 
   /** Everything that a node keeps against a replay of its log. Of several, those with the shortest logs first. */
@@ -158,21 +171,30 @@ export class Checkers {
     }
   }
 
-  #viewOf(node: SimulatedValidator): DurableView {
+  #viewOf(node: SimulatedValidator): DiskView {
     let view = this.#views.get(node.id);
-    if (view === undefined) this.#views.set(node.id, (view = new DiskView(node)));
+    if (view === undefined) {
+      view = new DiskView(node, this.#options.chain.chainId);
+      this.#views.set(node.id, view);
+    }
     return view;
   }
 }
 
-/** What is safe on a disk. The loop writes its batches synced, and whatever is written before a synced one is safe too. */
+/** What is safe on a disk: what its process reads may still be lost, what is here is not. */
 class DiskView implements DurableView {
   readonly #node: SimulatedValidator;
+  readonly #log: BlockLog;
   #bytes: Uint8Array | undefined;
   #record: SafetyRecord | undefined;
+  #headBytes: Uint8Array | undefined;
+  #height = -1;
 
-  constructor(node: SimulatedValidator) {
+  constructor(node: SimulatedValidator, chainId: string) {
     this.#node = node;
+    const { disk } = node;
+    const durable = { ...instantStore(disk), get: (key: Uint8Array) => disk.durable(key) };
+    this.#log = BlockLog.over(durable, { chainId, validatorKey: null });
   }
 
   get isDamaged(): boolean {
@@ -197,8 +219,19 @@ class DiskView implements DurableView {
     return height !== undefined && disk.durable(blockKey(fromBigEndian(height))) !== undefined;
   }
 
+  /** Of the last block in its log; -1: there is none. */
+  height(): number {
+    const bytes = this.#node.disk.durable(HEAD_KEY);
+    if (bytes === undefined) return -1;
+    if (bytes !== this.#headBytes) {
+      this.#height = this.#log.head().height;
+      this.#headBytes = bytes;
+    }
+    return this.#height;
+  }
+
   committedRound(): number {
-    const log = this.#node.life?.ledger?.log;
-    return log?.sealedBlockAt(log.head().height)?.block.header.round ?? -1;
+    const height = this.height();
+    return height < 0 ? -1 : (this.#log.sealedBlockAt(height)?.block.header.round ?? -1);
   }
 }

@@ -161,7 +161,7 @@ export class World extends Stage<SimulatedValidator, Life> {
 
   protected crashed(id: number, how: CrashKind): void {
     if (how === 'disk') this.faulty.add(id);
-    this.checkers.stopped(id);
+    this.checkers.stopped(id, how);
   }
 
   /** A bit flips on its disk: it may stop, lie or be silent, but it may not break a promise that others rely on. */

@@ -1,6 +1,6 @@
 /**
  * Once a quorum of correct nodes is healed, there is progress: within so many rounds and so long a new block is
- * committed by every correct node; and once nobody submits anything more, all come to rest at the same head, with
+ * committed by every correct node, and each of them signs; and once nobody submits anything more, all come to rest at the same head, with
  * everything that was submitted answered.
  */
 import type { World } from '../world.ts';
@@ -44,7 +44,15 @@ export class LivenessChecker {
         afterMs: Math.round(scheduler.nowMs - startMs),
         nodes: this.#describe(),
       };
-      this.#world.violate({ checker: 'liveness', message: 'a healed network makes progress', details });
+      return this.#world.violate({ checker: 'liveness', message: 'a healed network makes progress', details });
+    }
+    const endRounds = checkers.rounds + allowedRounds;
+    this.#world.runUntil(startMs + MS_TO_PROGRESS, () => checkers.rounds > endRounds || this.#silent() === null);
+    if (this.#world.violation !== null) return;
+    const silent = this.#silent();
+    if (silent !== null) {
+      const details = { ...silent, nodes: this.#describe() };
+      return this.#world.violate({ checker: 'liveness', message: 'a healed validator signs', details });
     }
     tally.count('healings with progress');
   }
@@ -73,6 +81,16 @@ export class LivenessChecker {
       least = Math.min(least, life?.consensus?.status().height ?? -1);
     }
     return least;
+  }
+
+  /** A correct node that signs nothing: after a start none does until a quorum has told it what they hold of it. */
+  #silent(): { readonly id: number; readonly because: string } | null {
+    for (const { id, life } of this.#world.nodes) {
+      if (this.#world.faulty.has(id)) continue;
+      const because = life?.consensus?.status().silentBecause;
+      if (because !== null) return { id, because: because ?? 'it is down' };
+    }
+    return null;
   }
 
   #isIdle(atOneHead: boolean): boolean {

@@ -75,6 +75,14 @@ export const brokenRules: readonly BrokenRule[] = [
   },
   {
     ...FOUR,
+    seeds: 5,
+    rule: 'only a signature of its own above its record tells a validator that it was rolled back',
+    file: 'src/hotstuff/safety-rules.ts',
+    find: 'if (signers.includes(this.#self) && round > this.#record.lastVotedRound) this.#rolledBack();',
+    replace: 'if (round > this.#record.lastVotedRound) this.#rolledBack();',
+  },
+  {
+    ...FOUR,
     rule: 'what is signed is durable before it is sent: in an engine step',
     file: 'src/hotstuff/turn.ts',
     find: 'return [...this.#early, ...durable, ...this.#outgoing, ...this.#late];',
@@ -93,6 +101,15 @@ export const brokenRules: readonly BrokenRule[] = [
     file: 'src/node/loop.ts',
     find: 'this.write({ operations, sync: true })',
     replace: 'this.write({ operations, sync: false })',
+  },
+  {
+    ...FOUR,
+    seeds: 5,
+    rule: 'a batch without a safety record is synced too',
+    file: 'src/node/loop.ts',
+    find: 'this.write({ operations, sync: true })',
+    replace:
+      "this.write({ operations, sync: operations.some(({ key }) => String.fromCharCode(...key) === 'Msafety') })",
   },
   {
     ...FOUR,

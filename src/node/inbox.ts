@@ -28,6 +28,11 @@ export class Inbox<I> {
     return this.#waiting.length;
   }
 
+  /** What waits of each share: more than its bound by what was put, and by one input that is larger than the bound. */
+  get used(): ReadonlyMap<string | number, number> {
+    return this.#used;
+  }
+
   /** @returns false when there is no room: the input is dropped, as the network may drop it */
   offer(input: I): boolean {
     const share = this.#shareOf(input);

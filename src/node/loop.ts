@@ -73,6 +73,11 @@ export class Loop<I, E> {
     return this.#options.disk.kind === 'beside';
   }
 
+  /** What waits in the inbox, by share. */
+  get waiting(): ReadonlyMap<string | number, number> {
+    return this.#inbox.used;
+  }
+
   hasWork(): boolean {
     return this.#inbox.size > 0;
   }

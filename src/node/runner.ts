@@ -36,6 +36,11 @@ export class Runner<I, E> {
     return taken;
   }
 
+  /** What waits for the loop, by share. */
+  get waiting(): ReadonlyMap<string | number, number> {
+    return this.#loop.waiting;
+  }
+
   /** Ends after the turn under way, and what it gave to the disk. */
   async stop(): Promise<void> {
     this.#stopped = true;

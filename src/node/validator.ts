@@ -23,13 +23,19 @@ import type { OpenLinks, ValidatorLinks } from './validator-links.ts';
 
 const SUBMISSION_WAIT_MS = 10_000;
 
+export interface RunningValidator extends Consensus {
+  readonly submissions: Submissions;
+  /** What waits for its loop, by share: `inboxShares` says what the shares are. */
+  readonly waiting: ReadonlyMap<string | number, number>;
+}
+
 /** @throws CodedError of the links' start */
 export async function startValidator(
   core: ValidatorCore,
   seat: ValidatorSeat,
   openLinks: OpenLinks,
   outlets: ConsensusOutlets,
-): Promise<Consensus & { readonly submissions: Submissions }> {
+): Promise<RunningValidator> {
   const validator = new Validator(core, seat, await restoreEngine(core, seat), openLinks, outlets);
   await validator.start();
   return validator;
@@ -38,7 +44,7 @@ export async function startValidator(
 type ValidatorInput = Input<AdmittedMessage, CollectOutcome>;
 type ValidatorEffect = Effect<HotstuffMessage, CollectJob>;
 
-class Validator implements Consensus {
+class Validator implements RunningValidator {
   readonly submissions: Submissions;
   readonly #core: ValidatorCore;
   readonly #seat: ValidatorSeat;
@@ -112,6 +118,10 @@ class Validator implements Consensus {
 
   status(): EngineStatus {
     return this.#engine.status();
+  }
+
+  get waiting(): ReadonlyMap<string | number, number> {
+    return this.#runner.waiting;
   }
 
   offerSealed(blocks: readonly VerifiedSealedBlock[]): void {

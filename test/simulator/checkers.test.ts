@@ -317,6 +317,8 @@ test('durability: of what was told before it was safe, and of what is gone after
 
 test('bounds: a queue that is longer than its bound', () => {
   const bounds = {
+    inboxMessages: 1,
+    inboxEvents: 1,
     mempoolEvents: 1,
     uncommittedBlocks: 2,
     waitingSubmissions: 3,
@@ -420,6 +422,16 @@ describe('in a world', () => {
       changed.runUntil(2_000);
     });
     expect(world.violation).toMatchObject({ message: 'what a validator told of is in its log after a restart' });
+  });
+
+  test('bounds: a queue that grows while nothing is committed', async () => {
+    const world = await afterMs(500, (stuck) => {
+      for (const id of [2, 3]) stuck.crash(id, 'process');
+      const { consensus } = stuck.node(1).life!;
+      Object.defineProperty(consensus, 'waiting', { value: new Map([[0, 1_000_000]]) });
+      stuck.runUntil(5_000);
+    });
+    expect(world.violation).toMatchObject({ checker: 'bounds', details: { by: 1, name: 'inboxMessages' } });
   });
 
   test('liveness: two of four that are gone for good stop everything, and it says what stands still', async () => {

@@ -5,6 +5,7 @@ import { decodeSafetyRecord, type SafetyRecord } from '../../src/hotstuff/safety
 import type { HotstuffMessage } from '../../src/hotstuff/messages.ts';
 import { BlockLog } from '../../src/ledger/block-log.ts';
 import { blockKey, fromBigEndian, HEAD_KEY, heightKey, SAFETY_KEY, uncommittedKey } from '../../src/ledger/layout.ts';
+import { MAX_EVENTS_PER_FRAME } from '../../src/node/peer-frame.ts';
 import type { QueueLimits } from './cast.ts';
 import { AcknowledgementChecker } from './checkers/acknowledgements.ts';
 import { BallotChecker, type DurableView } from './checkers/ballots.ts';
@@ -37,6 +38,8 @@ const MAX_JOBS_PER_PEER = 192;
 const MAX_EXCHANGES = 64;
 /** The loop's and the projector's. */
 const MAX_WRITES = 2;
+/** As `inboxShares` calls it. */
+const EVENTS_SHARE = 'events';
 
 export class Checkers {
   readonly chain: ChainChecker;
@@ -68,6 +71,9 @@ export class Checkers {
     });
     this.#bounds = new BoundsChecker(
       {
+        inboxMessages: limits.inboxMessages,
+        // What is larger than its share gets in alone.
+        inboxEvents: Math.max(limits.mempoolEvents, MAX_EVENTS_PER_FRAME),
         mempoolEvents: limits.mempoolEvents,
         waitingSubmissions: limits.waitingSubmissions,
         uncommittedBlocks: MAX_UNCOMMITTED_BLOCKS,
@@ -92,15 +98,27 @@ export class Checkers {
   }
 
   committed(life: Life, blocks: readonly CommittedBlock[]): void {
-    const { consensus, ledger, node, store, underWay } = life;
+    const { ledger, node } = life;
     const by = { id: node.id, blockAt: (height: number) => ledger?.log.sealedBlockAt(height) };
     for (const { sealed } of blocks) this.chain.committed(by, sealed);
     const told = blocks.at(-1)?.block.header.height ?? 0;
     if (node.disk.damage === 'none') this.#durability.told(node.id, told, this.#viewOf(node).height());
-    if (consensus === null) return;
+    this.lookAtQueues(life);
+  }
+
+  /** At any time, whether anything is committed or not. */
+  lookAtQueues({ consensus, ended, node, store, underWay }: Life): void {
+    if (consensus === null || ended) return;
     const { mempoolEvents, uncommittedBlocks } = consensus.status();
+    let inboxMessages = 0;
+    for (const [of, waiting] of consensus.waiting) {
+      // Its own messages to itself are as many as it makes in a turn.
+      if (of !== EVENTS_SHARE && of !== node.index) inboxMessages = Math.max(inboxMessages, waiting);
+    }
     this.#bounds.check(node.id, {
       ...underWay,
+      inboxMessages,
+      inboxEvents: consensus.waiting.get(EVENTS_SHARE) ?? 0,
       mempoolEvents,
       uncommittedBlocks,
       waitingSubmissions: consensus.submissions.waiting,

@@ -5,7 +5,6 @@
 import { sha256Hex } from '../../src/base/hash.ts';
 import { CodedError, ok, type Result } from '../../src/base/result.ts';
 import type { CommittedBlock } from '../../src/consensus/engine.ts';
-import type { Consensus } from '../../src/node/consensus.ts';
 import { Admission } from '../../src/node/admit.ts';
 import { blockSource } from '../../src/node/block-source.ts';
 import { parseConfig } from '../../src/node/config.ts';
@@ -13,8 +12,7 @@ import type { ValidatorCore } from '../../src/node/core.ts';
 import { EventVerifier } from '../../src/node/event-verifier.ts';
 import { checkEvidence } from '../../src/node/evidence-check.ts';
 import { openLedgerOn, type OpenLedger } from '../../src/node/open-ledger.ts';
-import type { Submissions } from '../../src/node/submissions.ts';
-import { startValidator } from '../../src/node/validator.ts';
+import { startValidator, type RunningValidator } from '../../src/node/validator.ts';
 import type { LinkListener } from '../../src/node/validator-links.ts';
 import { runVerificationJob } from '../../src/node/verification-jobs.ts';
 import type { Verifier } from '../../src/node/verification-pool.ts';
@@ -84,7 +82,7 @@ export class Life extends MachineProcess {
   readonly up = new Set<number>();
   listener: LinkListener | null = null;
   ledger: OpenLedger | null = null;
-  consensus: (Consensus & { readonly submissions: Submissions }) | null = null;
+  consensus: RunningValidator | null = null;
   projector: Projector | null = null;
   /** Checks on the verification pool, and exchanges with other nodes, that are under way. */
   readonly underWay = { verificationJobs: 0, exchanges: 0 };

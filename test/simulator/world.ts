@@ -12,7 +12,7 @@ import { Lens, type SeenFrame } from './lens.ts';
 import type { Flip } from './simulated-disk.ts';
 import { SigningBook, simulatedChain, type SimulatedChain } from './simulated-keys.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
-import { SimulatedValidator, type Life, type Surroundings } from './simulated-validator.ts';
+import { Life, SimulatedValidator, type Surroundings } from './simulated-validator.ts';
 import { Stage, textOf, type CrashKind } from './stage.ts';
 import { Submitters } from './submitters.ts';
 import { untold } from './twins.ts';
@@ -30,6 +30,9 @@ export interface WorldOptions {
   readonly scheme?: SignatureScheme;
   readonly onLine?: (line: string) => void;
 }
+
+/** Looking at the queues of a node costs about as much as a step. */
+const LOOK_EVERY_STEPS = 16;
 
 /** By these a node may stop whose disk is not what it wrote; none of them is of a bug. */
 const DAMAGE_CODES: ReadonlySet<string> = new Set([
@@ -162,6 +165,11 @@ export class World extends Stage<SimulatedValidator, Life> {
   protected crashed(id: number, how: CrashKind): void {
     if (how === 'disk') this.faulty.add(id);
     this.checkers.stopped(id, how);
+  }
+
+  protected override stepped(): void {
+    const { last, steps } = this.scheduler;
+    if (steps % LOOK_EVERY_STEPS === 0 && last instanceof Life) this.checkers.lookAtQueues(last);
   }
 
   /** A bit flips on its disk: it may stop, lie or be silent, but it may not break a promise that others rely on. */

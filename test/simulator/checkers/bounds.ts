@@ -2,6 +2,10 @@
 import type { Report } from './violation.ts';
 
 export interface Queues {
+  /** Of the one validator that fills the inbox of the loop most. */
+  readonly inboxMessages: number;
+  /** Submitted ones that wait for the loop. */
+  readonly inboxEvents: number;
   readonly mempoolEvents: number;
   readonly uncommittedBlocks: number;
   readonly waitingSubmissions: number;

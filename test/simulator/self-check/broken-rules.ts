@@ -204,6 +204,13 @@ export const brokenRules: readonly BrokenRule[] = [
   },
   {
     ...FOUR,
+    rule: 'the inbox is bounded',
+    file: 'src/node/inbox.ts',
+    find: 'if (used > 0 && used + share.weight > share.bound) return false;',
+    replace: '',
+  },
+  {
+    ...FOUR,
     rule: 'a submission is acknowledged when it is durable',
     file: 'src/node/submissions.ts',
     find: "if (until === 'committed') return this.#committedLater(verified.value);",

@@ -40,6 +40,7 @@ const TRACES: Readonly<Record<AdversaryKind, readonly string[]>> = {
     'a certificate with a signer twice',
     'message refused: certificate-invalid',
     'a certificate of too few',
+    'a certificate of too few, well signed',
     'message refused: quorum-missing',
     'a timeout certificate of those who know less',
     'message refused: timeout-certificate-invalid',

@@ -101,7 +101,10 @@ export function adversary(kind: AdversaryKind, tools: AdversaryTools): Adversary
   };
   return {
     frames: send,
-    hears: (from, seen) => kind !== 'stale-parent leader' || stale.hears(from.index, seen),
+    hears: (from, seen) => {
+      if (kind === 'forger') forger.hears(from.index, seen);
+      return kind !== 'stale-parent leader' || stale.hears(from.index, seen);
+    },
     answer: (bytes) => {
       count++;
       if (kind === 'mutator') return mutated(bytes, seed, count);

@@ -4,6 +4,7 @@
  * more than was signed.
  */
 import { ZERO_HASH } from '../../src/base/hash.ts';
+import { unwrap } from '../../src/base/result.ts';
 import type { HotstuffMessage, ProposalMessage, TimeoutMessage, VoteMessage } from '../../src/hotstuff/messages.ts';
 import { encodeMessage } from '../../src/hotstuff/wire.ts';
 import { makeBlock, type Block, type BlockHeader } from '../../src/ledger/block.ts';
@@ -19,12 +20,16 @@ import type { SimulatedValidator } from './simulated-validator.ts';
 const NONE = new Uint8Array(0);
 /** A certificate is used again until there is one of so many rounds later. */
 const OLD_ROUNDS = 10;
+/** Of which it knows who voted. */
+const KEPT_ROUNDS = 64;
 
 /** By what each is. */
 type Lies<T> = Readonly<Record<string, () => T>>;
 
 export class Forger {
   readonly #tools: AdversaryTools;
+  /** Of others' votes that it heard: signatures by round, block and signer. */
+  readonly #signatures = new Map<number, Map<string, Map<number, Uint8Array>>>();
   /** A certificate that it has used before. */
   #older: QuorumCertificate | null = null;
   /** Its last block, and what the others were told instead. */
@@ -34,6 +39,34 @@ export class Forger {
 
   constructor(tools: AdversaryTools) {
     this.#tools = tools;
+  }
+
+  /** Votes that come to it, as a collector keeps them. */
+  hears(signer: number, { message }: SeenFrame): void {
+    if (message?.kind !== 'vote') return;
+    const { signature, vote } = message;
+    const { blockId, round } = vote;
+    const ofRound = this.#signatures.get(round) ?? new Map<string, Map<number, Uint8Array>>();
+    const ofBlock = ofRound.get(blockId) ?? new Map<number, Uint8Array>();
+    this.#signatures.set(round, ofRound.set(blockId, ofBlock.set(signer, signature)));
+    this.#signatures.delete(round - KEPT_ROUNDS);
+  }
+
+  /**
+   * With a good signature where it has those of all who are left, so that nothing is wrong with it but their number; or
+   * else with that of all.
+   */
+  #ofFewer(certificate: QuorumCertificate): QuorumCertificate {
+    const { signers: all, vote } = certificate;
+    const known = this.#signatures.get(vote.round)?.get(vote.blockId);
+    const signers = all.slice(1);
+    const own = this.#tools.index;
+    const parts = signers.flatMap((signer) =>
+      signer === own ? this.vote(vote).signature : (known?.get(signer) ?? []),
+    );
+    if (parts.length < signers.length) return { ...certificate, signers };
+    this.#tools.count('a certificate of too few, well signed');
+    return { ...certificate, signers, signature: unwrap(this.#tools.chain.scheme.aggregate(parts)) };
   }
 
   /** Nodes of odd number are told of another block of the round, and of a vote for it; the others of both votes. */
@@ -69,7 +102,7 @@ export class Forger {
       case 'timeout':
         return [framed(this.#lie(this.#liesAboutTimeout(message), die))];
       case 'certificate':
-        return [framed({ ...message, certificate: this.#lie(liesAbout(message.certificate), die) })];
+        return [framed({ ...message, certificate: this.#lie(this.#liesAbout(message.certificate), die) })];
       case 'timeoutCertificate':
         return [framed({ ...message, certificate: this.#lie(liesAboutTimeouts(message.certificate), die) })];
       default:
@@ -116,7 +149,7 @@ export class Forger {
         'a proposal that does not say why it skips a round': () => ({ ...message, timeoutCertificate: null }),
       }),
       ...(older !== null && { 'a proposal on a certificate of long ago': () => this.#on(message, older) }),
-      ...mapped(liesAbout(justify), (certificate) => this.#on(message, certificate)),
+      ...mapped(this.#liesAbout(justify), (certificate) => this.#on(message, certificate)),
     };
   }
 
@@ -142,7 +175,20 @@ export class Forger {
         'a timeout that does not say how it came there': () => ({ ...message, timeoutCertificate: null }),
       }),
       ...(older !== null && { 'a timeout with a certificate of long ago': () => knowing(older) }),
-      ...mapped(liesAbout(highCertificate), knowing),
+      ...mapped(this.#liesAbout(highCertificate), knowing),
+    };
+  }
+
+  #liesAbout(certificate: QuorumCertificate): Lies<QuorumCertificate> {
+    const { signers, vote } = certificate;
+    if (vote.round === 0) {
+      return { 'another genesis': () => ({ ...certificate, vote: { ...vote, blockId: ZERO_HASH } }) };
+    }
+    return {
+      'a certificate of a later round': () => ({ ...certificate, vote: { ...vote, round: vote.round + 1 } }),
+      'a certificate of too few': () => this.#ofFewer(certificate),
+      'a certificate with a signer twice': () => ({ ...certificate, signers: signers.with(1, signers[0]!) }),
+      'a certificate that commits nothing': () => ({ ...certificate, vote: { ...vote, commit: null } }),
     };
   }
 
@@ -191,20 +237,6 @@ export class Forger {
   get #binding() {
     return { chainId: this.#tools.chain.chainId, epoch: 0 };
   }
-}
-
-function liesAbout(certificate: QuorumCertificate): Lies<QuorumCertificate> {
-  const { signers, vote } = certificate;
-  if (vote.round === 0) {
-    return { 'another genesis': () => ({ ...certificate, vote: { ...vote, blockId: ZERO_HASH } }) };
-  }
-  const others = (changed: readonly number[]) => () => ({ ...certificate, signers: changed });
-  return {
-    'a certificate of a later round': () => ({ ...certificate, vote: { ...vote, round: vote.round + 1 } }),
-    'a certificate of too few': others(signers.slice(1)),
-    'a certificate with a signer twice': others(signers.with(1, signers[0]!)),
-    'a certificate that commits nothing': () => ({ ...certificate, vote: { ...vote, commit: null } }),
-  };
 }
 
 function liesAboutTimeouts(certificate: TimeoutCertificate): Lies<TimeoutCertificate> {

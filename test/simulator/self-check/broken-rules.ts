@@ -120,6 +120,14 @@ export const brokenRules: readonly BrokenRule[] = [
   },
   {
     ...FOUR,
+    seeds: 10,
+    rule: 'a certificate has a quorum',
+    file: 'src/qc/bitmap.ts',
+    find: 'if (signers.length < quorum) {',
+    replace: 'if (signers.length === 0) {',
+  },
+  {
+    ...FOUR,
     rule: 'a certificate is verified',
     file: 'src/qc/certificate.ts',
     find: 'if (!scheme.verifyAggregate(keys, votePreimage({ chainId: context.chainId, epoch }, vote), signature)) {',
@@ -204,6 +212,7 @@ export const brokenRules: readonly BrokenRule[] = [
   },
   {
     ...FOUR,
+    seeds: 10,
     rule: 'the inbox is bounded',
     file: 'src/node/inbox.ts',
     find: 'if (used > 0 && used + share.weight > share.bound) return false;',

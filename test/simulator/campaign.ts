@@ -2,6 +2,7 @@
 import { describeViolation } from './checkers/violation.ts';
 import type { Playing, Run } from './playing.ts';
 import type { AnyScenario } from './scenario.ts';
+import { textOf } from './stage.ts';
 import { Tally } from './tally.ts';
 
 export interface CampaignOptions<S extends AnyScenario<unknown>> {
@@ -38,7 +39,11 @@ export class Campaign<S extends AnyScenario<unknown>> {
     const { isStopped, onFailed, playing, print, untilMs } = this.#options;
     let isGood = true;
     for (; isGood && !isStopped() && performance.now() < untilMs; this.#seed++) {
-      const run = await playing.playSeed(this.#seed);
+      const run = await this.#play();
+      if (run === null) {
+        isGood = false;
+        continue;
+      }
       const { steps, tally, violation } = run;
       const network = playing.networkOf(this.#seed);
       this.#steps.set(network, (this.#steps.get(network) ?? 0) + steps);
@@ -53,6 +58,18 @@ export class Campaign<S extends AnyScenario<unknown>> {
     }
     this.#report();
     return isGood;
+  }
+
+  /** @returns null when the simulator itself threw, which is a finding too */
+  async #play(): Promise<Run<S> | null> {
+    const { playing, print } = this.#options;
+    try {
+      return await playing.playSeed(this.#seed);
+    } catch (error) {
+      print(`simulator: not so: a run ends by itself (${textOf(error)})`);
+      print(playing.commandOf(this.#seed));
+      return null;
+    }
   }
 
   #progress(): void {

@@ -17,10 +17,10 @@ import { DurabilityChecker } from './checkers/durability.ts';
 import { ReplayChecker } from './checkers/replay.ts';
 import type { Report } from './checkers/violation.ts';
 import type { SeenFrame } from './lens.ts';
+import type { CrashKind } from './machine.ts';
 import { instantStore } from './simulated-disk.ts';
 import type { SigningBook, SimulatedChain } from './simulated-keys.ts';
 import type { Life, SimulatedValidator } from './simulated-validator.ts';
-import type { CrashKind } from './stage.ts';
 
 export interface CheckersOptions {
   readonly chain: SimulatedChain;

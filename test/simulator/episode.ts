@@ -6,6 +6,7 @@ import { Random } from '../../src/base/random.ts';
 import type { Cast } from './cast.ts';
 import { seedOf } from './dice.ts';
 import { FRAME_KINDS, type FrameKind } from './lens.ts';
+import type { CrashKind } from './machine.ts';
 import type { DiskMode, Flip } from './simulated-disk.ts';
 import type { NetworkSettings } from './network-settings.ts';
 import { weather } from './weather.ts';
@@ -16,7 +17,7 @@ export type MachineAction =
   | {
       readonly kind: 'crash';
       readonly node: number;
-      readonly how: 'process' | 'power' | 'disk';
+      readonly how: CrashKind;
       readonly atEffect: number | null;
       readonly downMs: number;
     }

@@ -7,6 +7,9 @@ import { SimulatedClock } from './simulated-clock.ts';
 import { SimulatedDisk, SimulatedStore, type DiskFaults } from './simulated-disk.ts';
 import type { TimedProcess } from './virtual-globals.ts';
 
+/** The process alone ends, or its machine loses power, or its disk is lost as well. */
+export type CrashKind = 'process' | 'power' | 'disk';
+
 export interface MachineSurroundings<M> {
   readonly scheduler: Scheduler;
   readonly writeMs: (node: M, sync: boolean) => number;
@@ -55,6 +58,8 @@ export abstract class MachineProcess implements TimedProcess {
   readonly diskFaults: DiskFaults;
   /** Effects until the process is stopped; null: it is not. */
   effectsLeft: number | null = null;
+  /** What happens to it then. */
+  endsBy: CrashKind = 'process';
   readonly #clock: SimulatedClock;
 
   constructor(

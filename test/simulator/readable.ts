@@ -72,7 +72,7 @@ function whatOf(action: Action): string {
 export function machineFaultOf(action: MachineAction): string {
   if (action.kind === 'disk') return `its disk is ${action.mode} for ${action.forMs} ms`;
   const { atEffect, downMs, how } = action;
-  if (atEffect !== null) return `its process ends before effect ${atEffect} from now, up ${downMs + 50} ms from now`;
+  if (atEffect !== null) return `${CRASHES[how]} before effect ${atEffect} from now, up ${downMs + 50} ms from now`;
   return `${CRASHES[how]}, down for ${downMs} ms`;
 }
 

@@ -5,13 +5,10 @@
 import { fractionOf } from './dice.ts';
 import type { Violation } from './checkers/violation.ts';
 import type { MachineAction } from './episode.ts';
-import type { Machine, MachineProcess } from './machine.ts';
+import type { CrashKind, Machine, MachineProcess } from './machine.ts';
 import { Scheduler } from './scheduler.ts';
 import { Tally } from './tally.ts';
 import { Trace } from './trace.ts';
-
-/** @param how the process alone ends, or its machine loses power, or its disk is lost as well */
-export type CrashKind = 'process' | 'power' | 'disk';
 
 /** Somebody wants to be woken at once, again and again. */
 const MOST_AT_ONE_TIME = 100_000;
@@ -72,9 +69,9 @@ export abstract class Stage<M extends Machine<L>, L extends MachineProcess> {
   }
 
   /** It came to an effect at which it was to be stopped. */
-  protected doomed(id: number): void {
-    this.tally.count('crash: between two effects');
-    this.crash(id, 'process');
+  protected doomed({ endsBy }: L, id: number): void {
+    this.tally.count(`crash: ${endsBy === 'process' ? '' : `${endsBy}, `}between two effects`);
+    this.crash(id, endsBy);
   }
 
   performOn(action: MachineAction): void {
@@ -90,6 +87,7 @@ export abstract class Stage<M extends Machine<L>, L extends MachineProcess> {
     const { atEffect, downMs, how } = action;
     if (atEffect !== null) {
       life.effectsLeft = atEffect;
+      life.endsBy = how;
       this.scheduler.after(downMs + 50, null, () => this.mend(node));
       return;
     }

@@ -9,11 +9,12 @@ import type { Adversary, AdversaryTools } from './adversaries.ts';
 import { AMPLE, type QueueLimits } from './cast.ts';
 import { Checkers } from './checkers.ts';
 import { Lens, type SeenFrame } from './lens.ts';
+import type { CrashKind } from './machine.ts';
 import type { Flip } from './simulated-disk.ts';
 import { SigningBook, simulatedChain, type SimulatedChain } from './simulated-keys.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { Life, SimulatedValidator, type Surroundings } from './simulated-validator.ts';
-import { Stage, textOf, type CrashKind } from './stage.ts';
+import { Stage, textOf } from './stage.ts';
 import { Submitters } from './submitters.ts';
 import { untold } from './twins.ts';
 
@@ -114,7 +115,7 @@ export class World extends Stage<SimulatedValidator, Life> {
       },
       onCommitted: this.#committed,
       onFatal: this.#fatal,
-      onDoomed: (life) => this.doomed(life.node.id),
+      onDoomed: (life) => this.doomed(life, life.node.id),
     };
     const indexes = [...Array.from({ length: validators }, (_, index) => index), ...twins];
     this.nodes = indexes.map((index, id) => new SimulatedValidator(id, index, surroundings));

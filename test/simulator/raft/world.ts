@@ -4,7 +4,8 @@
  */
 import { CodedError } from '../../../src/base/result.ts';
 import { CALM } from '../network-settings.ts';
-import { Stage, textOf, type CrashKind } from '../stage.ts';
+import type { CrashKind } from '../machine.ts';
+import { Stage, textOf } from '../stage.ts';
 import type { RaftCast } from './cast.ts';
 import { RaftCheckers } from './checkers.ts';
 import { Clients } from './clients.ts';
@@ -74,7 +75,7 @@ export class RaftWorld extends Stage<SimulatedServer, RaftLife> {
         this.checkers.restored(life, index, digest);
       },
       onFatal: (life, error) => this.#fatal(life, error),
-      onDoomed: (life) => this.doomed(life.node.id),
+      onDoomed: (life) => this.doomed(life, life.node.id),
     };
     this.nodes = Array.from({ length: servers + cast.spares }, (_, id) => new SimulatedServer(id, surroundings));
     this.#stranger = new Stranger(this.nodes.length, cast.streams, cast.protocolVersion);

@@ -28,6 +28,7 @@ export interface CheckersOptions {
   readonly limits: QueueLimits;
   readonly isFaulty: (validator: number) => boolean;
   readonly report: Report;
+  readonly count: (what: string) => void;
 }
 
 /** Forks beside the chain are bounded at 64; the chain itself by how long nothing commits. */
@@ -57,7 +58,7 @@ export class Checkers {
   readonly #lastSent = new Map<number, SeenFrame>();
 
   constructor(options: CheckersOptions) {
-    const { book, chain, limits, report } = options;
+    const { book, chain, count, limits, report } = options;
     this.#options = options;
     this.certificates = new CertificateChecker(chain, book, report);
     this.chain = new ChainChecker(chain, this.certificates, report);
@@ -67,6 +68,7 @@ export class Checkers {
     this.#replay = new ReplayChecker({
       chain,
       report,
+      count,
       onSeal: (id, sealed) => this.chain.checkSeal(id, sealed),
     });
     this.#bounds = new BoundsChecker(

@@ -90,6 +90,7 @@ export class World extends Stage<SimulatedValidator, Life> {
       report: (violation) => {
         this.violation ??= violation;
       },
+      count: (what) => tally.count(what),
     });
     this.network = new SimulatedNetwork({
       scheduler,

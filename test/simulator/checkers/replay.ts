@@ -29,6 +29,8 @@ export interface ReplayedNode {
 export interface ReplayOptions {
   readonly chain: SimulatedChain;
   readonly report: Report;
+  /** Of each projection, whether it could be compared. */
+  readonly count: (what: string) => void;
   /** A block as a log holds it, with a seal that may be that log's alone: told of each once. */
   readonly onSeal: (node: number, sealed: SealedBlock) => void;
 }
@@ -92,7 +94,7 @@ class ReplayedChain {
 
   /** State and projections of a node that stands where the replay stands. */
   compare({ disk, id }: ReplayedNode): void {
-    const { report } = this.#options;
+    const { count, report } = this.#options;
     const expected = new Map(this.#replay.state.entries);
     for (const [storeKey, value] of disk.entries(STATE_RANGE)) {
       const key = textFromUtf8(storeKey.subarray(1));
@@ -105,7 +107,9 @@ class ReplayedChain {
     for (const key of expected.keys()) {
       report({ checker: NAME, message: 'the state has all that a replay has', details: { node: id, key } });
     }
-    for (const one of this.#projections) one.compare(id, disk, report);
+    for (const one of this.#projections) {
+      count(one.compare(id, disk, report) ? 'replay: rows compared' : 'replay: rows too far behind to be compared');
+    }
   }
 
   /** @returns whether it is the block of this height, or is the next and can be */

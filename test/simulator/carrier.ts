@@ -3,7 +3,7 @@
  * die of its own (`dice.ts`). What it carries, and what an arrival is, is the business of the network that uses it.
  */
 import { fractionOf } from './dice.ts';
-import { CALM, isCut, ruleFor, type NetworkSettings, type Passage } from './network-settings.ts';
+import { CALM, isCut, ruleFor, type KindRule, type NetworkSettings, type Passage } from './network-settings.ts';
 import type { Owner, Scheduler } from './scheduler.ts';
 import type { Tally } from './tally.ts';
 
@@ -63,16 +63,21 @@ export class Carrier<K extends string> {
     }
     const copies = settings.duplication > 0 && roll(2) < settings.duplication ? 2 : 1;
     if (copies === 2) tally.count('network: doubled');
-    return Array.from({ length: copies }, (_, copy) => {
-      const [least, most] = settings.delayMs;
-      let delayMs = least + roll(3 + copy) * (most - least) + (rule?.extraMs ?? 0);
-      if (rule !== undefined && rule.extraMs > 0) tally.count(`network: ${kind} of a kind delayed`);
-      if (settings.late.chance > 0 && roll(5 + copy) < settings.late.chance) {
-        delayMs += roll(7 + copy) * settings.late.mostMs;
-        tally.count('network: late');
-      }
-      return delayMs;
-    });
+    const first = this.#delayMs(kind, rule, roll, 0);
+    return copies === 1 ? [first] : [first, this.#delayMs(kind, rule, roll, 1)];
+  }
+
+  #delayMs(kind: K, rule: Pick<KindRule, 'extraMs'> | undefined, roll: (use: number) => number, copy: number): number {
+    const { settings } = this;
+    const { tally } = this.#options;
+    const [least, most] = settings.delayMs;
+    let delayMs = least + roll(3 + copy) * (most - least) + (rule?.extraMs ?? 0);
+    if (rule !== undefined && rule.extraMs > 0) tally.count(`network: ${kind} of a kind delayed`);
+    if (settings.late.chance > 0 && roll(5 + copy) < settings.late.chance) {
+      delayMs += roll(7 + copy) * settings.late.mostMs;
+      tally.count('network: late');
+    }
+    return delayMs;
   }
 
   #inOrder(link: number, delayMs: number): number {

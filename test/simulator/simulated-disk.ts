@@ -5,7 +5,6 @@
  * what `test/store/flips.test.ts` finds of a real LevelDB under the production store.
  */
 import { codedError } from '../../src/base/result.ts';
-import { compareBytes } from '../../src/base/bytes.ts';
 import type { KeyRange, Store, StoreOperation } from '../../src/store/store.ts';
 import { flipped } from '../flipped.ts';
 import { latin1 } from './latin1.ts';
@@ -162,19 +161,24 @@ export class SimulatedDisk {
   }
 
   *entries(range: KeyRange): Generator<readonly [Uint8Array, Uint8Array]> {
-    const found: [Uint8Array, Uint8Array][] = [];
+    // As text, which is in the order of its bytes: most keys are compared, and few are read.
+    const isWithin = within(range);
+    const found: (readonly [string, Uint8Array])[] = [];
     for (const [tag, table] of this.tables) {
       if (tag < (range.gte?.[0] ?? 0) || tag > (range.lt?.[0] ?? range.lte?.[0] ?? 255)) continue;
-      for (const [text, value] of table) {
-        const key = new Uint8Array(Buffer.from(text, 'latin1'));
-        if (!contains(range, key)) continue;
-        if (this.#unreadable.has(text)) throw unreadable();
-        found.push([key, value]);
+      for (const entry of table) {
+        if (!isWithin(entry[0])) continue;
+        if (this.#unreadable.has(entry[0])) throw unreadable();
+        found.push(entry);
       }
     }
-    found.sort(([a], [b]) => compareBytes(a, b));
+    found.sort(([a], [b]) => (a < b ? -1 : 1));
     if (range.reverse === true) found.reverse();
-    yield* found.slice(0, range.limit);
+    const end = Math.min(found.length, range.limit ?? Infinity);
+    for (let place = 0; place < end; place++) {
+      const [text, value] = found[place]!;
+      yield [new Uint8Array(Buffer.from(text, 'latin1')), value];
+    }
   }
 
   #allIsDurable(): void {
@@ -283,11 +287,11 @@ function unreadable(): Error {
   return codedError('store-corrupt', 'a block of the simulated store cannot be read');
 }
 
-function contains({ gt, gte, lt, lte }: KeyRange, key: Uint8Array): boolean {
-  return (
-    (gte === undefined || compareBytes(key, gte) >= 0) &&
-    (gt === undefined || compareBytes(key, gt) > 0) &&
-    (lt === undefined || compareBytes(key, lt) < 0) &&
-    (lte === undefined || compareBytes(key, lte) <= 0)
-  );
+function within(range: KeyRange): (key: string) => boolean {
+  const [gt, gte, lt, lte] = [range.gt, range.gte, range.lt, range.lte].map((bound) => bound && latin1(bound));
+  return (key) =>
+    (gte === undefined || key >= gte) &&
+    (gt === undefined || key > gt) &&
+    (lt === undefined || key < lt) &&
+    (lte === undefined || key <= lte);
 }

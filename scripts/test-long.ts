@@ -31,13 +31,13 @@ export const steps: readonly Step[] = [
     name: 'simulator',
     needs: 'test/simulator/self-check/main.ts',
     command: ['node', 'test/simulator/self-check/main.ts'],
-    limitMinutes: 6,
+    limitMinutes: 8,
   },
   {
     name: 'raft simulator',
     needs: 'test/simulator/self-check/raft-rules.ts',
     command: ['node', 'test/simulator/self-check/main.ts', '--engine', 'raft'],
-    limitMinutes: 10,
+    limitMinutes: 8,
   },
   {
     name: 'more cases',
@@ -51,7 +51,7 @@ export const steps: readonly Step[] = [
     needs: 'vitest.config.ts',
     command: { tests: ['--project', longGroup.name] },
     env: { LONG: '1' },
-    limitMinutes: 44,
+    limitMinutes: 45,
   },
   { name: 'bench', needs: 'bench/main.ts', command: ['node', 'bench/main.ts', '--smoke'], limitMinutes: 3 },
 ];

@@ -1,9 +1,9 @@
 /** A new node on a network that runs under load: a snapshot from several servers, one of which lies, then the blocks, then it follows. */
 import { expect, test } from 'vitest';
-import { TestNetwork } from './harness.ts';
-import { acknowledgedMore, snapshotOf } from './joining.ts';
-import { Load } from './load.ts';
-import { altered, knowsFirst, strangeServer } from './strange-servers.ts';
+import { TestNetwork } from '../e2e/harness.ts';
+import { acknowledgedMore, snapshotOf } from '../e2e/joining.ts';
+import { Load } from '../e2e/load.ts';
+import { altered, knowsFirst, strangeServer } from '../e2e/strange-servers.ts';
 
 const NODES = 6;
 const DEADLINE_MS = 240_000;

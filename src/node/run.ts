@@ -6,6 +6,7 @@ import { startControl } from './control.ts';
 import type { NodeConfig } from './config.ts';
 import type { JoinReport } from './joining/join-report.ts';
 import { startRaftNode } from './raft/raft-node.ts';
+import { signatureWarning } from './signature-native.ts';
 import { startNode, type StartOptions } from './start.ts';
 import type { RunningNode } from './status.ts';
 
@@ -30,6 +31,7 @@ export interface RunOptions {
 export async function runNode(config: NodeConfig, options: RunOptions): Promise<void> {
   const log = createLog(config.log);
   const asked = stopRequests(options);
+  if (signatureWarning !== null) log.warn(signatureWarning);
   try {
     for (let isBehind = false; ;) {
       const behind = Promise.withResolvers<typeof BEHIND>();

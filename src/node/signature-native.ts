@@ -52,7 +52,10 @@ export function verifyNative(identity: SigningKey, message: Uint8Array, signatur
   });
 }
 
-const ed25519 = await loadEd25519();
+const { equation: ed25519, warning } = await loadEd25519();
+
+/** For the log of a process that checks signatures; null where there is nothing to say. */
+export const signatureWarning = warning;
 
 /** On this thread. Never throws. */
 export function verifyHere(identity: SigningKey, message: Uint8Array, signature: Uint8Array): boolean {

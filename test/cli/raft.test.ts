@@ -184,6 +184,11 @@ describe('raft join', () => {
     expect(joined.json()).toMatchObject({ id: 'b', address: 'b', suffrage: 'voter' });
     await eventually('it has all', () => b.server.machine.hash === server.machine.hash);
     expect(await readFile(join(b.data, 'named.json'), 'utf8')).toContain('"a"');
+
+    // The leader alone is named by hand; the next one may be any server that the member knows.
+    const c = await member('c', null);
+    expect(await raft(['join', '--cluster', 'a', '--via', data], c.data)).toMatchObject({ exit: 0 });
+    expect(await readFile(join(c.data, 'named.json'), 'utf8')).toContain('"b"');
   });
 
   test('waits for the cluster to take it in, and says for whom', async () => {

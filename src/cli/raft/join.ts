@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { codedError } from '../../base/result.ts';
 import { ControlClient } from '../../node/control-client.ts';
-import type { RaftReport, ServerReport } from '../../node/raft/operations.ts';
+import type { RaftReport } from '../../node/raft/operations.ts';
 import { controlSocketOf, duration, withNodeChoice, type NodeChoice } from '../options.ts';
 import { durationText, printFacts, printJson } from '../print.ts';
 import type { Terminal } from '../terminal.ts';
@@ -24,9 +24,9 @@ const WHY =
 
 const EXAMPLES = `
 The node runs already, with a section "raft" without "bootstrap" and with nothing in its log. It takes the word of the
-servers that --cluster names, of which one must lead, and waits until the cluster has taken it in. Who takes it in is the cluster's leader: by
-"hotledger raft add-voter" there, by AddVoter in a Go program, or by this command where a member runs on this machine
-(--via). A server whose id is not its address is named with both.
+servers that --cluster names, of which one must lead, and waits until the cluster has taken it in. Who takes it in is the
+cluster's leader: by "hotledger raft add-voter" there, by AddVoter in a Go program, or by this command where a member runs
+on this machine (--via), whose servers are all named then. A server whose id is not its address is named with both.
 
 Examples:
   hotledger raft join --cluster n1=10.0.0.1:4101,n2=10.0.0.2:4101 --config ./net/validator-4/config.json
@@ -68,12 +68,13 @@ async function join(options: Options, terminal: Terminal): Promise<void> {
       },
     );
   }
-  if (options.via !== undefined)
-    await takeIn(client, { joining: before, servers, via: options.via }, options, terminal);
-  else {
-    await client.raftName(servers);
-    terminal.err(`waiting for the cluster to add ${before.self.id} at ${before.self.address}`);
-  }
+  const member =
+    options.via === undefined ? null : new ControlClient(await controlSocketOf({ data: options.via }, terminal));
+  // Whoever leads by the time that it is taken in, it is a server that the member knows.
+  const known = member === null ? [] : (await member.raftReport()).servers.map(({ address, id }) => ({ id, address }));
+  await client.raftName([...servers, ...known.filter(({ id }) => servers.every((named) => named.id !== id))]);
+  if (member === null) terminal.err(`waiting for the cluster to add ${before.self.id} at ${before.self.address}`);
+  else await takeIn(member, before, options, terminal);
   const report = await taken(client, options);
   const own = report.servers.find(({ id }) => id === report.self.id);
   if (options.json)
@@ -85,23 +86,7 @@ async function join(options: Options, terminal: Terminal): Promise<void> {
   ]);
 }
 
-interface TakingIn {
-  readonly joining: RaftReport;
-  /** That were named. */
-  readonly servers: readonly Pick<ServerReport, 'address' | 'id'>[];
-  readonly via: string;
-}
-
-/** Whoever leads by the time that it is taken in, it is a server that the member knows. */
-async function takeIn(
-  client: ControlClient,
-  { joining, servers, via }: TakingIn,
-  options: Options,
-  terminal: Terminal,
-): Promise<void> {
-  const member = new ControlClient(await controlSocketOf({ data: via }, terminal));
-  const known = (await member.raftReport()).servers.map(({ address, id }) => ({ id, address }));
-  await client.raftName([...servers, ...known.filter(({ id }) => servers.every((named) => named.id !== id))]);
+async function takeIn(member: ControlClient, joining: RaftReport, options: Options, terminal: Terminal): Promise<void> {
   const kind = options.nonvoter === true ? 'add-nonvoter' : 'add-voter';
   const change = { kind, ...joining.self } as const;
   await withKeptList(member, change, options, terminal, () => member.raftChange(change));

@@ -153,7 +153,7 @@ export function replayPart({ distinct, few, fewKeys }: Replays, floors: Floors):
   const { perSecond } = distinct.executed;
   const fewPerSecond = few.executed.perSecond;
   return {
-    name: `Replay of ${distinct.executed.events} events, as "hotledger replay" does it`,
+    name: `Replay of ${distinct.executed.events} events of a key each, and ${few.executed.events} of ${fewKeys} keys, as "hotledger replay" does it`,
     measurements: [
       {
         what: 'without checks, a key an event',
@@ -177,6 +177,7 @@ export function replayPart({ distinct, few, fewKeys }: Replays, floors: Floors):
       },
       checkedReplay('with checks, a key an event', distinct, floors),
       checkedReplay(`with checks, ${fewKeys} keys`, few, floors),
+      { what: 'and to compare it, a key an event', value: distinct.compareSeconds, unit: 's' },
     ],
   };
 }

@@ -7,6 +7,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Hash } from '../base/hash.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import { codedError, ok, refuse, type Result } from '../base/result.ts';
 import type { TreeProof } from './state-proof.ts';
 import type { StateTree, TreeVersion } from './state-tree.ts';
@@ -16,8 +17,8 @@ import type { CommittedChange, StateChange, StateReader } from './state.ts';
 export const HELD_HEIGHTS = 64;
 /** So many are held at most for one who asked to keep what is held. */
 const MAX_KEPT_HEIGHTS = 4096;
-/** Values of committed state kept beside the store, whose synchronous get takes 13 us: about 8 MB. */
-const CACHE_ENTRIES = 16_384;
+/** Values of committed state kept beside the backing, whose synchronous get takes 13 us: about 8 MB. */
+const RECENT_VALUES = 16_384;
 
 export interface ProvenValue {
   readonly value: Uint8Array | undefined;
@@ -37,6 +38,18 @@ interface PendingValue {
   readonly height: number;
 }
 
+export interface CommittedStateOptions {
+  readonly backing: StateReader;
+  readonly tree: StateTree;
+  /** The version of `tree` that is the state at `height`. */
+  readonly version: TreeVersion;
+  readonly height: number;
+  /** What of that state the backing does not hold yet. */
+  readonly unsettled?: readonly StateChange[] | undefined;
+  /** That are kept beside the backing, with about 500 bytes each. */
+  readonly recentValues?: number | undefined;
+}
+
 export class CommittedState implements StateReader {
   readonly #backing: StateReader;
   readonly #tree: StateTree;
@@ -47,18 +60,13 @@ export class CommittedState implements StateReader {
   /** What is held from this height on stays; null: nobody asked. */
   #keptFrom: number | null = null;
   #settledHeight: number;
-  readonly #cache = new Map<string, Uint8Array | undefined>();
+  /** As the backing holds it, or held it before what is pending; null: nothing. */
+  readonly #recent: RecentMap<string, Uint8Array | null>;
 
-  /** @param unsettled what the backing does not hold yet of the state at this height */
-  constructor(
-    backing: StateReader,
-    tree: StateTree,
-    version: TreeVersion,
-    height: number,
-    unsettled: readonly StateChange[] = [],
-  ) {
+  constructor({ backing, height, recentValues = RECENT_VALUES, tree, unsettled = [], version }: CommittedStateOptions) {
     this.#backing = backing;
     this.#tree = tree;
+    this.#recent = new RecentMap(recentValues);
     this.#held = [{ height, version, before: new Map() }];
     this.#settledHeight = unsettled.length === 0 ? height : height - 1;
     for (const { key, value } of unsettled) this.#pending.set(key, { value, height });
@@ -79,12 +87,13 @@ export class CommittedState implements StateReader {
   get(key: string): Uint8Array | undefined {
     const pending = this.#pending.get(key);
     if (pending !== undefined) return pending.value;
-    if (this.#cache.has(key)) return this.#cache.get(key);
+    const recent = this.#recent.get(key);
+    if (recent !== undefined) return recent ?? undefined;
     // The tree knows in a microsecond that there is none; the backing takes ten to find nothing.
     const value = this.#tree.holds(this.version, key, undefined)
       ? undefined
       : this.#checked(key, this.#backing.get(key));
-    this.#remember(key, value);
+    this.#recent.set(key, value ?? null);
     return value;
   }
 
@@ -119,7 +128,6 @@ export class CommittedState implements StateReader {
       committed.push({ key, value, before: replaced });
       before.set(key, replaced);
       this.#pending.set(key, { value, height });
-      this.#cache.delete(key);
     }
     this.#held.push({ height, version, before });
     while (this.#mayForget()) this.#tree.retire((this.#held.shift() as HeldHeight).version);
@@ -148,7 +156,7 @@ export class CommittedState implements StateReader {
     for (const [key, pending] of this.#pending) {
       if (pending.height > height) continue;
       this.#pending.delete(key);
-      this.#remember(key, pending.value);
+      this.#recent.set(key, pending.value ?? null);
     }
   }
 
@@ -199,11 +207,5 @@ export class CommittedState implements StateReader {
           oldest: this.oldestHeight,
           head: this.headHeight,
         });
-  }
-
-  /** The entry that was written or missed longest ago goes first: a Map iterates in the order of insertion. */
-  #remember(key: string, value: Uint8Array | undefined): void {
-    this.#cache.set(key, value);
-    if (this.#cache.size > CACHE_ENTRIES) this.#cache.delete(this.#cache.keys().next().value as string);
   }
 }

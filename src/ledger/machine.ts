@@ -79,6 +79,8 @@ export interface LedgerMachineOptions {
   readonly unsettled?: readonly StateChange[];
   /** The newest event schema that the program knows; left out: that of this program. */
   readonly newestSchema?: number;
+  /** Values of the committed state that are kept beside the backing, with about 500 bytes each. */
+  readonly recentValues?: number;
 }
 
 export class LedgerMachine {
@@ -90,13 +92,13 @@ export class LedgerMachine {
   /** Of the block after the head. */
   #nextKnown: { readonly height: number; readonly known: Result<void> } | null = null;
 
-  constructor({ chainId, head, backing, tree, version, unsettled, newestSchema }: LedgerMachineOptions) {
+  constructor({ chainId, head, newestSchema, tree, version, ...options }: LedgerMachineOptions) {
     const { height, stateRoot, timestamp } = head;
     assert(version.root === stateRoot, 'the tree is the state of the head', { root: version.root, stateRoot });
     this.chainId = chainId;
     this.#tree = tree;
     this.#newestSchema = newestSchema ?? NEWEST_EVENT_SCHEMA;
-    this.#committed = new CommittedState(backing, tree, version, height, unsettled);
+    this.#committed = new CommittedState({ ...options, tree, version, height });
     this.#head = new Layer({ height, timestamp, version, parent: null, state: this.#committed, changes: [] });
   }
 

@@ -18,14 +18,27 @@ interface Waiting extends SignatureCheck {
 
 /** About 5 ms of ed25519. */
 const MAX_BATCH = 64;
-/** One that is worked on and one behind it, so that the thread does not wait for one that turns to it often. */
-const DEFAULT_BATCHES_UNDER_WAY = 2;
+export interface SignatureThreadOptions {
+  /**
+   * Handed out at once, of 64 checks each: more of them for who turns to it seldom. Left out: one that is worked on and one
+   * behind it, so that the thread does not wait for one that turns to it often.
+   */
+  readonly batchesUnderWay?: number;
+  /** As of `yieldTo`: for who has more such threads than cores. */
+  readonly niceness?: number;
+}
+
+/** What the thread is told when it starts. */
+export interface SignatureWorkerData {
+  readonly niceness: number;
+}
+
 /** Keys, of secp256k1, are most of what it holds, and those lie outside of the heap. */
 const WORKER_HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 };
 
 export class SignatureThread {
   readonly #worker: Worker;
-  readonly #maxBatchesUnderWay: number;
+  readonly #batchesUnderWay: number;
   #waiting: Waiting[] = [];
   /** In the order in which they were handed out, which is that of the answers. */
   readonly #underWay: (readonly Waiting[])[] = [];
@@ -33,10 +46,10 @@ export class SignatureThread {
   #closed: Error | null = null;
   #drained: (() => void) | null = null;
 
-  /** @param maxBatchesUnderWay handed out at once, of 64 checks each: more of them for who turns to it seldom */
-  constructor(maxBatchesUnderWay = DEFAULT_BATCHES_UNDER_WAY) {
-    this.#maxBatchesUnderWay = maxBatchesUnderWay;
+  constructor({ batchesUnderWay = 2, niceness = 0 }: SignatureThreadOptions = {}) {
+    this.#batchesUnderWay = batchesUnderWay;
     this.#worker = new Worker(new URL('./signature-worker.ts', import.meta.url), {
+      workerData: { niceness } satisfies SignatureWorkerData,
       resourceLimits: WORKER_HEAP,
       env: workerEnvironment(),
     });
@@ -78,7 +91,7 @@ export class SignatureThread {
   }
 
   #handOut(): void {
-    while (this.#waiting.length > 0 && this.#underWay.length < this.#maxBatchesUnderWay) {
+    while (this.#waiting.length > 0 && this.#underWay.length < this.#batchesUnderWay) {
       const batch = this.#waiting.splice(0, MAX_BATCH);
       this.#underWay.push(batch);
       const packed = packChecks(batch);

@@ -1,11 +1,14 @@
 /** The thread that event signatures are checked on. It loads neither the network nor a BLS scheme. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../base/assert.ts';
 import { unpackChecks } from './signature-batch.ts';
 import { verifyHere } from './signature-native.ts';
+import type { SignatureWorkerData } from './signature-thread.ts';
+import { yieldTo } from './thread-priority.ts';
 
 const port = parentPort;
 assert(port !== null, 'the signature worker runs in a worker thread');
+yieldTo((workerData as SignatureWorkerData).niceness);
 
 /** Answers a batch, in order: one byte a check, 1 for a valid signature. */
 port.on('message', (packed: Uint8Array) => {

@@ -9,6 +9,7 @@
  */
 import { concatBytes, storeKey, utf8 } from '../base/bytes.ts';
 import { codec, struct, uint, type Codec } from '../base/codec.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import { codedError } from '../base/result.ts';
 import { bigEndian, fromBigEndian, projectionKey, rangeOf } from '../ledger/layout.ts';
 import type { KeyRange, Store, StoreOperation } from '../store/store.ts';
@@ -152,21 +153,22 @@ export class PendingRows implements RowReader {
   #pending = new Map<string, StoreOperation>();
   /** What was taken last: perhaps not in the store yet. */
   #taken: ReadonlyMap<string, StoreOperation> = new Map();
-  readonly #read: ReadRows;
+  /** Null: there is none. */
+  readonly #read: RecentMap<string, Uint8Array | null>;
 
   /** @param maxReadRows that stay at hand, of about 300 bytes each */
   constructor(rows: RowReader, maxReadRows = DEFAULT_READ_ROWS) {
     this.#rows = rows;
-    this.#read = new ReadRows(maxReadRows);
+    this.#read = new RecentMap(maxReadRows);
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
     const text = latin1(key);
     const known = this.#read.get(text);
-    if (known !== undefined) return known.row;
+    if (known !== undefined) return known ?? undefined;
     const pending = this.#pending.get(text) ?? this.#taken.get(text);
     const row = pending === undefined ? this.#rows.get(key) : rowAfter(pending);
-    this.#read.set(text, { row });
+    this.#read.set(text, row ?? null);
     return row;
   }
 
@@ -174,7 +176,7 @@ export class PendingRows implements RowReader {
     for (const operation of operations) {
       const text = latin1(operation.key);
       this.#pending.set(text, operation);
-      if (this.#read.get(text) !== undefined) this.#read.set(text, { row: rowAfter(operation) });
+      if (this.#read.get(text) !== undefined) this.#read.set(text, rowAfter(operation) ?? null);
     }
   }
 
@@ -190,41 +192,9 @@ function rowAfter(operation: StoreOperation): Uint8Array | undefined {
   return operation.kind === 'put' ? operation.value : undefined;
 }
 
-/** One that is not there is remembered, too. */
-interface ReadRow {
-  readonly row: Uint8Array | undefined;
-}
-
 const DEFAULT_READ_ROWS = 8192;
 /** Of a rebuild, whose whole work it is to read rows and write them: the rows of as many nodes as most networks have. */
 export const REBUILD_READ_ROWS = 65_536;
-
-/** Rows that were read lately. Two maps, of which the older is let go when the other is full: an eviction costs nothing. */
-class ReadRows {
-  readonly #max: number;
-  #newer = new Map<string, ReadRow>();
-  #older: ReadonlyMap<string, ReadRow> = new Map();
-
-  constructor(max: number) {
-    this.#max = max;
-  }
-
-  get(key: string): ReadRow | undefined {
-    const newer = this.#newer.get(key);
-    if (newer !== undefined) return newer;
-    const older = this.#older.get(key);
-    if (older !== undefined) this.set(key, older);
-    return older;
-  }
-
-  set(key: string, row: ReadRow): void {
-    if (this.#newer.size >= this.#max / 2) {
-      this.#older = this.#newer;
-      this.#newer = new Map();
-    }
-    this.#newer.set(key, row);
-  }
-}
 
 /** A Buffer of its own for each key would cost more than its text. */
 const scratch = Buffer.alloc(512);

@@ -346,7 +346,7 @@ describe('the last 64 heights', () => {
 
   test('are no more than 4,096 for one who never comes back', () => {
     const tree = new StateTree();
-    const state = new CommittedState({ get: () => undefined }, tree, tree.empty, 0);
+    const state = new CommittedState({ backing: { get: () => undefined }, tree, version: tree.empty, height: 0 });
     state.keepFrom(0);
     for (let height = 1; height <= 4100; height++) state.advance([], tree.update(state.version, []));
     expect(state.oldestHeight).toBe(5);

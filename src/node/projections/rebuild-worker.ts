@@ -2,7 +2,6 @@
  * The thread in which projections are rebuilt. It has a lower priority than the node's own threads, and takes no more than
  * half of a core: commits come first.
  */
-import { setPriority } from 'node:os';
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
@@ -16,6 +15,7 @@ import { LevelStore } from '../../store/level-store.ts';
 import type { StoreOperation } from '../../store/store.ts';
 import { ledgerDirectory } from '../open-store.ts';
 import { readGenesisFile } from '../genesis-file.ts';
+import { yieldTo } from '../thread-priority.ts';
 import { firstStateOf } from './first-state.ts';
 import { packOperations } from './packed-operations.ts';
 import type { FromRebuild, RebuildTask, ToRebuild } from './rebuild-messages.ts';
@@ -123,8 +123,7 @@ function refusalOf(error: unknown): Refusal {
   return { code: 'rebuild-failed', message, details: {} };
 }
 
-/** Linux gives each thread a priority of its own; elsewhere this would be the priority of the whole node. */
-if (process.platform === 'linux') setPriority(0, NICENESS);
+yieldTo(NICENESS);
 try {
   say({ kind: 'ended', height: await rebuild(workerData as RebuildTask) });
 } catch (error) {

@@ -32,6 +32,8 @@ const MAX_CHECKS_UNDER_WAY = 4096;
 const FEW_SEALS = 256;
 /** Batches that a signature thread has before it: executing a full block takes 100 ms, in which nothing is handed out. */
 const BATCHES_UNDER_WAY = 32;
+/** Blocks are executed one after the other, and what is checked meanwhile fills the cores beside that: 5 to 12 % faster. */
+const NICENESS = 5;
 
 export class BlockChecks {
   readonly #options: BlockChecksOptions;
@@ -47,7 +49,10 @@ export class BlockChecks {
     // A seal costs what ten signatures do, and a block of them far more: half of the threads keep up with the seals.
     this.#pool = seals && blocks > FEW_SEALS ? new VerificationPool(context, Math.max(1, threads >> 1)) : undefined;
     this.#seals = this.#pool ?? { run: (job) => Promise.resolve(ok(runVerificationJob(job, context, scheme))) };
-    this.#signatures = Array.from({ length: signatures ? threads : 0 }, () => new SignatureThread(BATCHES_UNDER_WAY));
+    this.#signatures = Array.from(
+      { length: signatures ? threads : 0 },
+      () => new SignatureThread({ batchesUnderWay: BATCHES_UNDER_WAY, niceness: NICENESS }),
+    );
   }
 
   /**

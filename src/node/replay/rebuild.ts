@@ -3,6 +3,7 @@ import { AssertionError } from '../../base/assert.ts';
 import { CodedError, codedError, refuse } from '../../base/result.ts';
 import { decodeOwnSealedBlock, type Block, type SealedBlock } from '../../ledger/block.ts';
 import { stateOps } from '../../ledger/block-log.ts';
+import { stateKey } from '../../ledger/layout.ts';
 import { headOf } from '../../ledger/genesis-state.ts';
 import { LedgerMachine } from '../../ledger/machine.ts';
 import { Replay, type ReplayedBlock } from '../../ledger/replay.ts';
@@ -14,7 +15,6 @@ import type { Store, StoreOperation } from '../../store/store.ts';
 import { begin, PLACE_GENERATION, type FirstState } from './beginning.ts';
 import type { BlockChecks } from './checks.ts';
 import type { Place, PlaceStanding } from './place.ts';
-import { RecentState } from './recent-state.ts';
 
 export interface RebuildOptions {
   readonly place: Place;
@@ -32,6 +32,8 @@ export interface RebuildOptions {
 type BatchListener = (height: number, events: number) => void;
 
 const EVENTS_PER_BATCH = 2000;
+/** Of records, about 100 MB. */
+const RECENT_VALUES = 262_144;
 
 interface Build {
   readonly projection: Projection;
@@ -50,7 +52,6 @@ export class Rebuild {
   readonly #options: RebuildOptions;
   readonly #machine: LedgerMachine;
   readonly #replay: Replay;
-  readonly #recent: RecentState;
   readonly #builds: readonly Build[];
   #head: Pick<Block, 'header' | 'headerBytes' | 'id'>;
   #events: number;
@@ -64,14 +65,20 @@ export class Rebuild {
     const { block, events, tree, version } = standing;
     const { chainId } = first;
     this.#options = options;
-    this.#recent = new RecentState(place.store);
     this.#builds = projections.map((projection) => {
       const rows = new Rows(place.store, projection.name, PLACE_GENERATION);
       return { projection, rows, pending: new PendingRows(rows, REBUILD_READ_ROWS) };
     });
     this.#head = block;
     this.#events = events;
-    this.#machine = new LedgerMachine({ chainId, head: headOf(block), backing: this.#recent, tree, version });
+    this.#machine = new LedgerMachine({
+      chainId,
+      head: headOf(block),
+      backing: { get: (key) => place.store.get(stateKey(key)) },
+      tree,
+      version,
+      recentValues: RECENT_VALUES,
+    });
     this.#replay = new Replay({
       // What it changed is in the place.
       genesis: { ...first, changes: [] },
@@ -149,7 +156,6 @@ export class Rebuild {
 
   #keep(changes: readonly StateChange[]): void {
     for (const change of changes) this.#batch.state.set(change.key, change);
-    this.#recent.note(changes);
   }
 
   #apply({ block: { events, header }, changes }: ReplayedBlock): void {

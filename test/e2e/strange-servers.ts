@@ -1,5 +1,5 @@
-/** Servers of snapshots that are no nodes of the network: one that lies, one that is slow. */
-import { readFile, writeFile } from 'node:fs/promises';
+/** Servers of snapshots that are no nodes of the network: one that lies, one that is slow, one that stands still. */
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { ok, unwrap, type Result } from '../../src/base/result.ts';
@@ -16,14 +16,25 @@ import type { TestNetwork } from './harness.ts';
 export type ChunkAnswer = (chunk: Result<Uint8Array>) => Result<Uint8Array> | Promise<Result<Uint8Array>>;
 
 /** A host with the snapshots of a validator, which answers in its own way when it is asked for a chunk. */
-export async function strangeServer(network: TestNetwork, name: string, answer: ChunkAnswer) {
+export function strangeServer(network: TestNetwork, name: string, answer: ChunkAnswer) {
+  return serverOf(network, SnapshotFolder.of(network.node(name).dataDirectory), answer);
+}
+
+/** A host that has the snapshots that a validator has now, and no later ones. */
+export async function staleServer(network: TestNetwork, name: string) {
+  const copy = join(network.directory, `stale-${name}`);
+  await cp(SnapshotFolder.of(network.node(name).dataDirectory).directory, copy, { recursive: true });
+  return serverOf(network, new SnapshotFolder(copy), (chunk) => chunk);
+}
+
+async function serverOf(network: TestNetwork, folder: SnapshotFolder, answer: ChunkAnswer) {
   const { chainId } = network;
   const { peerId, protobuf } = generateIdentityKey('ed25519');
   const host = await createHost({ identity: protobuf, listen: ['/ip4/127.0.0.1/tcp/0'], chainId });
   onTestFinished(() => host.stop());
   const served = new ServedSnapshots({
     chainId,
-    folder: SnapshotFolder.of(network.node(name).dataDirectory),
+    folder,
     headHeight: () => 1_000,
     oldestBlock: () => 1,
   });

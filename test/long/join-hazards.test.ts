@@ -1,7 +1,8 @@
 /**
  * A node that joins and is killed with -9 at random moments, again and again, while of those that it asks one lies, one is
- * slow, one comes and goes, one stands still, and all drop their older snapshots and blocks: it follows in the end, with
- * the state that the others have, and it has named the liar.
+ * slow, one comes and goes, one stands still, one has nothing but a snapshot that nobody has the blocks behind any more, and all
+ * drop their older snapshots and blocks: it follows in the end, with the state that the others have, and it has named the
+ * liar alone.
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,10 +13,11 @@ import type { ServerStatus } from '../../src/consensus/join-contract.ts';
 import { NodeProcess } from '../../src/cli/devnet/node-process.ts';
 import { peerIdFromPublicKey } from '../../src/ledger/identity.ts';
 import type { NodeRecord } from '../../src/ledger/record.ts';
+import { SnapshotFolder } from '../../src/node/snapshot/snapshot-folder.ts';
 import type { NodeStatus } from '../../src/node/status.ts';
 import { TestNetwork } from '../e2e/harness.ts';
 import { Load } from '../e2e/load.ts';
-import { altered, knowsFirst, strangeServer, type ChunkAnswer } from '../e2e/strange-servers.ts';
+import { altered, knowsFirst, staleServer, strangeServer, type ChunkAnswer } from '../e2e/strange-servers.ts';
 import { eventually } from '../eventually.ts';
 
 const SEED = 20_261_127;
@@ -44,13 +46,15 @@ test(
     const validators = network.names('validator');
     await network.startNodes(validators);
     const load = new Load(network, 6);
+    await eventually('there is a snapshot', () => hasSnapshot(network, 'validator-1'), 240_000);
+    const stale = await staleServer(network, 'validator-1');
     await eventually('all blocks of the beginning are pruned', () => isPruned(network, validators), 240_000);
     const slow = await strangeServer(network, 'validator-1', slowly);
     const liar = await strangeServer(network, 'validator-1', altered);
     const random = new Random(SEED);
     for (const observer of network.names('observer')) {
       const told = new Map<string, string>();
-      for (const { addressFile } of [slow, liar]) await knowsFirst(network, observer, addressFile);
+      for (const { addressFile } of [slow, liar, stale]) await knowsFirst(network, observer, addressFile);
       for (let kill = 0; kill < KILLS; kill++) {
         const restore = await trouble(network, kill);
         const life = new NodeProcess(network.node(observer));
@@ -118,6 +122,11 @@ async function trouble(network: TestNetwork, kill: number): Promise<() => Promis
     default:
       return () => Promise.resolve();
   }
+}
+
+async function hasSnapshot(network: TestNetwork, name: string): Promise<true | undefined> {
+  const heights = await SnapshotFolder.of(network.node(name).dataDirectory).heights();
+  return heights.length > 0 || undefined;
 }
 
 async function isPruned(network: TestNetwork, names: readonly string[]): Promise<true | undefined> {

@@ -64,7 +64,7 @@ export async function ledgerIn(
   return { config, directory, chain };
 }
 
-async function project(store: LevelStore, chainId: string): Promise<void> {
+export async function project(store: LevelStore, chainId: string): Promise<void> {
   const log = await BlockLog.open(store, { chainId, validatorKey: null });
   const projector = await Projector.open({ store, log, projections: CATALOG, onStopped: () => undefined });
   await projector.caughtUp();

@@ -1,6 +1,6 @@
 /**
  * The thread in which projections are rebuilt. It has a lower priority than the node's own threads, and takes no more than
- * half of a core: commits come first.
+ * a third of a core: commits come first.
  */
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -21,7 +21,7 @@ import { packOperations } from './packed-operations.ts';
 import type { FromRebuild, RebuildTask, ToRebuild } from './rebuild-messages.ts';
 
 /** Of one core. */
-const SHARE_OF_TIME = 0.5;
+const SHARE_OF_TIME = 0.35;
 /** Looks for new blocks at the head this often. */
 const AT_HEAD_MS = 20;
 /** A third of the node's own weight where both want a core: with the least (19) it would stand still on a busy machine. */

@@ -7,6 +7,7 @@
  * others, and once they are as far, one batch moves all of their pointers.
  */
 import { assert } from '../base/assert.ts';
+import { partsOf } from '../base/parts.ts';
 import { codedError } from '../base/result.ts';
 import { projectedOps, type BlockLog } from '../ledger/block-log.ts';
 import { CHANGES_RANGE, fromBigEndian } from '../ledger/layout.ts';
@@ -49,6 +50,8 @@ const MAX_BUFFERED_BLOCKS = 64;
 const GATHER_MS = 25;
 /** Blocks of one batch while catching up. */
 const MAX_BLOCKS_PER_BATCH = 64;
+/** Of the block that the log begins with: what is garbage of more of them stays with the process. */
+const FIRST_CHANGES_PER_BATCH = 100;
 /** Heights whose changes are forgotten in one batch. */
 const MAX_FORGOTTEN_PER_BATCH = 256;
 
@@ -211,13 +214,36 @@ export class Projector {
       const head = this.#options.log.head().height;
       const behind = this.#tracks().filter(({ cursor }) => cursor < head);
       if (behind.length > 0) {
-        await this.#projectSome(Math.min(...behind.map(({ cursor }) => cursor)) + 1, head);
+        const next = Math.min(...behind.map(({ cursor }) => cursor)) + 1;
+        await (next === (this.#options.firstHeight ?? 0) ? this.#projectFirst(next) : this.#projectSome(next, head));
         continue;
       }
       const forgetting = this.#forgetOps();
       if (forgetting.length === 0) return;
       await this.#options.store.batch(forgetting, { sync: false });
     }
+  }
+
+  /**
+   * The block that the log begins with: it changed all of the state. Rows are made of some of it at a time, since those of
+   * 10,000 nodes are 80,000 operations and 40 MB, and count from their cursor on.
+   */
+  async #projectFirst(height: number): Promise<void> {
+    const { store } = this.#options;
+    const block = this.#take(height);
+    const tracks = this.#tracks().filter(({ cursor }) => cursor === height - 1);
+    const beginning = new Map(tracks.map((track) => [track, this.#pendingOf(track)]));
+    const { length } = block.changes;
+    for (const changes of partsOf(block.changes, block.events.length === 0 ? FIRST_CHANGES_PER_BATCH : length)) {
+      for (const [track, rows] of beginning) {
+        if (!this.#apply(track, rows, { ...block, changes })) beginning.delete(track);
+      }
+      const written = Array.from(beginning, ([{ rows }, own]) => rows.partOps(own.take()));
+      await store.batch(written.flat(), { sync: false });
+    }
+    for (const track of beginning.keys()) track.cursor = height;
+    const cursors = Array.from(beginning.keys(), ({ rows }) => rows.writeOps([], height));
+    await store.batch([...cursors.flat(), ...this.#forgetOps()], { sync: false });
   }
 
   /** One batch, from this height on. */

@@ -111,12 +111,18 @@ export class Rows implements ProjectionReader {
 
   /** The projection's operations on its rows, and its cursor. */
   writeOps(operations: Iterable<StoreOperation>, cursor: number): StoreOperation[] {
+    const own = this.partOps(operations);
+    own.push({ kind: 'put', key: this.#cursorKey, value: bigEndian(cursor) });
+    return own;
+  }
+
+  /** The projection's operations on its rows, which count for nothing until its cursor is written, too. */
+  partOps(operations: Iterable<StoreOperation>): StoreOperation[] {
     const own: StoreOperation[] = [];
     for (const operation of operations) {
       const key = this.#keyOf(operation.key);
       own.push(operation.kind === 'put' ? { kind: 'put', key, value: operation.value } : { kind: 'delete', key });
     }
-    own.push({ kind: 'put', key: this.#cursorKey, value: bigEndian(cursor) });
     return own;
   }
 

@@ -44,8 +44,9 @@ export async function takeUp(
   const isCurrent = pointer === undefined || pointer.version === version;
   const canFollow = cursor === log.head().height || log.changesAt(cursor + 1) !== undefined;
   const state = isCurrent && canFollow ? 'following' : 'stale';
+  // A process may have ended with some of the first rows written.
+  if (written === -1 && state === 'following') await rows.remove(rowWriter(store));
   if (pointer === undefined && state === 'following') {
-    await rows.remove(rowWriter(store));
     await store.batch(pointerOps(name, { version, generation: 0 }), { sync: false });
   }
   tidying.begin((write) => removeUnused(store, name, write));

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { toHex, utf8 } from '../../src/base/bytes.ts';
 import { BlockLog, committedBlockOps, projectedOps } from '../../src/ledger/block-log.ts';
+import { nodeEntryCodec, type NodeRecord } from '../../src/ledger/record.ts';
 import { Replay } from '../../src/ledger/replay.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
 import {
@@ -16,6 +17,7 @@ import type { ProjectedBlock, Projection } from '../../src/projections/projectio
 import { Projector } from '../../src/projections/projector.ts';
 import { rebuildProjections } from '../../src/projections/rebuild.ts';
 import { listValidators, proposalsOf } from '../../src/projections/validators.ts';
+import { NODE_KEY_PREFIX } from '../../src/ledger/state.ts';
 import type { VerifiedEvent } from '../../src/ledger/verified-event.ts';
 import { SealedChain } from '../ledger/chain.ts';
 import { peerOf, START } from '../ledger/nodes.ts';
@@ -55,6 +57,16 @@ const sorted = (...nodes: readonly number[]) => nodes.map((node) => peerOf(node)
 async function rows(): Promise<ReadonlyMap<string, string>> {
   const range = { gte: utf8('P'), lt: utf8('Q') };
   return new Map((await entriesOf(store, range)).map(([key, value]) => [toHex(key), toHex(value)]));
+}
+
+/** Of a chain that they joined. */
+function importedRecords(count: number): readonly NodeRecord[] {
+  const { changes } = chain.commit(Array.from({ length: count }, (_, node) => chain.join(node)));
+  return changes.flatMap(({ key, value }) => {
+    if (!key.startsWith(NODE_KEY_PREFIX) || value === undefined) return [];
+    const entry = nodeEntryCodec.decodeOwn(value);
+    return entry.kind === 'record' ? [{ ...entry, origin: 'import' as const }] : [];
+  });
 }
 
 const left = (node: number, seq: number) => chain.event({ type: 'left', peerId: peerOf(node), seq });
@@ -179,6 +191,44 @@ describe('the projector', () => {
     store.batch = () => Promise.reject(new Error('no space'));
     await projector.caughtUp();
     expect(stopped.map(({ name }) => name)).toEqual(CATALOG.map(({ name }) => name));
+  });
+
+  test('begins a large genesis anew where a process ended with some of its rows written', async () => {
+    const records = importedRecords(250);
+    const large = new SealedChain({ records });
+    const begun = async (batches: number): Promise<number> => {
+      store = new MemoryStore();
+      log = await BlockLog.create(store, { chainId: large.chainId, validatorKey: null }, large.state);
+      stopped = [];
+      const whole = store.batch.bind(store);
+      let made = 0;
+      store.batch = (...batch) => (made++ < batches ? whole(...batch) : Promise.reject(new Error('the process ended')));
+      const projector = await open().catch(() => null);
+      await projector?.caughtUp();
+      await projector?.close();
+      store.batch = whole;
+      return made;
+    };
+    const all = await begun(Infinity);
+    expect(stopped).toEqual([]);
+    const whole = await rows();
+    const lengths = new Set<number>();
+    for (let batches = CATALOG.length; batches < all; batches++) {
+      await begun(batches);
+      const left = await rows();
+      lengths.add(left.size);
+      stopped = [];
+      const projector = await open();
+      await projector.caughtUp();
+      expect(projector.status().map(({ height }) => height)).toEqual(CATALOG.map(() => 0));
+      await projector.close();
+      expect(stopped).toEqual([]);
+      expect(await rows()).toEqual(whole);
+      const cursorless = [...left].filter(([key]) => !key.startsWith(toHex(utf8('P@'))));
+      expect(cursorless.length).toBeLessThan(whole.size - CATALOG.length);
+    }
+    // None of the three parts, one, two, and all without what makes them count.
+    expect(lengths.size).toBeGreaterThanOrEqual(4);
   });
 
   test('stops when the log no longer knows what a block changed', async () => {

@@ -16,7 +16,8 @@ interface Options extends NodeChoice {
 const EXAMPLES = `
 Records are those of one height, however long it takes to write them while the node goes on; that height is told on
 standard error. Names are those of masa-oracle; integers are digits, also those beyond 2^53. An event is printed as its
-node signed it. Where the node does not run, its data directory is read.
+node signed it. Where the node does not run, its data directory is read. In csv, a text that a spreadsheet would take for
+a formula, as a version may begin with "=", has ' before it; jsonl has every byte as it is.
 
 Examples:
   hotledger export --config .devnet/observer/config.json > nodes.jsonl

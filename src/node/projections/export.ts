@@ -104,7 +104,7 @@ async function* stateLines(view: StoreView, format: ExportFormat, reader: Reader
     const entry = nodeEntryCodec.decodeOwn(value);
     if (entry.kind === 'absent') continue;
     const data = viewOf(entry, reader);
-    yield format === 'csv' ? csvLine(columns.map((name) => data[name])) : stringifyWithDigits(data);
+    yield format === 'csv' ? csvLine(columns.map((name) => literal(data[name]))) : stringifyWithDigits(data);
   }
 }
 
@@ -150,7 +150,7 @@ function eventCsv({ id, json, signature }: SignedEvent, height: number, blockTim
   const known = NODE_COLUMNS.map((name) => {
     const value = rest[name];
     delete rest[name];
-    return value;
+    return literal(value);
   });
   const other = Object.keys(rest).length === 0 ? undefined : JSON.stringify(rest);
   return csvLine([height, blockTime, index, id, type, peerId, seq, time, ...known, other, toBase64(signature)]);
@@ -159,6 +159,14 @@ function eventCsv({ id, json, signature }: SignedEvent, height: number, blockTim
 /** RFC 4180; lists are apart by blanks, as in `multiaddrsString`. */
 function csvLine(values: readonly unknown[]): string {
   return values.map(csvField).join(',');
+}
+
+/**
+ * Of a field that a node fills as it likes: a spreadsheet takes what begins so for a formula, and runs it (OWASP, "CSV
+ * Injection"). A quote before it says that it is none.
+ */
+function literal(value: unknown): unknown {
+  return typeof value === 'string' && /^[=+\-@]/.test(value) ? `'${value}` : value;
 }
 
 function csvField(value: unknown): string {

@@ -215,13 +215,20 @@ export class Projector {
       const behind = this.#tracks().filter(({ cursor }) => cursor < head);
       if (behind.length > 0) {
         const next = Math.min(...behind.map(({ cursor }) => cursor)) + 1;
-        await (next === (this.#options.firstHeight ?? 0) ? this.#projectFirst(next) : this.#projectSome(next, head));
+        await (this.#isLargeFirst(next) ? this.#projectFirst(next) : this.#projectSome(next, head));
         continue;
       }
       const forgetting = this.#forgetOps();
       if (forgetting.length === 0) return;
       await this.#options.store.batch(forgetting, { sync: false });
     }
+  }
+
+  #isLargeFirst(height: number): boolean {
+    if (height !== (this.#options.firstHeight ?? 0)) return false;
+    const block = this.#take(height);
+    this.#buffer.set(height, block);
+    return block.events.length === 0 && block.changes.length > FIRST_CHANGES_PER_BATCH;
   }
 
   /**
@@ -233,8 +240,7 @@ export class Projector {
     const block = this.#take(height);
     const tracks = this.#tracks().filter(({ cursor }) => cursor === height - 1);
     const beginning = new Map(tracks.map((track) => [track, this.#pendingOf(track)]));
-    const { length } = block.changes;
-    for (const changes of partsOf(block.changes, block.events.length === 0 ? FIRST_CHANGES_PER_BATCH : length)) {
+    for (const changes of partsOf(block.changes, FIRST_CHANGES_PER_BATCH)) {
       for (const [track, rows] of beginning) {
         if (!this.#apply(track, rows, { ...block, changes })) beginning.delete(track);
       }

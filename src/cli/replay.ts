@@ -1,6 +1,6 @@
 /** `hotledger replay`: everything again from the log, in a place of its own, and compared with what is kept. */
 import { rm } from 'node:fs/promises';
-import { availableParallelism, constants, setPriority } from 'node:os';
+import { availableParallelism, constants, getPriority, setPriority } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { codedError } from '../base/result.ts';
@@ -79,7 +79,8 @@ async function replay(options: Options, terminal: Terminal): Promise<void> {
   const genesis = await readGenesisFile(genesisFile);
   const source = await openSource(dataDirectory);
   // Both share the machine's cores, and a round of consensus waits for nobody.
-  if (source.kind === 'running node') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  const { PRIORITY_BELOW_NORMAL } = constants.priority;
+  if (source.kind === 'running node') setPriority(Math.max(getPriority(), PRIORITY_BELOW_NORMAL));
   let report: LedgerReplayReport;
   try {
     report = await replayLedger({

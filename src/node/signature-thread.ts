@@ -24,7 +24,7 @@ export interface SignatureThreadOptions {
    * behind it, so that the thread does not wait for one that turns to it often.
    */
   readonly batchesUnderWay?: number;
-  /** As of `yieldTo`: for who has more such threads than cores. */
+  /** As of `stepAside`: for who has more such threads than cores. */
   readonly niceness?: number;
 }
 

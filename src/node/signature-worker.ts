@@ -4,11 +4,11 @@ import { assert } from '../base/assert.ts';
 import { unpackChecks } from './signature-batch.ts';
 import { verifyHere } from './signature-native.ts';
 import type { SignatureWorkerData } from './signature-thread.ts';
-import { yieldTo } from './thread-priority.ts';
+import { stepAside } from './thread-priority.ts';
 
 const port = parentPort;
 assert(port !== null, 'the signature worker runs in a worker thread');
-yieldTo((workerData as SignatureWorkerData).niceness);
+stepAside((workerData as SignatureWorkerData).niceness);
 
 /** Answers a batch, in order: one byte a check, 1 for a valid signature. */
 port.on('message', (packed: Uint8Array) => {

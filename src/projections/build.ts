@@ -7,7 +7,7 @@
  * whether what was written before is whole. It may therefore run in a thread of its own.
  */
 import { assert } from '../base/assert.ts';
-import { partsOf } from '../base/parts.ts';
+import { slicesOf } from '../base/slices.ts';
 import { codedError, unwrap } from '../base/result.ts';
 import type { Block } from '../ledger/block.ts';
 import type { BlockLog } from '../ledger/block-log.ts';
@@ -233,8 +233,8 @@ async function startOver(options: BuildOptions): Promise<Standing> {
   const told = height === 0 ? block : { ...block, header: { ...block.header, proposer: '' }, events: [] };
   assert(told.events.length === 0, 'a state that a log begins with is no work of events', { height });
   await write(buildOps({ plan, nextHeight: 0 }));
-  // One at least: of no entry there are rows, too.
-  for (const part of partsOf(changes, eventsPerBatch)) {
+  // Of no entry there are rows, too.
+  for (const part of changes.length === 0 ? [changes] : slicesOf(changes, eventsPerBatch)) {
     applyBlock(built, { block: told, changes: part });
     await write([...buildStateOps(part), ...rowOps(built, height)]);
   }

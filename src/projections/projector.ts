@@ -7,16 +7,17 @@
  * others, and once they are as far, one batch moves all of their pointers.
  */
 import { assert } from '../base/assert.ts';
-import { partsOf } from '../base/parts.ts';
+import { slicesOf } from '../base/slices.ts';
 import { codedError } from '../base/result.ts';
 import { projectedOps, type BlockLog } from '../ledger/block-log.ts';
 import { CHANGES_RANGE, fromBigEndian } from '../ledger/layout.ts';
 import type { StoreOperation } from '../store/store.ts';
-import { buildEndOps, readBuild, removeBuildState, type PlannedRows } from './build-state.ts';
+import { Adoption } from './adoption.ts';
+import { readBuild, removeBuildState, type PlannedRows } from './build-state.ts';
 import type { ProjectedBlock, Projection, ProjectionReader } from './projection.ts';
-import { PendingRows, pointerOps, readPointer, Rows } from './rows.ts';
+import { PendingRows, readPointer, Rows } from './rows.ts';
 import type { ServedRows } from './served-rows.ts';
-import { servedRows, takeUp, type Follower, type TakenUpFrom, type Track } from './take-up.ts';
+import { takeUp, type Follower, type TakenUpFrom, type Track } from './take-up.ts';
 import { Tidying } from './tidying.ts';
 
 export interface ProjectorOptions extends TakenUpFrom {
@@ -31,14 +32,6 @@ export interface ProjectionStatus {
   readonly height: number;
   /** `stale`: none, or of another version, or behind what the log still knows: they are rebuilt. */
   readonly state: Follower['state'];
-}
-
-interface Adoption {
-  /** Those that went wrong are taken out. */
-  readonly successors: Track[];
-  /** Of the log when they came: what a stale projection's successors must hold. */
-  readonly headHeight: number;
-  readonly done: PromiseWithResolvers<readonly string[]>;
 }
 
 /** Blocks offered and not projected yet; beyond, they are read from the log again. */
@@ -188,10 +181,10 @@ export class Projector {
       const rows = new Rows(store, name, generation);
       return { projection: this.#follower(name).projection, rows, cursor: height };
     });
-    const done = Promise.withResolvers<readonly string[]>();
-    this.#adoption = { successors, headHeight: log.head().height, done };
+    this.#adoption = new Adoption(successors, log.head().height);
+    const { promise } = this.#adoption.done;
     this.#start();
-    return done.promise;
+    return promise;
   }
 
   #start(): void {
@@ -210,12 +203,12 @@ export class Projector {
 
   async #run(): Promise<void> {
     while (!this.#closed) {
-      if (this.#isReady()) await this.#swap();
+      if (this.#adoption?.isReady(this.#follower) === true) await this.#swap(this.#adoption);
       const head = this.#options.log.head().height;
       const behind = this.#tracks().filter(({ cursor }) => cursor < head);
       if (behind.length > 0) {
         const next = Math.min(...behind.map(({ cursor }) => cursor)) + 1;
-        await (this.#isLargeFirst(next) ? this.#projectFirst(next) : this.#projectSome(next, head));
+        await this.#project(this.#take(next), head);
         continue;
       }
       const forgetting = this.#forgetOps();
@@ -224,23 +217,24 @@ export class Projector {
     }
   }
 
-  #isLargeFirst(height: number): boolean {
-    if (height !== (this.#options.firstHeight ?? 0)) return false;
-    const block = this.#take(height);
-    this.#buffer.set(height, block);
-    return block.events.length === 0 && block.changes.length > FIRST_CHANGES_PER_BATCH;
+  async #project(block: ProjectedBlock, head: number): Promise<void> {
+    const { firstHeight = 0 } = this.#options;
+    const { changes, events, header } = block;
+    const isLargeState =
+      header.height === firstHeight && events.length === 0 && changes.length > FIRST_CHANGES_PER_BATCH;
+    await (isLargeState ? this.#projectFirst(block) : this.#projectSome(block, head));
   }
 
   /**
    * The block that the log begins with: it changed all of the state. Rows are made of some of it at a time, since those of
    * 10,000 nodes are 80,000 operations and 40 MB, and count from their cursor on.
    */
-  async #projectFirst(height: number): Promise<void> {
+  async #projectFirst(block: ProjectedBlock): Promise<void> {
     const { store } = this.#options;
-    const block = this.#take(height);
+    const { height } = block.header;
     const tracks = this.#tracks().filter(({ cursor }) => cursor === height - 1);
     const beginning = new Map(tracks.map((track) => [track, this.#pendingOf(track)]));
-    for (const changes of partsOf(block.changes, FIRST_CHANGES_PER_BATCH)) {
+    for (const changes of slicesOf(block.changes, FIRST_CHANGES_PER_BATCH)) {
       for (const [track, rows] of beginning) {
         if (!this.#apply(track, rows, { ...block, changes })) beginning.delete(track);
       }
@@ -252,12 +246,13 @@ export class Projector {
     await store.batch([...cursors.flat(), ...this.#forgetOps()], { sync: false });
   }
 
-  /** One batch, from this height on. */
-  async #projectSome(fromHeight: number, head: number): Promise<void> {
+  /** One batch, from this block on. */
+  async #projectSome(first: ProjectedBlock, head: number): Promise<void> {
+    const { height: fromHeight } = first.header;
     const pending = new Map(this.#tracks().map((track) => [track, this.#pendingOf(track)]));
     const last = Math.min(head, fromHeight + MAX_BLOCKS_PER_BATCH - 1);
     for (let height = fromHeight; height <= last; height++) {
-      const block = this.#take(height);
+      const block = height === fromHeight ? first : this.#take(height);
       for (const [track, rows] of pending) {
         if (track.cursor !== height - 1) continue;
         if (this.#apply(track, rows, block)) track.cursor = height;
@@ -292,8 +287,7 @@ export class Projector {
       this.#stop(follower, error);
       return;
     }
-    const successors = this.#adoption?.successors ?? [];
-    successors.splice(successors.indexOf(track), 1);
+    this.#adoption?.drop(track);
     this.#tidying.begin((write) => track.rows.remove(write));
     this.#options.onStopped(track.projection.name, error);
   }
@@ -303,35 +297,13 @@ export class Projector {
     this.#options.onStopped(follower.projection.name, error);
   }
 
-  /** Whether the rows that were adopted are as far as those that they replace. */
-  #isReady(): boolean {
-    if (this.#adoption === null) return false;
-    const { headHeight, successors } = this.#adoption;
-    return successors.every(({ cursor, projection: { name } }) => {
-      const { state, track } = this.#follower(name);
-      return state === 'following' ? cursor >= track.cursor : cursor >= headHeight;
-    });
-  }
-
-  /** The one batch by which rows that were adopted begin to serve. */
-  async #swap(): Promise<void> {
-    const { successors, done } = this.#adoption as Adoption;
+  async #swap(adoption: Adoption): Promise<void> {
     const { store } = this.#options;
-    const pointers = successors.flatMap(({ projection: { name, version }, rows: { generation } }) =>
-      pointerOps(name, { version, generation }),
-    );
-    await store.batch([...pointers, ...buildEndOps()], { sync: true });
-    for (const track of successors) {
-      const follower = this.#follower(track.projection.name);
-      follower.track = track;
-      follower.state = 'following';
-      if (follower.served === null) follower.served = servedRows(track.rows, this.#tidying);
-      else follower.served.replace(track.rows);
-    }
+    await store.batch(adoption.pointerOps(), { sync: true });
     this.#adoption = null;
     this.#heldAbove = null;
+    adoption.serve(this.#follower, this.#tidying);
     this.#tidying.begin((write) => removeBuildState(store, write));
-    done.resolve(successors.map(({ projection: { name } }) => name));
   }
 
   /** Changes that every projection has seen, oldest first. */
@@ -359,11 +331,11 @@ export class Projector {
     return [...this.#following(), ...(this.#adoption?.successors ?? [])];
   }
 
-  #follower(name: string): Follower {
+  readonly #follower = (name: string): Follower => {
     const follower = this.#followers.find(({ projection }) => projection.name === name);
     assert(follower !== undefined, 'the projection is in the catalog', { name });
     return follower;
-  }
+  };
 
   #served(name: string): ServedRows {
     const { served } = this.#follower(name);

@@ -188,6 +188,23 @@ test('records as RFC 4180 say what those of JSON say, field by field', async () 
   expect(other).toContain(',,,260000000000,4 minutes,,1,false,');
 });
 
+test.each(['=1', '+1', '-1', '@SUM(1)'])(
+  'a version that a spreadsheet would run is quoted in csv alone: %s',
+  async (version) => {
+    const { chain, directory } = await stopped();
+    const store = await LevelStore.open(ledgerDirectory(join(directory, 'data')));
+    const { changes, sealed } = chain.commit([chain.join(3, { version })]);
+    await store.batch(committedBlockOps(sealed, changes), { sync: false });
+    await store.close();
+    for (const what of [[], ['--what', 'events', '--from', '4']]) {
+      const argv = ['export', ...what, '--config', 'config.json'];
+      const csv = await run([...argv, '--format', 'csv'], directory);
+      expect(csv.out.split('\n').flatMap(fieldsOf)).toContain(`'${version}`);
+      expect((await run(argv, directory)).out).toContain(`"version":"${version}"`);
+    }
+  },
+);
+
 test('heights whose blocks were dropped are refused as such, with the oldest that is there; the history stays', async () => {
   const { directory } = await stopped();
   const store = await LevelStore.open(ledgerDirectory(join(directory, 'data')));

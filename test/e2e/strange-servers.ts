@@ -22,9 +22,12 @@ export function strangeServer(network: TestNetwork, name: string, answer: ChunkA
 
 /** A host that has the snapshots that a validator has now, and no later ones. */
 export async function staleServer(network: TestNetwork, name: string) {
-  const copy = join(network.directory, `stale-${name}`);
-  await cp(SnapshotFolder.of(network.node(name).dataDirectory).directory, copy, { recursive: true });
-  return serverOf(network, new SnapshotFolder(copy), (chunk) => chunk);
+  const directory = join(network.directory, `stale-${name}`);
+  await cp(SnapshotFolder.of(network.node(name).dataDirectory).directory, directory, { recursive: true });
+  const folder = new SnapshotFolder(directory);
+  const [height] = await folder.heights();
+  if (height === undefined) throw new Error(`${name} has no snapshot yet`);
+  return { ...(await serverOf(network, folder, (chunk) => chunk)), height };
 }
 
 async function serverOf(network: TestNetwork, folder: SnapshotFolder, answer: ChunkAnswer) {

@@ -1,5 +1,4 @@
 /** The thread that answers about old heights of a running node, whose store it reads; see `past-thread.ts`. */
-import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
 import { CodedError, unwrap } from '../../base/result.ts';
@@ -9,6 +8,7 @@ import { makeValidatorSet } from '../../qc/validator-set.ts';
 import { LevelStore } from '../../store/level-store.ts';
 import { ledgerDirectory } from '../open-store.ts';
 import { readGenesisFile } from '../genesis-file.ts';
+import { stepAside } from '../thread-priority.ts';
 import { stateBefore } from './first-state.ts';
 import { PastStates } from './past-states.ts';
 import type { FromPast, PastTask, ToPast } from './past-thread.ts';
@@ -18,7 +18,7 @@ const NICENESS = 5;
 
 const port = parentPort;
 assert(port !== null, 'old heights are answered for in a worker thread');
-if (process.platform === 'linux') setPriority(0, NICENESS);
+stepAside(NICENESS);
 
 const { dataDirectory, genesisFile, identity } = workerData as PastTask;
 const store = await LevelStore.join(ledgerDirectory(dataDirectory));

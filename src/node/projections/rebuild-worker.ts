@@ -15,7 +15,7 @@ import { LevelStore } from '../../store/level-store.ts';
 import type { StoreOperation } from '../../store/store.ts';
 import { ledgerDirectory } from '../open-store.ts';
 import { readGenesisFile } from '../genesis-file.ts';
-import { yieldTo } from '../thread-priority.ts';
+import { stepAside } from '../thread-priority.ts';
 import { firstStateOf } from './first-state.ts';
 import { packOperations } from './packed-operations.ts';
 import type { FromRebuild, RebuildTask, ToRebuild } from './rebuild-messages.ts';
@@ -123,7 +123,7 @@ function refusalOf(error: unknown): Refusal {
   return { code: 'rebuild-failed', message, details: {} };
 }
 
-yieldTo(NICENESS);
+stepAside(NICENESS);
 try {
   say({ kind: 'ended', height: await rebuild(workerData as RebuildTask) });
 } catch (error) {

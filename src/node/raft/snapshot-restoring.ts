@@ -3,6 +3,7 @@
  * written: a snapshot that does not hold changes nothing. Then it is read again, and takes the other's place in parts. A
  * process that ends before that is over finds so when it starts, and begins again with the first byte.
  */
+import { slicesOf } from '../../base/slices.ts';
 import { CodedError, type Result } from '../../base/result.ts';
 import { floorOps, headBlockOps, stateOps } from '../../ledger/block-log.ts';
 import { LEDGER_RANGES } from '../../ledger/layout.ts';
@@ -49,10 +50,7 @@ export async function* replaceLedger(
     }
   }
   if (restored.kind === 'map') {
-    const operations = legacyValueOps(restored.legacy.values);
-    for (let from = 0; from < operations.length; from += BATCH_OPERATIONS) {
-      yield operations.slice(from, from + BATCH_OPERATIONS);
-    }
+    yield* slicesOf(legacyValueOps(restored.legacy.values), BATCH_OPERATIONS);
     yield standingOps({ kind: 'map', root: restored.legacy.root, lastIndex: null });
     return;
   }

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { utf8 } from '../../base/bytes.ts';
 import { bytes, codec, struct, uint } from '../../base/codec.ts';
+import { slicesOf } from '../../base/slices.ts';
 import { CodedError, codedError } from '../../base/result.ts';
 import { contentOf, withCheck } from '../../ledger/checked-record.ts';
 import { blockIdOf, decodeHeader, MAX_HEADER_BYTES, type Block } from '../../ledger/block.ts';
@@ -123,9 +124,7 @@ export class Place {
 
   /** Operations that may be many, before there is any progress. */
   async fill(operations: readonly StoreOperation[]): Promise<void> {
-    for (let from = 0; from < operations.length; from += OPERATIONS_PER_BATCH) {
-      await this.store.batch(operations.slice(from, from + OPERATIONS_PER_BATCH), { sync: false });
-    }
+    for (const part of slicesOf(operations, OPERATIONS_PER_BATCH)) await this.store.batch(part, { sync: false });
   }
 
   async close(): Promise<void> {

@@ -2,14 +2,13 @@
  * The thread that makes a snapshot. It opens the store that the main thread has open, pins it as it is, and hears what
  * blocks behind the wanted height have changed by then; the rest is its own.
  */
-import { readlinkSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
 import { CodedError, codedError, type Refusal } from '../../base/result.ts';
 import { BlockLog } from '../../ledger/block-log.ts';
 import { LevelStore } from '../../store/level-store.ts';
+import { stepAside } from '../thread-priority.ts';
 import { FULL_SPEED, SteppingAside } from './pace.ts';
 import { writeSnapshot, type WritingProgress, type WrittenSnapshot } from './snapshot-writer.ts';
 
@@ -36,7 +35,7 @@ export type SnapshotNews =
   | { readonly kind: 'failed'; readonly refusal: Refusal | null; readonly reason: string };
 
 /** `nice`: a tenth of what another thread gets where both want to run. With less it might never end on a busy machine. */
-const PRIORITY = 10;
+const NICENESS = 10;
 
 const port = parentPort;
 assert(port !== null, 'the snapshot worker runs in a worker thread');
@@ -44,7 +43,7 @@ const { chainId, directory, height, ledger, stepsAside, stop } = workerData as S
 const stopped = new Uint8Array(stop);
 const tell = (news: SnapshotNews): void => port.postMessage(news);
 
-if (stepsAside) stepAside();
+if (stepsAside) stepAside(NICENESS);
 try {
   tell({ kind: 'written', snapshot: await make() });
 } catch (error) {
@@ -82,16 +81,6 @@ async function make(): Promise<WrittenSnapshot> {
     }
   } finally {
     await store.close();
-  }
-}
-
-/** Linux has priorities of threads, by the numbers that this link names. Elsewhere the thread keeps its own. */
-function stepAside(): void {
-  try {
-    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
-    if (Number.isSafeInteger(thread)) setPriority(thread, PRIORITY);
-  } catch (error) {
-    if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;
   }
 }
 

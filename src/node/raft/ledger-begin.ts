@@ -11,15 +11,14 @@ import type { RaftServer } from './raft-server.ts';
  */
 export async function beginLedger(
   server: Pick<RaftServer<LedgerOutcome>, 'barrier' | 'proposeWith'>,
-  ledger: Pick<RaftLedger, 'chainId' | 'ledger'>,
+  ledger: Pick<RaftLedger, 'base' | 'chainId'>,
   nowMs: () => number,
 ): Promise<Result<number>> {
   // Another leader may have begun it, in an entry that is not applied here yet.
   const caughtUp = await server.barrier();
   if (!caughtUp.ok) return caughtUp;
-  if (ledger.ledger !== null) {
-    return refuse('base-exists', 'the ledger has begun already', { index: ledger.ledger.base.index });
-  }
+  const { base } = ledger;
+  if (base !== null) return refuse('base-exists', 'the ledger has begun already', { index: base.index });
   const record = { kind: 'base', chainId: ledger.chainId, timeSeconds: Math.floor(nowMs() / 1000) } as const;
   return new Promise((resolve) => {
     server.proposeWith(

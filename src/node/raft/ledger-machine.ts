@@ -83,6 +83,8 @@ interface ChainPhase extends ChainLedger {
   readonly kind: 'chain';
   readonly chain: RaftChain;
   sealed: SealedBlock;
+  /** Its log can be read. */
+  isStored: boolean;
 }
 
 type Phase = MapPhase | ChainPhase | { readonly kind: 'restoring' };
@@ -115,9 +117,14 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
     return this.#identity.chainId;
   }
 
-  /** Null before BASE, and while a snapshot takes its place. */
+  /** Null until BASE is in the store, and while a snapshot takes its place. */
   get ledger(): ChainLedger | null {
-    return this.#phase.kind === 'chain' ? this.#phase : null;
+    return this.#phase.kind === 'chain' && this.#phase.isStored ? this.#phase : null;
+  }
+
+  /** Null until BASE is applied, and while a snapshot takes the ledger's place. */
+  get base(): LogPosition | null {
+    return this.#phase.kind === 'chain' ? this.#phase.base : null;
   }
 
   /** A snapshot was being restored when the process ended: nothing is applied before it is. */
@@ -155,6 +162,7 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
     const last = blocks.at(-1);
     if (last === undefined) return;
     assert(this.#phase.kind === 'chain', 'a block that was written is of the chain', { kind: this.#phase.kind });
+    this.#phase.isStored = true;
     this.#phase.machine.settled(last.block.header.height);
     this.#options.outlets.committed(blocks);
   }
@@ -182,7 +190,8 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
     } else {
       const { head, sealed, tree, version } = restored;
       const machine = this.#machineAt(sealed, { tree, version });
-      this.#phase = this.#chainPhase(machine, sealed, { ...head, firstHeight: sealed.block.header.height });
+      const firstHeight = sealed.block.header.height;
+      this.#phase = this.#chainPhase(machine, sealed, { ...head, firstHeight, isStored: true });
     }
     await outlets.replaced(this.ledger);
   }
@@ -197,7 +206,8 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
       const sealed = log.sealedBlockAt(log.head().height);
       assert(sealed !== undefined, 'the head of a log that was opened is in it');
       const firstHeight = log.floor();
-      this.#phase = this.#chainPhase(await log.loadMachine(this.#program), sealed, { ...standing, firstHeight });
+      const machine = await log.loadMachine(this.#program);
+      this.#phase = this.#chainPhase(machine, sealed, { ...standing, firstHeight, isStored: true });
     }
     this.#lastIndex = standing.lastIndex;
   }
@@ -223,7 +233,8 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
       base,
       controls,
       firstHeight,
-    }: Pick<Extract<Standing, { kind: 'chain' }>, 'base' | 'controls'> & Pick<ChainPhase, 'firstHeight'>,
+      isStored,
+    }: Pick<Extract<Standing, { kind: 'chain' }>, 'base' | 'controls'> & Pick<ChainPhase, 'firstHeight' | 'isStored'>,
   ): ChainPhase {
     const { decodeEvent = decodeSignedEvent, store, validators } = this.#options;
     const chain = new RaftChain({
@@ -235,7 +246,7 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
       trusted: (event) => verifiedEvent(event, 'own-log'),
     });
     const log = BlockLog.over(store, this.#identity);
-    return { kind: 'chain', store, log, machine, base, firstHeight, chain, sealed };
+    return { kind: 'chain', store, log, machine, base, firstHeight, chain, sealed, isStored };
   }
 
   #applyEntry({ data, index, term, type }: Entry, operations: StoreOperation[]): LedgerOutcome {
@@ -281,7 +292,8 @@ export class RaftLedger implements StateMachine<LedgerOutcome> {
     const own = changes.filter(({ key }) => legacyKeyOf(key) === undefined);
     operations.push(...floorOps(0), ...headBlockOps(sealed, own), ...stateOps(changes));
     const machine = this.#machineAt(sealed, { tree: legacy.tree, version, unsettled: changes });
-    this.#phase = this.#chainPhase(machine, sealed, { base: position, controls: NO_CONTROLS, firstHeight: 0 });
+    const beginning = { base: position, controls: NO_CONTROLS, firstHeight: 0, isStored: false };
+    this.#phase = this.#chainPhase(machine, sealed, beginning);
     return { kind: 'base', committed: { block: sealed.block, sealed, changes: own }, imported };
   }
 

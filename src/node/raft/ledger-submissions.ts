@@ -21,7 +21,7 @@ export interface LedgerSubmissionsOptions
   extends
     Pick<SubmissionsOptions, 'maxWaiting' | 'maxWaitMs' | 'nowMs' | 'policy' | 'verifier'>,
     Pick<EventProposerOptions, 'propose'> {
-  readonly ledger: Pick<RaftLedger, 'ledger'>;
+  readonly ledger: Pick<RaftLedger, 'base' | 'ledger'>;
   readonly limits?: ProposerLimits;
 }
 
@@ -83,7 +83,7 @@ function notLeader(leader: Leader | null): Refused {
   });
 }
 
-function beforeBase({ ledger }: Pick<RaftLedger, 'ledger'>): Refused | undefined {
-  if (ledger !== null) return undefined;
+function beforeBase({ base }: Pick<RaftLedger, 'base'>): Refused | undefined {
+  if (base !== null) return undefined;
   return refuse('before-base', 'the cluster has members of the older system, and takes no events until BASE');
 }

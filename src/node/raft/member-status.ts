@@ -71,7 +71,8 @@ export function memberStatus(facts: MemberFacts): NodeStatus {
 /** Before BASE there is no block, and the height is 0. */
 function engineStatus({ ledger, raft, validators }: MemberFacts): EngineStatus {
   const head = ledger.ledger?.log.head();
-  const stateRoot: Hash = ledger.stateRoot ?? ZERO_HASH;
+  // Of the block that is named: in memory the state may be a batch ahead.
+  const stateRoot: Hash = head?.stateRoot ?? ledger.stateRoot ?? ZERO_HASH;
   return {
     engine: 'raft',
     epoch: 0,

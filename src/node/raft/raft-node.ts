@@ -351,7 +351,7 @@ class RaftNode implements RunningNode {
     const parts = this.#parts;
     if (parts === null || this.#config.raft.base !== 'at-once') return;
     const { member, server } = parts;
-    if (member.ledger.ledger !== null || server.status().role !== 'leader') return;
+    if (member.ledger.base !== null || server.status().role !== 'leader') return;
     void beginLedger(server, member.ledger, () => Date.now()).then((begun) => {
       if (begun.ok) this.#log.info({ index: begun.value }, 'the ledger begins');
       else this.#log.info({ refusal: begun.refusal }, 'the ledger has not begun');

@@ -242,6 +242,8 @@ export class Joining {
     const { ownHeight } = this.#options;
     const chosen = chooseSnapshot(offersAbove(this.#withoutSetAside(offers), ownHeight ?? 0), this.#started);
     if (chosen !== null) return this.#choose(chosen);
+    // One that answers fast is not believed to have the blocks while another may be about to offer a snapshot.
+    if (!allHeard) return;
     const isInVain = this.#setAside.length > 0;
     if (ownHeight !== null) return this.#decideBehind(isServedFrom(offers, ownHeight));
     if (isServedFromGenesis(offers) && (!isInVain || this.#vainRounds >= MAX_VAIN_ROUNDS)) {

@@ -41,6 +41,18 @@ describe('a node that has a ledger, and cannot go on with it', () => {
     expect(behind.outcome).toBeNull();
   });
 
+  it.each([OWN, null])(
+    'hears all before it believes one that says it has the blocks: with a ledger of %s',
+    (ownHeight) => {
+      const slow = honest([snapshotAt(900)], { ...PRUNED, afterMs: 2_800 });
+      const joined = join({ servers: { fast: honest([]), slow }, ownHeight });
+      expect(joined.outcome).toMatchObject({ kind: 'snapshot', of: { height: 900 } });
+      const silent = join({ servers: { fast: honest([]), silent: () => 'never' }, ownHeight });
+      expect(silent.outcome).toMatchObject({ kind: ownHeight === null ? 'genesis' : 'own-ledger' });
+      expect(silent.tookMs).toBeLessThan(4_000);
+    },
+  );
+
   it('asks for a snapshot that was offered and not given several times before it believes in the blocks', () => {
     const stingy = but(honest([snapshotAt(900)]), 'manifest', () => 'never');
     const joined = join({ servers: { stingy }, ownHeight: OWN });

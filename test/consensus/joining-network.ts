@@ -92,7 +92,7 @@ export interface JoinRun {
   readonly checks?: SnapshotChecks;
   readonly started?: KeptSnapshot;
   readonly patienceMs?: number;
-  readonly ownHeight?: number;
+  readonly ownHeight?: number | null;
   /** Virtual. */
   readonly limitMs?: number;
   /** Stops when this holds, as a kill would. */

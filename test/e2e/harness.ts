@@ -214,7 +214,7 @@ export class TestNetwork {
   }
 
   /** Waits until a node has what any running node has now. */
-  async caughtUp(name: string): Promise<void> {
+  async caughtUp(name: string, deadlineMs?: number): Promise<void> {
     const running = [...this.#running].filter(([, { end }]) => end === undefined);
     // One that begins again with a snapshot is not heard for a moment.
     const statuses = await eventually('all of them answer', () =>
@@ -224,6 +224,7 @@ export class TestNetwork {
     await eventually(
       `${name} is at height ${height}`,
       async () => (await this.status(name)).height >= height || undefined,
+      deadlineMs,
     );
   }
 

@@ -207,13 +207,13 @@ export class BlockLog {
    * Checks that the store is of this layout, chain and validator, and that its head and its floor are there.
    *
    * @throws CodedError `store-empty`, `restore-unfinished`, `store-corrupt`, `chain-mismatch`, `key-mismatch`, and those of `judgeLayout`,
-   *   `schema-not-known`
+   *   `schema-not-known`, and `state-root-mismatch` where the state that says so is not that of the head
    */
   static async open(store: Store, identity: LogIdentity): Promise<BlockLog> {
     await checkStore(store, identity);
     const log = new BlockLog(store, identity);
     const head = log.head();
-    log.#checkSchema(head.height);
+    await log.#checkSchema(head);
     const block = log.sealedBlockAt(head.height)?.block;
     const { stateRoot, timestamp } = block?.header ?? {};
     if (block?.id !== head.blockId || stateRoot !== head.stateRoot || timestamp !== head.timestamp) {
@@ -226,10 +226,12 @@ export class BlockLog {
     return log;
   }
 
-  /** A newer program has come so far: this one could not read what it wrote. */
-  #checkSchema(height: number): void {
-    const known = ownBytes(() => checkSchemaKnown(this.state, height), 'the event schema');
-    if (!known.ok) throw new CodedError(known.refusal);
+  /** A newer program has come so far: this one could not read what it wrote. Or a bit has flipped, and nobody is to upgrade. */
+  async #checkSchema(head: Head): Promise<void> {
+    const known = ownBytes(() => checkSchemaKnown(this.state, head.height), 'the event schema');
+    if (known.ok) return;
+    await this.#loadTree(head);
+    throw new CodedError(known.refusal);
   }
 
   get chainId(): string {
@@ -320,15 +322,19 @@ export class BlockLog {
    */
   async loadMachine(options: Pick<LedgerMachineOptions, 'newestSchema'> = {}): Promise<LedgerMachine> {
     const head = this.head();
-    const { tree, version } = await loadStateTree(this.#store);
-    if (version.root !== head.stateRoot) {
-      throw codedError('state-root-mismatch', 'the state in the store is not that of its head; replay rebuilds it', {
-        height: head.height,
-        named: head.stateRoot,
-        computed: version.root,
-      });
-    }
-    return new LedgerMachine({ chainId: this.chainId, head, backing: this.state, tree, version, ...options });
+    const loaded = await this.#loadTree(head);
+    return new LedgerMachine({ chainId: this.chainId, head, backing: this.state, ...loaded, ...options });
+  }
+
+  async #loadTree({ height, stateRoot }: Head): ReturnType<typeof loadStateTree> {
+    const loaded = await loadStateTree(this.#store);
+    const { root } = loaded.version;
+    if (root === stateRoot) return loaded;
+    throw codedError('state-root-mismatch', 'the state in the store is not that of its head; replay rebuilds it', {
+      height,
+      named: stateRoot,
+      computed: root,
+    });
   }
 }
 

@@ -30,7 +30,7 @@ import {
   stateKey,
   uncommittedKey,
 } from '../../src/ledger/layout.ts';
-import { nodeKey } from '../../src/ledger/state.ts';
+import { nodeKey, PARAMETERS_KEY } from '../../src/ledger/state.ts';
 import { everyFlip, flipped } from '../flipped.ts';
 import { entriesOf } from '../store/contract.ts';
 import { MemoryStore } from '../store/memory-store.ts';
@@ -288,6 +288,13 @@ describe('a flipped bit', () => {
     await commit(1);
     const loaded = async () => (await log.loadMachine()).head.stateRoot;
     expect(await outcomes(stateKey(nodeKey(peerOf(1))), loaded)).toEqual(new Set(['state-root-mismatch']));
+  });
+
+  test('in the number of the event schema is damage, and no reason to upgrade', async () => {
+    await commit(1);
+    const started = async () => (await (await reopen()).loadMachine()).head.stateRoot;
+    const told = await outcomes(stateKey(PARAMETERS_KEY), started);
+    expect([...told].sort()).toEqual(['state-root-mismatch', 'store-corrupt']);
   });
 
   test('in a seal is told, though no id covers it', async () => {

@@ -1,4 +1,5 @@
 /** All checkers, told of everything that they look at, at every step. */
+import { CodedError } from '../../src/base/result.ts';
 import type { Hash } from '../../src/base/hash.ts';
 import type { CommittedBlock } from '../../src/consensus/engine.ts';
 import { decodeSafetyRecord, type SafetyRecord } from '../../src/hotstuff/safety-record.ts';
@@ -137,8 +138,15 @@ export class Checkers {
 
   acknowledged(life: Life, event: Hash, height: number | null): void {
     const { node } = life;
-    this.#lookAtLog(life);
-    const durableHeight = node.disk.damage === 'none' ? this.#viewOf(node).height() : Infinity;
+    const isWhole = node.disk.damage === 'none';
+    try {
+      this.#lookAtLog(life);
+    } catch (error) {
+      // A damaged disk may not show its log any more, and then says nothing of the event either.
+      if (isWhole || !(error instanceof CodedError)) throw error;
+      return;
+    }
+    const durableHeight = isWhole ? this.#viewOf(node).height() : Infinity;
     this.acknowledgements.acknowledge(node.id, event, height, durableHeight);
     this.#durability.told(node.id, this.chain.heightOf(event) ?? 0, durableHeight);
   }

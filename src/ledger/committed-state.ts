@@ -1,5 +1,5 @@
 /**
- * The state after the last committed block, and after each of the 63 before it.
+ * The state after the last committed block, and after some blocks before it: by default each of the last 63.
  *
  * Values live in the backing store, which may be behind: a commit acts here at once, in memory, and the shell says when
  * it is durable. Older values are kept as what each block replaced, older trees as versions of the one state tree. The
@@ -7,14 +7,13 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Hash } from '../base/hash.ts';
-import { RecentMap } from '../base/recent-map.ts';
+import { RecentValues } from '../base/recent-values.ts';
 import { codedError, ok, refuse, type Result } from '../base/result.ts';
 import type { TreeProof } from './state-proof.ts';
 import type { StateTree, TreeVersion } from './state-tree.ts';
 import type { CommittedChange, StateChange, StateReader } from './state.ts';
 
-/** Values and proofs are served for this many heights, the head's included. */
-export const HELD_HEIGHTS = 64;
+const HELD_HEIGHTS = 64;
 /** So many are held at most for one who asked to keep what is held. */
 const MAX_KEPT_HEIGHTS = 4096;
 /** Values of committed state kept beside the backing, whose synchronous get takes 13 us: about 8 MB. */
@@ -48,6 +47,8 @@ export interface CommittedStateOptions {
   readonly unsettled?: readonly StateChange[] | undefined;
   /** That are kept beside the backing, with about 500 bytes each. */
   readonly recentValues?: number | undefined;
+  /** How many heights values and proofs are served for, the head's included. */
+  readonly heldHeights?: number | undefined;
 }
 
 export class CommittedState implements StateReader {
@@ -55,18 +56,20 @@ export class CommittedState implements StateReader {
   readonly #tree: StateTree;
   /** Oldest first; consecutive; the last is the head. */
   readonly #held: HeldHeight[];
+  readonly #heldHeights: number;
   /** Committed and perhaps not durable yet: asked before the backing. */
   readonly #pending = new Map<string, PendingValue>();
   /** What is held from this height on stays; null: nobody asked. */
   #keptFrom: number | null = null;
   #settledHeight: number;
   /** As the backing holds it, or held it before what is pending; null: nothing. */
-  readonly #recent: RecentMap<string, Uint8Array | null>;
+  readonly #recent: RecentValues;
 
-  constructor({ backing, height, recentValues = RECENT_VALUES, tree, unsettled = [], version }: CommittedStateOptions) {
+  constructor({ backing, height, tree, unsettled = [], version, ...bounds }: CommittedStateOptions) {
     this.#backing = backing;
     this.#tree = tree;
-    this.#recent = new RecentMap(recentValues);
+    this.#recent = new RecentValues(bounds.recentValues ?? RECENT_VALUES);
+    this.#heldHeights = bounds.heldHeights ?? HELD_HEIGHTS;
     this.#held = [{ height, version, before: new Map() }];
     this.#settledHeight = unsettled.length === 0 ? height : height - 1;
     for (const { key, value } of unsettled) this.#pending.set(key, { value, height });
@@ -145,7 +148,7 @@ export class CommittedState implements StateReader {
   #mayForget(): boolean {
     const { length } = this.#held;
     const isKept = this.#keptFrom !== null && this.oldestHeight >= this.#keptFrom && length <= MAX_KEPT_HEIGHTS;
-    return length > HELD_HEIGHTS && !isKept;
+    return length > this.#heldHeights && !isKept;
   }
 
   /** All up to this height is durable in the backing. */

@@ -81,6 +81,8 @@ export interface LedgerMachineOptions {
   readonly newestSchema?: number;
   /** Values of the committed state that are kept beside the backing, with about 500 bytes each. */
   readonly recentValues?: number;
+  /** How many heights values and proofs are served for, the head's included. */
+  readonly heldHeights?: number;
 }
 
 export class LedgerMachine {

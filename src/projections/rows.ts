@@ -9,7 +9,7 @@
  */
 import { concatBytes, storeKey, utf8 } from '../base/bytes.ts';
 import { codec, struct, uint, type Codec } from '../base/codec.ts';
-import { RecentMap } from '../base/recent-map.ts';
+import { RecentValues } from '../base/recent-values.ts';
 import { codedError } from '../base/result.ts';
 import { bigEndian, fromBigEndian, projectionKey, rangeOf } from '../ledger/layout.ts';
 import type { KeyRange, Store, StoreOperation } from '../store/store.ts';
@@ -160,12 +160,12 @@ export class PendingRows implements RowReader {
   /** What was taken last: perhaps not in the store yet. */
   #taken: ReadonlyMap<string, StoreOperation> = new Map();
   /** Null: there is none. */
-  readonly #read: RecentMap<string, Uint8Array | null>;
+  readonly #read: RecentValues;
 
   /** @param maxReadRows that stay at hand, of about 300 bytes each */
   constructor(rows: RowReader, maxReadRows = DEFAULT_READ_ROWS) {
     this.#rows = rows;
-    this.#read = new RecentMap(maxReadRows);
+    this.#read = new RecentValues(maxReadRows);
   }
 
   get(key: Uint8Array): Uint8Array | undefined {

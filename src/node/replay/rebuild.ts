@@ -78,6 +78,7 @@ export class Rebuild {
       tree,
       version,
       recentValues: RECENT_VALUES,
+      heldHeights: 1,
     });
     this.#replay = new Replay({
       // What it changed is in the place.

@@ -8,7 +8,7 @@ import { bigEndian, rangeOf } from '../ledger/layout.ts';
 import { decodeOwnEntry } from '../ledger/known-entries.ts';
 import { MAX_VERSION_LENGTH, type NodeRecord } from '../ledger/record.ts';
 import { NODE_KEY_PREFIX } from '../ledger/state.ts';
-import type { KeyRange, StoreOperation } from '../store/store.ts';
+import { PRESENT, type KeyRange, type StoreOperation } from '../store/store.ts';
 import type { ProjectedBlock, Projection, ProjectionReader, RowReader } from './projection.ts';
 import { decodeRow } from './rows.ts';
 
@@ -50,7 +50,6 @@ const rowCodec = codec(
 
 const countCodec = codec(struct<{ records: number }>({ records: uint() }), 32);
 const COUNT_KEY = utf8('#');
-const NOTHING = new Uint8Array(0);
 
 /** Row keys: a letter, what is indexed, and the peer id, apart by a zero byte, which no version and no peer id holds. */
 const nodeRowKey = (peerId: string) => storeKey('n\0', peerId);
@@ -67,7 +66,7 @@ function heardKey(lastHeard: number, peerId = ''): Uint8Array {
 
 export const nodeData: Projection = {
   name: 'node-data',
-  version: 1,
+  version: 2,
   isOfStateAlone: true,
   apply({ changes }: ProjectedBlock, view: RowReader): readonly StoreOperation[] {
     const operations: StoreOperation[] = [];
@@ -173,7 +172,7 @@ function moveNode(
   const move = (from: string | undefined, to: string | undefined): void => {
     if (from === to) return;
     if (from !== undefined) operations.push(deleted(storeKey(from, peerId)));
-    if (to !== undefined) operations.push(put(storeKey(to, peerId), NOTHING));
+    if (to !== undefined) operations.push(put(storeKey(to, peerId), PRESENT));
   };
   for (const [capability, label] of CAPABILITY_LABELS) {
     const of = (row: NodeRow | undefined) => (row?.capabilities.includes(capability) === true ? label : undefined);
@@ -185,7 +184,7 @@ function moveNode(
   const heardAfter = heardOf(after);
   if (heardBefore !== heardAfter) {
     if (heardBefore !== undefined) operations.push(deleted(heardKey(heardBefore, peerId)));
-    if (heardAfter !== undefined) operations.push(put(heardKey(heardAfter, peerId), NOTHING));
+    if (heardAfter !== undefined) operations.push(put(heardKey(heardAfter, peerId), PRESENT));
   }
   if (after === undefined) {
     if (before !== undefined) operations.push(deleted(nodeRowKey(peerId)));

@@ -34,8 +34,12 @@ export interface PinnableStore extends Store {
 }
 
 export type StoreOperation =
+  /** No value is empty: classic-level 3.0.0 keeps 32 bytes for ever for each that is (`DisposeSliceBuffer` in its binding). */
   | { readonly kind: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly kind: 'delete'; readonly key: Uint8Array };
+
+/** The value of an entry that says all in its key. */
+export const PRESENT = Uint8Array.of(1);
 
 export interface KeyRange {
   /** Inclusive lower bound. */

@@ -23,6 +23,7 @@ import type { NodeConfig } from '../../src/node/config.ts';
 import { ledgerDirectory } from '../../src/node/open-ledger.ts';
 import { MAX_TOLD_OF_A_CODE } from '../../src/node/verify/finding.ts';
 import { verifyDirectory, type VerifyReport } from '../../src/node/verify.ts';
+import { nodeData } from '../../src/projections/node-data.ts';
 import { pointerOps, Rows } from '../../src/projections/rows.ts';
 import { ENTRY_TYPES } from '../../src/raft/messages.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
@@ -226,7 +227,7 @@ describe('a projection is built from the log, row by row as it was, where', () =
   test('the changes that it waits for are damaged', async () => {
     const { config, directory } = await ledgerIn({ afterwards: [put(changesKey(2), utf8('?'))] });
     await write(config, [
-      ...pointerOps('node-data', { version: 1, generation: 0 }),
+      ...pointerOps('node-data', { version: nodeData.version, generation: 0 }),
       ...new Rows({} as never, 'node-data', 0).writeOps([], 1),
     ]);
     const found = await verify(directory);

@@ -253,7 +253,7 @@ describe('the projector', () => {
     const projector = await open();
     await someHistory();
     await projector.caughtUp();
-    const newer = await open([{ ...nodeData, version: 2 }]);
+    const newer = await open([{ ...nodeData, version: nodeData.version + 1 }]);
     expect(newer.status()).toEqual([{ name: 'node-data', height: 3, state: 'stale' }]);
     expect(recordCount(newer.reader('node-data'))).toBe(3);
   });
@@ -307,7 +307,7 @@ describe('rebuilding from the log', () => {
     const projector = await open();
     await someHistory();
     await projector.caughtUp();
-    const newer: Projection = { ...nodeData, version: 2 };
+    const newer: Projection = { ...nodeData, version: nodeData.version + 1 };
     expect(await rebuild([newer])).toMatchObject([{ name: 'node-data', before: 'none' }]);
     const followed = await open([newer]);
     expect(followed.status()).toEqual([{ name: 'node-data', height: 3, state: 'following' }]);

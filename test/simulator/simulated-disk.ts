@@ -4,6 +4,7 @@
  * written is there whole or not at all. What was written survives the end of the process alone. A bit may flip on it, with
  * what `test/store/flips.test.ts` finds of a real LevelDB under the production store.
  */
+import { assert } from '../../src/base/assert.ts';
 import { codedError } from '../../src/base/result.ts';
 import type { KeyRange, Store, StoreOperation } from '../../src/store/store.ts';
 import { flipped } from '../flipped.ts';
@@ -126,8 +127,10 @@ export class SimulatedDisk {
       }
       if (before !== undefined && key.startsWith('M')) this.#older.set(key, before);
       this.#unreadable.delete(key);
-      if (operation.kind === 'put') table.set(key, operation.value);
-      else table.delete(key);
+      if (operation.kind === 'put') {
+        assert(operation.value.length > 0, 'no value that is put is empty', { key });
+        table.set(key, operation.value);
+      } else table.delete(key);
     }
     if (!sync) this.#unsynced.push({ operations, undo });
     else {

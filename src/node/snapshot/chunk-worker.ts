@@ -10,7 +10,7 @@ import { CodedError, refuse, type Refusal, type Result } from '../../base/result
 import { restoredChunkKey, STATE_RANGE } from '../../ledger/layout.ts';
 import { snapshotChunkCodec, verifyChunk, type SnapshotChunk } from '../../ledger/snapshot-chunk.ts';
 import { LevelStore } from '../../store/level-store.ts';
-import type { StoreOperation } from '../../store/store.ts';
+import { PRESENT, type StoreOperation } from '../../store/store.ts';
 import type { Piece } from './snapshot-source.ts';
 
 export interface ChunkWork {
@@ -87,7 +87,7 @@ function operationsOf({ content: { entries, index } }: SnapshotChunk): StoreOper
     keys.set(ofState, from + STATE_TAG.length);
     return { kind: 'put', key: keys.subarray(from, end), value };
   });
-  operations.push({ kind: 'put', key: restoredChunkKey(index), value: new Uint8Array(0) });
+  operations.push({ kind: 'put', key: restoredChunkKey(index), value: PRESENT });
   return operations;
 }
 

@@ -71,7 +71,8 @@ async function contentOf(projections: NodeProjections, name: string): Promise<re
   });
 }
 
-const grown = (version: number): Projection => ({ ...nodeData, version });
+/** As a later program has it. */
+const grown = (by = 1): Projection => ({ ...nodeData, version: nodeData.version + by });
 const states = (projections: NodeProjections) =>
   projections.status().projections.map(({ height, state }) => `${state} ${height}`);
 
@@ -90,7 +91,7 @@ describe('a rebuild beside a running node', () => {
     const before = await open();
     const content = await contentOf(before, 'node-data');
     await before.close();
-    const newer = await open({ projections: [grown(2)] });
+    const newer = await open({ projections: [grown()] });
     expect(states(newer)).toEqual(['stale 5']);
     newer.begin();
     await newer.settled();
@@ -106,7 +107,7 @@ describe('a rebuild beside a running node', () => {
     await followed();
     let blocks = 0;
     const newer = await open({
-      projections: [grown(2)],
+      projections: [grown()],
       pause: async () => {
         expect(await newer.read('node-data', (reader) => Promise.resolve(recordCount(reader)))).toBe(5);
         if (blocks++ < 90) newer.offer([await commit([chain.join(100 + blocks)])]);
@@ -123,7 +124,7 @@ describe('a rebuild beside a running node', () => {
 
   test('lets a read that began on the old rows end on them, and removes them then', async () => {
     await followed(30);
-    const newer = await open({ projections: [grown(2)] });
+    const newer = await open({ projections: [grown()] });
     const opened = Promise.withResolvers<void>();
     const swapped = Promise.withResolvers<void>();
     const reading = newer.read('node-data', async (reader) => {
@@ -160,7 +161,7 @@ describe('a rebuild beside a running node', () => {
     for (;;) {
       const before = readBuild(store)?.nextHeight ?? 0;
       const newer = await open({
-        projections: [grown(2)],
+        projections: [grown()],
         eventsPerBatch: 5,
         // Of two batches one is written, and the other perhaps.
         pause: () =>
@@ -209,7 +210,7 @@ describe('a rebuild beside a running node', () => {
 
   test('does not serve rows that the program cannot read', async () => {
     await followed();
-    const projections = await open({ projections: [{ ...grown(3), readableSince: 2 }] });
+    const projections = await open({ projections: [{ ...grown(2), readableSince: nodeData.version + 1 }] });
     expect(() => projections.reader('node-data')).toThrow(
       expect.objectContaining({ code: 'projection-not-built' }) as Error,
     );
@@ -245,13 +246,13 @@ describe('a rebuild beside a running node', () => {
     const projections = await NodeProjections.open({
       store,
       log,
-      projections: [grown(2)],
+      projections: [grown()],
       startRebuild: rebuildHere({
         store,
         log,
         first: other.state,
         validators: other.validators,
-        catalog: [grown(2)],
+        catalog: [grown()],
       }),
       logger: { info: () => undefined, error: (facts: unknown) => void errors.push(facts) },
     });

@@ -26,6 +26,14 @@ describe('a node entry that was written or read', () => {
     }
   });
 
+  test('is kept apart from the array it was in', () => {
+    const entry = absent(9, 'ef'.repeat(32));
+    const bytes = encodeEntry(entry);
+    const same = bytes.slice();
+    bytes.fill(0);
+    expect(decodeOwnEntry(same)).toBe(entry);
+  });
+
   test('throws where the bytes are none', () => {
     expect(() => decodeOwnEntry(new Uint8Array([1, 2, 3]))).toThrow('own bytes decode');
     expect(() => decodeOwnEntry(new Uint8Array(0))).toThrow('own bytes decode');

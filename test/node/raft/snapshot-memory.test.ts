@@ -11,8 +11,9 @@ const collectGarbage = runInNewContext('gc') as () => void;
 const SIZE = 64 << 20;
 const PIECE = 64 << 10;
 
-/** What is held, not what waits to be collected. */
+/** What is held: a thread of V8 still frees buffers when a collection is over, and the next collection waits for it. */
 function heldBytes(): number {
+  collectGarbage();
   collectGarbage();
   const { arrayBuffers, heapUsed } = process.memoryUsage();
   return arrayBuffers + heapUsed;
@@ -49,7 +50,7 @@ it.each(kinds)(
     const call = { address: pair.address(), channel: 'snapshot', request: snapshotOf(SIZE), snapshot: source } as const;
     expect(await client.call(call)).toMatchObject({ ok: true, response: { success: true } });
     expect([bytes, received.digest('hex')]).toEqual([SIZE, sent.digest('hex')]);
-    expect(most - before).toBeLessThan(32 << 20);
+    expect(most - before).toBeLessThan(8 << 20);
   },
   60_000,
 );

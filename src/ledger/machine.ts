@@ -12,7 +12,7 @@ import type { Hash } from '../base/hash.ts';
 import { ok, refuse, type Refusal, type Result } from '../base/result.ts';
 import { EVENT_OVERHEAD_BYTES } from './block.ts';
 import { checkSuccession } from './block-rules.ts';
-import { CommittedState, type ProvenValue } from './committed-state.ts';
+import { CommittedState, type CommittedStateOptions, type ProvenValue } from './committed-state.ts';
 import { checkSchemaKnown, scheduledFrom } from './event-schema-at.ts';
 import { NEWEST_EVENT_SCHEMA } from './newest-schema.ts';
 import type { StateTree, TreeVersion } from './state-tree.ts';
@@ -67,7 +67,7 @@ export interface SelectionLimits {
   readonly maxEvents: number;
 }
 
-export interface LedgerMachineOptions {
+export interface LedgerMachineOptions extends Pick<CommittedStateOptions, 'recentValues' | 'heldHeights'> {
   readonly chainId: string;
   readonly head: Head;
   /** The durable state at `head`. Changes that it does not hold yet are kept here until `settled`. */
@@ -79,10 +79,6 @@ export interface LedgerMachineOptions {
   readonly unsettled?: readonly StateChange[];
   /** The newest event schema that the program knows; left out: that of this program. */
   readonly newestSchema?: number;
-  /** Values of the committed state that are kept beside the backing, with about 500 bytes each. */
-  readonly recentValues?: number;
-  /** How many heights values and proofs are served for, the head's included. */
-  readonly heldHeights?: number;
 }
 
 export class LedgerMachine {

@@ -67,9 +67,10 @@ describe('values that were used lately', () => {
     expect(values.get('a')).toEqual(filled(LARGEST, 1));
     values.set('a', filled(LARGEST + 1, 2));
     expect(values.get('a')).toBeUndefined();
-    const turned = new RecentValues(2);
+    const turned = new RecentValues(4);
     turned.set('a', filled(1, 1));
-    turned.set('b', null);
+    // 'a' is of the older half now.
+    for (const key of ['b', 'c']) turned.set(key, null);
     turned.set('a', filled(LARGEST + 1, 2));
     expect(turned.get('a')).toBeUndefined();
   });

@@ -351,4 +351,19 @@ describe('the last 64 heights', () => {
     for (let height = 1; height <= 4100; height++) state.advance([], tree.update(state.version, []));
     expect(state.oldestHeight).toBe(5);
   });
+
+  test('are fewer where fewer were asked for: at one, the head alone', () => {
+    const tree = new StateTree();
+    const backing = { get: () => undefined };
+    const state = new CommittedState({ backing, tree, version: tree.empty, height: 0, heldHeights: 1 });
+    const key = nodeKey(peerOf(1));
+    for (const value of [Uint8Array.of(1), Uint8Array.of(2)]) {
+      state.advance([{ key, value }], tree.update(state.version, [{ key, value }]));
+    }
+    expect(state.oldestHeight).toBe(2);
+    const { proof, stateRoot, value } = unwrap(state.proveAt(2, key));
+    expect(value).toEqual(Uint8Array.of(2));
+    expect(verifyTreeProof(stateRoot, key, value, proof).ok).toBe(true);
+    expect(codeOf(state.proveAt(1, key))).toBe('height-not-held');
+  });
 });

@@ -39,28 +39,26 @@ export async function handLeadership(cluster: Cluster, to: Peer): Promise<void> 
   });
 }
 
-/** Of a log, in one answer. */
+/** Indices of a log, in one answer. */
 const PAGE = 20_000;
 
-/** The logs of these are the same where both have entries, which must be so for some. */
+/**
+ * The logs of these are the same where both have entries, which must be so for some: a snapshot may have cut one of them,
+ * and Go servers that took one keep older entries before a hole.
+ */
 export async function holdsSameLogs(first: Peer, second: Peer): Promise<void> {
-  const page = (from: number) => Promise.all([first.admin.log(from, PAGE), second.admin.log(from, PAGE)]);
   let compared = 0;
-  for (let from = 1, last = 1; from <= last;) {
-    const [one, other] = await page(from);
-    // A snapshot may have cut one of them.
-    const begin = Math.max(from, one.first, other.first);
+  for (let from = 1, last = 1; from <= last; from += PAGE) {
+    const [one, other] = await Promise.all([first.admin.log(from, PAGE), second.admin.log(from, PAGE)]);
+    const shared = sharedWith(one, other);
+    expect(shared).toEqual(sharedWith(other, one));
+    compared += shared.length;
     last = Math.min(one.last, other.last);
-    if (begin === from) {
-      const end = Math.min(last, from + PAGE - 1);
-      const part = ({ entries }: StoredLog): StoredLog['entries'] => entries.filter(({ index }) => index <= end);
-      expect(part(one)).toHaveLength(end - from + 1);
-      expect(part(one)).toEqual(part(other));
-      compared += part(one).length;
-      from = end + 1;
-    } else {
-      from = begin;
-    }
   }
   expect(compared).toBeGreaterThan(0);
+}
+
+function sharedWith({ entries }: StoredLog, other: StoredLog): StoredLog['entries'] {
+  const known = new Set(other.entries.map(({ index }) => index));
+  return entries.filter(({ index }) => known.has(index));
 }

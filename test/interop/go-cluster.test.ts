@@ -1,6 +1,7 @@
 /** Go servers alone: that the harness forms, kills and restarts real clusters, before a server of ours is among them. */
 import { describe, expect, test } from 'vitest';
 import { Cluster, write } from './cluster.ts';
+import { holdsSameLogs, writeMany } from './facts.ts';
 import { needsGo } from './go-build.ts';
 import { FAST_TIMINGS } from './go-launch.ts';
 
@@ -31,5 +32,24 @@ describe.runIf(needsGo())('three Go servers', () => {
     await leader.admin.stall(0);
     await write(leader, 'after');
     expect(await cluster.agree(cluster.peers, 3)).toMatchObject({ count: 3 });
+  });
+
+  // `compactLogs` of hashicorp/raft's `snapshot.go` counts what is kept from the last entry before the snapshot.
+  test('keep older entries before a hole where they took a snapshot; logs are compared on both sides of it', async () => {
+    const cluster = await Cluster.ofGo(3, { trailing: 50 });
+    const leader = await cluster.leader();
+    const away = cluster.peers.find((peer) => peer !== leader)!;
+    await writeMany(leader, 10, 'before it went');
+    await away.kill();
+    await writeMany(leader, 100, 'while it was away');
+    for (const peer of cluster.running()) await peer.admin.snapshot();
+    await away.start();
+    await cluster.agree(cluster.peers, 110);
+    await writeMany(leader, 5, 'after it came back');
+    await cluster.agree(cluster.peers, 115);
+
+    const { entries, first, last } = await away.admin.log();
+    expect(entries.length).toBeLessThan(last - first + 1);
+    for (const other of cluster.peers) if (other !== away) await holdsSameLogs(other, away);
   });
 });

@@ -135,11 +135,11 @@ function statusOf<O>(id: string, server: RaftServer<O>): unknown {
 
 async function storedLog(store: StallableStore, from: number, count: number): Promise<unknown> {
   const { log } = await openRaft(store);
-  const first = Math.max(from, log.firstIndex);
   const entries = [];
-  for (let index = first; index <= log.lastIndex && index < first + count; index++) {
+  for (let index = Math.max(from, log.firstIndex); index <= log.lastIndex && index < from + count; index++) {
     const entry = log.entry(index);
-    if (entry === undefined) break;
+    // Compacted since the log was opened.
+    if (entry === undefined) continue;
     const { data, extensions, term, type } = entry;
     entries.push({ index, term, type, data: hexOf(data), extensions: hexOf(extensions) });
   }

@@ -115,15 +115,19 @@ func (a *admin) log(w http.ResponseWriter, q *http.Request) {
 		reply(w, nil, err)
 		return
 	}
-	from := uint64(number(q, "from", 0))
-	if from < first {
-		from = first
+	from := uint64(number(q, "from", 1))
+	i := from
+	if i < first {
+		i = first
 	}
 	entries := []map[string]interface{}{}
-	for i := from; i > 0 && i <= last && i < from+uint64(number(q, "n", 1000)); i++ {
+	for ; i <= last && i < from+uint64(number(q, "n", 1000)); i++ {
 		var l raft.Log
-		if err := a.disk.logs.GetLog(i, &l); err != nil {
-			break // compacted meanwhile
+		if err := a.disk.logs.GetLog(i, &l); err == raft.ErrLogNotFound {
+			continue // Compacted meanwhile, or in the hole that a snapshot from the leader leaves behind older entries.
+		} else if err != nil {
+			reply(w, nil, err)
+			return
 		}
 		entries = append(entries, map[string]interface{}{
 			"index": l.Index, "term": l.Term, "type": l.Type, "data": hex.EncodeToString(l.Data), "extensions": hex.EncodeToString(l.Extensions),

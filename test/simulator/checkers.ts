@@ -170,13 +170,16 @@ export class Checkers {
     if (how === 'disk') this.#durability.lost(id);
   }
 
-  /** Everything that a node keeps against a replay of its log. Of several, those with the shortest logs first. */
-  replay(life: Life): void {
-    const { ledger, node } = life;
-    if (ledger === null || node.disk.damage !== 'none') return;
+  /** Everything that these keep against a replay of their logs. On a disk with a flipped bit there is nothing to hold to. */
+  replay(lives: readonly Life[]): void {
     const { isFaulty, report } = this.#options;
-    this.#replay.check({ id: node.id, disk: node.disk, log: ledger.log });
-    checkEvidence({ id: node.id, disk: node.disk }, isFaulty, report);
+    const whole = lives.flatMap(({ ledger, node: { disk, id } }) =>
+      ledger === null || disk.damage !== 'none' ? [] : { id, disk, log: ledger.log },
+    );
+    for (const kept of whole.sort((a, b) => a.log.head().height - b.log.head().height)) {
+      this.#replay.check(kept);
+      checkEvidence(kept, isFaulty, report);
+    }
   }
 
   #checkCertificates(by: number, message: HotstuffMessage): void {

@@ -10,7 +10,6 @@ import { seedOf } from './dice.ts';
 import type { Action, Episode } from './episode.ts';
 import { CALM } from './network-settings.ts';
 import { scriptOfSeed, type Scenario, type Script } from './scenario.ts';
-import type { Life } from './simulated-validator.ts';
 import type { Tally } from './tally.ts';
 import { keepTwinsTalking } from './twins.ts';
 import { withVirtualGlobals } from './virtual-globals.ts';
@@ -186,9 +185,7 @@ class Simulation {
   #replay(): void {
     const { world } = this;
     this.#replayedRounds = world.rounds;
-    const heightOf = ({ ledger }: Life) => ledger?.log.head().height ?? 0;
-    const lives = world.nodes.flatMap(({ life }) => life ?? []).sort((a, b) => heightOf(a) - heightOf(b));
-    for (const life of lives) world.checkers.replay(life);
+    world.checkers.replay(world.nodes.flatMap(({ life }) => life ?? []));
     world.tally.count('replays of everything');
   }
 }

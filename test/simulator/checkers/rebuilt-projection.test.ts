@@ -21,7 +21,7 @@ function whoseRowsStayBehind(act: (world: World) => void): Promise<World> {
         );
       world.runUntil(1_500);
       act(world);
-      world.checkers.replay(world.node(1).life!);
+      world.checkers.replay([world.node(1).life!]);
     });
     return world;
   });

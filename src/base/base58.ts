@@ -15,7 +15,8 @@ const LIMB_BYTES = 3;
 /** @returns undefined when a character is not of the alphabet. The work grows with the square of the length. */
 export function decodeBase58(text: string): Uint8Array | undefined {
   // The number, the least significant limb first: products stay below 2^24 58^4 < 2^48, which is exact.
-  const limbs: number[] = [];
+  const limbs = new Float64Array(Math.ceil(text.length / STEP));
+  let used = 0;
   for (let from = 0; from < text.length; from += STEP) {
     let carry = 0;
     let factor = 1;
@@ -25,36 +26,35 @@ export function decodeBase58(text: string): Uint8Array | undefined {
       carry = carry * 58 + digit;
       factor *= 58;
     }
-    for (let i = 0; i < limbs.length; i++) {
+    for (let i = 0; i < used; i++) {
       const sum = (limbs[i] as number) * factor + carry;
       carry = Math.floor(sum / LIMB);
       limbs[i] = sum - carry * LIMB;
     }
-    if (carry > 0) limbs.push(carry);
+    if (carry > 0) limbs[used++] = carry;
   }
-  return withZeros(text, bigEndianOf(limbs));
-}
-
-/** Without zeros in front. */
-function bigEndianOf(limbs: readonly number[]): Uint8Array {
-  const bytes = new Uint8Array(limbs.length * LIMB_BYTES);
-  for (let index = 0; index < limbs.length; index++) {
-    const limb = limbs[index] as number;
-    const end = bytes.length - index * LIMB_BYTES;
-    bytes[end - 1] = limb & 0xff;
-    bytes[end - 2] = (limb >> 8) & 0xff;
-    bytes[end - 3] = limb >> 16;
-  }
-  let zeros = 0;
-  while (zeros < bytes.length - 1 && bytes[zeros] === 0) zeros++;
-  return bytes.subarray(zeros);
+  return bigEndianOf(limbs.subarray(0, used), leadingZeros(text));
 }
 
 /** Each leading '1' is a zero byte. */
-function withZeros(text: string, number: Uint8Array): Uint8Array {
+function leadingZeros(text: string): number {
   let zeros = 0;
   while (text[zeros] === '1') zeros++;
-  const bytes = new Uint8Array(zeros + number.length);
-  bytes.set(number, zeros);
+  return zeros;
+}
+
+/** @param limbs the least significant one first, the last one not zero */
+function bigEndianOf(limbs: Float64Array, zeros: number): Uint8Array {
+  let length = 0;
+  for (let top = limbs.at(-1) ?? 0; top > 0; top >>= 8) length++;
+  if (limbs.length > 1) length += (limbs.length - 1) * LIMB_BYTES;
+  const bytes = new Uint8Array(zeros + length);
+  let at = bytes.length;
+  for (let limb of limbs) {
+    for (let i = 0; i < LIMB_BYTES && at > zeros; i++) {
+      bytes[--at] = limb & 0xff;
+      limb >>= 8;
+    }
+  }
   return bytes;
 }

@@ -1,7 +1,7 @@
 /** The same exports as `hash.ts` without `node:crypto`, for browsers. */
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
 import { assert } from './assert.ts';
-import { concatBytes, toHex } from './bytes.ts';
+import { concatBytes, toHex, utf8 } from './bytes.ts';
 import { DigestTable, writeDigits } from './digest-table.ts';
 import type { Hash } from './hash.ts';
 
@@ -15,6 +15,10 @@ export function sha256(bytes: Uint8Array): Uint8Array {
 
 export function sha256Into(message: Uint8Array, target: Uint8Array, offset: number): void {
   target.set(nobleSha256(message), offset);
+}
+
+export function sha256OfTextInto(text: string, target: Uint8Array, offset: number): void {
+  sha256Into(utf8(text), target, offset);
 }
 
 export function taggedHash(tag: Uint8Array, bytes: Uint8Array): Hash {

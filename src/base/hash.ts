@@ -33,6 +33,12 @@ export function sha256Into(message: Uint8Array, target: Uint8Array, offset: numb
   for (let i = 0; i < 32; i++) target[offset + i] = digest.charCodeAt(i);
 }
 
+/** The digest of the text in UTF-8, whose bytes are nowhere made: two thirds of the time. */
+export function sha256OfTextInto(text: string, target: Uint8Array, offset: number): void {
+  const digest = hash('sha256', text, 'binary');
+  for (let i = 0; i < 32; i++) target[offset + i] = digest.charCodeAt(i);
+}
+
 export function sha256Hex(bytes: Uint8Array): Hash {
   return hash('sha256', bytes, 'hex') as Hash;
 }

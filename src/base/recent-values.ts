@@ -35,6 +35,11 @@ export class RecentValues {
     else this.#forget(key);
   }
 
+  /** Of a key that is known; of another nothing is known after it either. */
+  replace(key: string, value: Uint8Array | null): void {
+    if (this.#newer.has(key) || this.#older.has(key)) this.set(key, value);
+  }
+
   #forget(key: string): void {
     this.#newer.forget(key);
     this.#older.forget(key);
@@ -64,6 +69,10 @@ class Generation {
   /** Those included that values had before they were replaced by longer ones. */
   get bytes(): number {
     return this.#end;
+  }
+
+  has(key: string): boolean {
+    return this.#places.has(key);
   }
 
   get(key: string): Uint8Array | null | undefined {

@@ -15,7 +15,7 @@ import { base58btc } from 'multiformats/bases/base58';
 import { CID } from 'multiformats/cid';
 import { assert } from '../base/assert.ts';
 import { decodeBase58 } from '../base/base58.ts';
-import { concatBytes, toHex, utf8 } from '../base/bytes.ts';
+import { concatBytes, startsWith, toHex, utf8 } from '../base/bytes.ts';
 import { ok, refuse, type Ok, type Refused, type Result } from '../base/result.ts';
 
 export type KeyType = 'ed25519' | 'secp256k1';
@@ -109,11 +109,6 @@ function keyTypeOf(bytes: Uint8Array): KeyType | undefined {
   if (bytes.length === PREFIX_LENGTH + 32 && startsWith(bytes, PREFIXES.ed25519)) return 'ed25519';
   if (bytes.length === PREFIX_LENGTH + 33 && startsWith(bytes, PREFIXES.secp256k1)) return 'secp256k1';
   return undefined;
-}
-
-function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
-  for (let i = 0; i < prefix.length; i++) if (bytes[i] !== prefix[i]) return false;
-  return true;
 }
 
 function invalid(text: string): Refused {

@@ -26,13 +26,21 @@ export function normaliseAddresses(peerId: string, addresses: readonly string[])
       max: MAX_ADDRESSES,
     });
   }
-  const normalised = new Set<string>();
+  const normalised: string[] = [];
   for (const address of addresses) {
     const result = normaliseAddress(peerId, address);
     if (!result.ok) return result;
-    normalised.add(result.value);
+    normalised.push(result.value);
   }
-  return ok([...normalised].sort());
+  return ok(isNormalOrder(normalised) ? normalised : [...new Set(normalised)].sort());
+}
+
+/** Most are: to sort two or three costs more than to parse them. */
+function isNormalOrder(addresses: readonly string[]): boolean {
+  for (let i = 1; i < addresses.length; i++) {
+    if ((addresses[i - 1] as string) >= (addresses[i] as string)) return false;
+  }
+  return true;
 }
 
 function normaliseAddress(peerId: string, address: string): Result<string> {

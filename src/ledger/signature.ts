@@ -19,7 +19,7 @@
  *   3. the public key is a point of the curve, compressed;
  *   4. the ECDSA equation.
  */
-import { equalBytes, fromHex } from '../base/bytes.ts';
+import { fromHex, startsWith } from '../base/bytes.ts';
 import { assert } from '../base/assert.ts';
 import { ok, refuse, type Refused, type Result } from '../base/result.ts';
 import type { Identity } from './identity.ts';
@@ -71,27 +71,27 @@ const SMALL_ORDER: readonly Uint8Array[] = [
 function checkEd25519Form(publicKey: Uint8Array, signature: Uint8Array): Result<void> {
   if (publicKey.length !== 32) return malformed('an ed25519 key has 32 bytes', signature);
   if (signature.length !== 64) return malformed('an ed25519 signature has 64 bytes', signature);
-  const commitment = signature.subarray(0, 32);
-  if (!isBelow(signature.subarray(32), ED25519_L, 0xff)) return malformed('S is not below L', signature);
-  if (!isBelow(publicKey, ED25519_P, 0x7f)) return malformed('A is not canonical', signature);
-  if (!isBelow(commitment, ED25519_P, 0x7f)) return malformed('R is not canonical', signature);
+  if (!isBelow(signature, 32, ED25519_L, 0xff)) return malformed('S is not below L', signature);
+  if (!isBelow(publicKey, 0, ED25519_P, 0x7f)) return malformed('A is not canonical', signature);
+  if (!isBelow(signature, 0, ED25519_P, 0x7f)) return malformed('R is not canonical', signature);
   if (isSmallOrder(publicKey)) return malformed('A has small order', signature);
-  if (isSmallOrder(commitment)) return malformed('R has small order', signature);
+  if (isSmallOrder(signature)) return malformed('R has small order', signature);
   return ok(undefined);
 }
 
-/** @param littleEndian 32 bytes, of whose last byte only the bits in `topMask` count */
-function isBelow(littleEndian: Uint8Array, bound: Uint8Array, topMask: number): boolean {
+/** Of the 32 bytes at `offset`, little-endian, of whose last only the bits in `topMask` count. */
+function isBelow(bytes: Uint8Array, offset: number, bound: Uint8Array, topMask: number): boolean {
   for (let i = 0; i < 32; i++) {
-    const byte = (littleEndian[31 - i] as number) & (i === 0 ? topMask : 0xff);
+    const byte = (bytes[offset + 31 - i] as number) & (i === 0 ? topMask : 0xff);
     const difference = byte - (bound[i] as number);
     if (difference !== 0) return difference < 0;
   }
   return false;
 }
 
-function isSmallOrder(point: Uint8Array): boolean {
-  return SMALL_ORDER.some((encoding) => equalBytes(encoding, point));
+/** Of the first 32 bytes. */
+function isSmallOrder(bytes: Uint8Array): boolean {
+  return SMALL_ORDER.some((encoding) => startsWith(bytes, encoding));
 }
 
 const SECP256K1_N = bytesOf('fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141');

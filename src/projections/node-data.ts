@@ -175,8 +175,7 @@ function moveNode(
     if (to !== undefined) operations.push(put(storeKey(to, peerId), PRESENT));
   };
   for (const [capability, label] of CAPABILITY_LABELS) {
-    const of = (row: NodeRow | undefined) => (row?.capabilities.includes(capability) === true ? label : undefined);
-    move(of(before), of(after));
+    move(labelOf(before, capability, label), labelOf(after, capability, label));
   }
   if (before?.version !== after?.version) move(versionLabel(before), versionLabel(after));
   move(before?.isStaked === true ? STAKED : undefined, after?.isStaked === true ? STAKED : undefined);
@@ -191,6 +190,10 @@ function moveNode(
   } else if (operations.length > movedBefore || before?.lastHeard !== after.lastHeard) {
     operations.push(put(nodeRowKey(peerId), rowCodec.encode(after)));
   }
+}
+
+function labelOf(row: NodeRow | undefined, capability: Capability, label: string): string | undefined {
+  return row?.capabilities.includes(capability) === true ? label : undefined;
 }
 
 function versionLabel(row: NodeRow | undefined): string | undefined {

@@ -94,8 +94,20 @@ const NOBODY: NodeRow = {
   heard: null,
 };
 
+/** A node that a block is about. */
+interface Subject {
+  readonly peerId: string;
+  /** After the block; undefined: the block did not change it. */
+  after: NodeEntry | undefined;
+  /** The state held nothing of it before the block, and the rows hold nothing either: to look for one takes 5 us. */
+  isNew: boolean;
+  isJoining: boolean;
+  told: Told | null;
+}
+
 /** A node while its part of a block is told. */
 interface Told {
+  readonly peerId: string;
   row: NodeRow;
   /** Its next entry of this height. */
   index: number;
@@ -109,11 +121,9 @@ class BlockHistory {
   readonly #header: BlockHeader;
   readonly #view: RowReader;
   readonly #operations: StoreOperation[] = [];
-  readonly #told = new Map<string, Told>();
-  readonly #after = new Map<string, NodeEntry>();
-  readonly #joining = new Set<string>();
-  /** Nodes of which the state held nothing before the block, and the rows hold nothing either: to look for one takes 5 us. */
-  readonly #new = new Set<string>();
+  readonly #subjects = new Map<string, Subject>();
+  readonly #changed: Subject[] = [];
+  readonly #told: Told[] = [];
   /** Proposals to remove a node that this block made or decided. */
   readonly #removals = new Map<string, Removal>();
 
@@ -125,21 +135,31 @@ class BlockHistory {
 
   operations(): readonly StoreOperation[] {
     const { changes, events } = this.#block;
-    for (const { event } of events) if (event.type === 'joined') this.#joining.add(event.peerId);
+    for (const { event } of events) if (event.type === 'joined') this.#subject(event.peerId).isJoining = true;
     for (const change of changes) {
       const { key, value } = change;
       if (key.startsWith(PROPOSAL_KEY_PREFIX)) this.#proposal(key.slice(PROPOSAL_KEY_PREFIX.length), value);
       if (value === undefined || !key.startsWith(NODE_KEY_PREFIX)) continue;
       const peerId = key.slice(NODE_KEY_PREFIX.length);
-      this.#after.set(peerId, decodeOwnEntry(value));
-      if ('before' in change && change.before === undefined) this.#new.add(peerId);
+      const subject = this.#subject(peerId);
+      subject.after = decodeOwnEntry(value);
+      subject.isNew = 'before' in change && change.before === undefined;
+      this.#changed.push(subject);
     }
     for (const event of events) this.#event(event);
-    for (const [peerId, entry] of this.#after) this.#decided(peerId, entry);
-    for (const [peerId, { row }] of this.#told) {
+    for (const subject of this.#changed) this.#decided(this.#of(subject));
+    for (const { peerId, row } of this.#told) {
       this.#operations.push({ kind: 'put', key: nodeRowKey(peerId), value: nodeRowCodec.encode(row) });
     }
     return this.#operations;
+  }
+
+  #subject(peerId: string): Subject {
+    const known = this.#subjects.get(peerId);
+    if (known !== undefined) return known;
+    const subject: Subject = { peerId, after: undefined, isNew: false, isJoining: false, told: null };
+    this.#subjects.set(peerId, subject);
+    return subject;
   }
 
   /** Keeps what a proposal says until it is decided or cleared away: the state forgets it then. */
@@ -159,28 +179,28 @@ class BlockHistory {
   }
 
   #event({ event, id }: SignedEvent): void {
-    const { peerId, seq } = event;
-    const told = this.#of(peerId);
+    const { seq } = event;
+    const told = this.#of(this.#subject(event.peerId));
     switch (event.type) {
       case 'joined': {
         const { firstJoined } = told.row;
         const isAnew = told.after?.kind === 'record' && told.after.firstJoined !== firstJoined;
-        if (firstJoined !== null && isAnew) this.#removed(peerId, told);
-        this.#tell(peerId, told, { kind: 'joined', event: id, seq, ...announced(event) });
+        if (firstJoined !== null && isAnew) this.#removed(told);
+        this.#tell(told, { kind: 'joined', event: id, seq, ...announced(event) });
         told.row = { ...told.row, firstJoined: told.row.firstJoined ?? this.#header.timestamp };
         break;
       }
       case 'left':
-        this.#tell(peerId, told, { kind: 'left', event: id, seq });
+        this.#tell(told, { kind: 'left', event: id, seq });
         break;
       case 'addressesChanged':
-        this.#tell(peerId, told, { kind: 'addressesChanged', event: id, seq, multiaddrs: event.multiaddrs });
+        this.#tell(told, { kind: 'addressesChanged', event: id, seq, multiaddrs: event.multiaddrs });
         break;
       case 'capabilitiesDeclared':
-        this.#tell(peerId, told, { kind: 'capabilitiesDeclared', event: id, seq, capabilities: capabilitiesOf(event) });
+        this.#tell(told, { kind: 'capabilitiesDeclared', event: id, seq, capabilities: capabilitiesOf(event) });
         break;
       case 'versionChanged':
-        this.#tell(peerId, told, { kind: 'versionChanged', event: id, seq, version: event.version });
+        this.#tell(told, { kind: 'versionChanged', event: id, seq, version: event.version });
         break;
       default:
         if (event.type === 'proposed' && event.action.kind === 'nodeRemoved') this.#removals.set(id, event.action);
@@ -190,28 +210,29 @@ class BlockHistory {
   }
 
   /** What no event of the node said: validators decided it, or the ledger began with it. */
-  #decided(peerId: string, entry: NodeEntry): void {
-    const told = this.#of(peerId);
+  #decided(told: Told): void {
+    const entry = told.after;
+    if (entry === undefined) return;
     if (entry.kind === 'absent') {
-      if (told.row.firstJoined !== null) this.#removed(peerId, told);
+      if (told.row.firstJoined !== null) this.#removed(told);
       return;
     }
     const { stake, workerTimeoutNs } = entry;
     if (stake !== null && (stake.attestedAt !== told.row.stakedAt || stake.proposal !== told.row.stakedBy)) {
       const { attestedAt, isStaked, proposal, reference } = stake;
-      this.#tell(peerId, told, { kind: 'stakeChanged', isStaked, reference, proposal });
+      this.#tell(told, { kind: 'stakeChanged', isStaked, reference, proposal });
       told.row = { ...told.row, stakedAt: attestedAt, stakedBy: proposal };
     }
     if (workerTimeoutNs !== told.row.workerTimeoutNs) {
       const workerTimeout = workerTimeoutNs === null ? null : Number(workerTimeoutNs / NANOSECONDS);
-      this.#tell(peerId, told, { kind: 'workerTimeoutSet', workerTimeout });
+      this.#tell(told, { kind: 'workerTimeoutSet', workerTimeout });
       told.row = { ...told.row, workerTimeoutNs };
     }
   }
 
-  #removed(peerId: string, told: Told): void {
-    const [proposal, removal] = [...this.#removals].find(([, { peerId: target }]) => target === peerId) ?? [];
-    this.#tell(peerId, told, {
+  #removed(told: Told): void {
+    const [proposal, removal] = [...this.#removals].find(([, { peerId }]) => peerId === told.peerId) ?? [];
+    this.#tell(told, {
       kind: 'removed',
       proposal: (proposal ?? null) as Hash | null,
       reason: removal?.reason ?? null,
@@ -219,22 +240,22 @@ class BlockHistory {
     told.row = { ...NOBODY, lastTime: told.row.lastTime };
   }
 
-  #of(peerId: string): Told {
-    const known = this.#told.get(peerId);
-    if (known !== undefined) return known;
-    const row = this.#new.has(peerId) ? undefined : this.#view.get(nodeRowKey(peerId));
-    const after = this.#after.get(peerId);
-    const told: Told = { row: row === undefined ? NOBODY : decodeRow(nodeRowCodec, row), index: 0, after };
-    this.#told.set(peerId, told);
+  #of(subject: Subject): Told {
+    if (subject.told !== null) return subject.told;
+    const { after, isJoining, isNew, peerId } = subject;
+    const row = isNew ? undefined : this.#view.get(nodeRowKey(peerId));
+    const told: Told = { peerId, row: row === undefined ? NOBODY : decodeRow(nodeRowCodec, row), index: 0, after };
+    subject.told = told;
+    this.#told.push(told);
     // A record that no event made is known from where the history begins.
-    if (row === undefined && after?.kind === 'record' && !this.#joining.has(peerId)) this.#found(peerId, told, after);
+    if (row === undefined && after?.kind === 'record' && !isJoining) this.#found(told, after);
     return told;
   }
 
-  #found(peerId: string, told: Told, record: NodeRecord): void {
+  #found(told: Told, record: NodeRecord): void {
     const { activity, firstJoined, origin, stake, workerTimeoutNs } = record;
     const kind = origin === 'import' && this.#header.height === 0 ? 'imported' : 'carried';
-    this.#tell(peerId, told, { kind, ...announced(record), activity, isStaked: stake?.isStaked ?? false });
+    this.#tell(told, { kind, ...announced(record), activity, isStaked: stake?.isStaked ?? false });
     const { attestedAt: stakedAt = null, proposal: stakedBy = null } = stake ?? {};
     told.row = { ...told.row, firstJoined, stakedAt, stakedBy, workerTimeoutNs };
   }
@@ -248,8 +269,9 @@ class BlockHistory {
     told.row = { ...told.row, heard: since, lastTime: timestamp };
   }
 
-  #tell(peerId: string, told: Told, fact: HistoryFact): void {
+  #tell(told: Told, fact: HistoryFact): void {
     const { height, timestamp } = this.#header;
+    const { peerId } = told;
     const { heard } = told.row;
     if (heard !== null) this.#operations.push(entryOp(peerId, entryOfHeard(heard)));
     this.#operations.push(entryOp(peerId, { height, index: told.index++, time: timestamp, fact }));

@@ -182,7 +182,7 @@ export class PendingRows implements RowReader {
     for (const operation of operations) {
       const text = latin1(operation.key);
       this.#pending.set(text, operation);
-      if (this.#read.get(text) !== undefined) this.#read.set(text, rowAfter(operation) ?? null);
+      this.#read.replace(text, rowAfter(operation) ?? null);
     }
   }
 

@@ -128,21 +128,21 @@ export const statistics: Projection = {
   apply({ changes, events, header }: ProjectedBlock, view: RowReader): readonly StoreOperation[] {
     const operations: StoreOperation[] = [];
     const before = totalsOf(view);
-    const nodes = { ...before.nodes };
-    const versions = new Map<string, number>();
+    const difference = new Difference();
     for (const change of changes) {
       if (!change.key.startsWith(NODE_KEY_PREFIX)) continue;
       const peerId = change.key.slice(NODE_KEY_PREFIX.length);
       const was = 'before' in change ? rowFromEntry(change.before) : rowOf(view, peerId);
       const is = rowFromEntry(change.value);
       if (isSame(was, is)) continue;
-      count(nodes, versions, was, -1);
-      count(nodes, versions, is, 1);
+      difference.count(was, -1);
+      difference.count(is, 1);
       operations.push(rowOp(peerId, is));
     }
-    for (const [version, difference] of versions) operations.push(...versionOps(view, version, difference));
+    const nodes = difference.from(before.nodes);
+    for (const [version, nodesMore] of difference.versions) operations.push(...versionOps(view, version, nodesMore));
     const types = new Map<string, number>();
-    for (const { event } of events) types.set(event.type, (types.get(event.type) ?? 0) + 1);
+    for (const { event } of events) countInto(types, event.type, 1);
     const { epoch, height, timestamp } = header;
     const ofEpoch = view.get(epochKey(epoch));
     // A state that a log begins with comes in parts, which are one block.
@@ -202,7 +202,7 @@ interface Happened {
 
 function added(before: Totals, { blocks, events, types }: Happened, nodes: NodeCounts): Totals {
   const counts = new Map(before.types.map(({ count: known, type }) => [type, known]));
-  for (const [type, more] of types) counts.set(type, (counts.get(type) ?? 0) + more);
+  for (const [type, more] of types) countInto(counts, type, more);
   const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([type, known]) => ({ type, count: known }));
   return { blocks: before.blocks + blocks, events: before.events + events, types: sorted, nodes };
 }
@@ -231,31 +231,42 @@ function isSame(one: NodeRow | undefined, other: NodeRow | undefined): boolean {
   return capabilities.join() === other.capabilities.join();
 }
 
-function count(
-  nodes: { -readonly [K in keyof NodeCounts]: NodeCounts[K] },
-  versions: Map<string, number>,
-  row: NodeRow | undefined,
-  difference: 1 | -1,
-): void {
-  if (row === undefined) return;
-  if (row.capabilities.length > 0) nodes.capabilities = counted(nodes.capabilities, row.capabilities, difference);
-  nodes.records += difference;
-  nodes[row.isJoined ? 'joined' : 'left'] += difference;
-  if (row.isStaked) nodes.staked += difference;
-  versions.set(row.version, (versions.get(row.version) ?? 0) + difference);
+/** What a block makes of the counts. */
+class Difference {
+  readonly versions = new Map<string, number>();
+  readonly #capabilities = new Map<Capability, number>();
+  #records = 0;
+  #joined = 0;
+  #staked = 0;
+
+  /** @param by 1: there is one more of these; -1: one less */
+  count(row: NodeRow | undefined, by: 1 | -1): void {
+    if (row === undefined) return;
+    this.#records += by;
+    if (row.isJoined) this.#joined += by;
+    if (row.isStaked) this.#staked += by;
+    for (const capability of row.capabilities) countInto(this.#capabilities, capability, by);
+    countInto(this.versions, row.version, by);
+  }
+
+  from(before: NodeCounts): NodeCounts {
+    const capabilities = new Map(before.capabilities.map(({ capability, count }) => [capability, count]));
+    for (const [capability, by] of this.#capabilities) countInto(capabilities, capability, by);
+    return {
+      records: before.records + this.#records,
+      joined: before.joined + this.#joined,
+      left: before.left + this.#records - this.#joined,
+      staked: before.staked + this.#staked,
+      capabilities: CAPABILITIES.flatMap((capability) => {
+        const count = capabilities.get(capability);
+        return count === undefined ? [] : [{ capability, count }];
+      }),
+    };
+  }
 }
 
-function counted(
-  counts: readonly CapabilityCount[],
-  capabilities: readonly Capability[],
-  difference: number,
-): readonly CapabilityCount[] {
-  const known = new Map(counts.map(({ capability, count: before }) => [capability, before]));
-  for (const capability of capabilities) known.set(capability, (known.get(capability) ?? 0) + difference);
-  return CAPABILITIES.flatMap((capability) => {
-    const now = known.get(capability);
-    return now === undefined ? [] : [{ capability, count: now }];
-  });
+function countInto<T>(counts: Map<T, number>, what: T, by: number): void {
+  counts.set(what, (counts.get(what) ?? 0) + by);
 }
 
 function rowOp(peerId: string, row: NodeRow | undefined): StoreOperation {

@@ -19,6 +19,19 @@ describe('values that were used lately', () => {
     expect(values.get('c')).toBeUndefined();
   });
 
+  it('replaces what is known, be it in which half it will, and learns nothing else by it', () => {
+    const values = new RecentValues(4);
+    // The first two are in the older half then.
+    for (const key of ['a', 'b', 'c']) values.set(key, filled(1, 1));
+    values.replace('c', null);
+    values.replace('a', filled(2, 2));
+    values.replace('d', filled(2, 2));
+    expect(values.get('a')).toEqual(filled(2, 2));
+    expect(values.get('c')).toBeNull();
+    expect(values.get('d')).toBeUndefined();
+    expect(values.get('b')).toEqual(filled(1, 1));
+  });
+
   it('shares no memory with those who gave a value or were given it', () => {
     const values = new RecentValues(4);
     const given = filled(40, 1);

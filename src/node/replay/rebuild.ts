@@ -170,13 +170,14 @@ export class Rebuild {
     if (this.#batch.size === 0) return;
     const { checks, state } = this.#batch;
     this.#batch = emptyBatch();
-    const operations = [...stateOps([...state.values()]), ...this.#rowOps()];
+    const operations = stateOps([...state.values()]);
+    this.#pushRowOps(operations);
     this.#writing = this.#write(operations, checks, isLast);
     // Its failure is seen where it is awaited, which is later.
     this.#writing.catch(() => undefined);
   }
 
-  async #write(operations: readonly StoreOperation[], checks: readonly Promise<void>[], sync: boolean): Promise<void> {
+  async #write(operations: StoreOperation[], checks: readonly Promise<void>[], sync: boolean): Promise<void> {
     const { place } = this.#options;
     const onBatch = this.#onBatch;
     const block = this.#head;
@@ -187,9 +188,11 @@ export class Rebuild {
     onBatch(block.header.height, events);
   }
 
-  #rowOps(): StoreOperation[] {
+  #pushRowOps(operations: StoreOperation[]): void {
     const { height } = this.#head.header;
-    return this.#builds.flatMap(({ pending, rows }) => rows.writeOps(pending.take(), height));
+    for (const { pending, rows } of this.#builds) {
+      for (const operation of rows.writeOps(pending.take(), height)) operations.push(operation);
+    }
   }
 
   /** What failed first in the order of the blocks: checks of earlier ones may still be under way. */

@@ -97,7 +97,8 @@ function verifyEvents(keyType: 'ed25519' | 'secp256k1'): Summary {
   });
 }
 
-function checkEvents(): Summary {
+/** The whole predicate over events of ed25519 keys, as this program checks it. */
+export function checkEvents(): Summary {
   const key = generateIdentityKey('ed25519');
   const identity = unwrap(parsePeerId(key.peerId));
   const events = Array.from({ length: 32 }, () => randomBytes(EVENT_BYTES));

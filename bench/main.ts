@@ -41,6 +41,7 @@ const SIZES = {
     reads: 2_000,
     snapshot: { nodes: 1_000_000, commits: 1_000 },
     replayed: 60_000,
+    replays: 5,
     // The shortest log has more blocks than are checked without a thread, which takes 45 MB.
     remembered: { nodes: 10_000, events: [100_000, 1_000_000, 3_000_000], eventsPerBlock: 250 },
     rebuilt: { nodes: 10_000, events: 1_000_000, eventsPerBlock: 1_000, warmUp: 300, commits: 300 },
@@ -77,6 +78,7 @@ const SIZES = {
     reads: 20,
     snapshot: { nodes: 5_000, commits: 20 },
     replayed: 1_000,
+    replays: 1,
     remembered: { nodes: 40, events: [500, 1_000], eventsPerBlock: 100 },
     rebuilt: { nodes: 400, events: 2_000, eventsPerBlock: 200, warmUp: 10, commits: 10 },
     followed: { records: 500, blocks: 2, eventsPerBlock: 50 },
@@ -138,9 +140,10 @@ if (wanted('follower')) {
 if (wanted('replay')) {
   const events = size.replayed;
   const eventsPerBlock = Math.min(REPLAYED_EVENTS_PER_BLOCK, events);
-  const distinct = await measureReplay({ parent, nodes: events, events, eventsPerBlock });
-  const few = await measureReplay({ parent, nodes: FEW_KEYS, events: FEW_KEYS_TIMES * events, eventsPerBlock });
-  add(parts.replayPart({ distinct, few, fewKeys: FEW_KEYS }, floors));
+  const of = { parent, eventsPerBlock, trials: size.replays };
+  const distinct = await measureReplay({ ...of, nodes: events, events });
+  const few = await measureReplay({ ...of, nodes: FEW_KEYS, events: FEW_KEYS_TIMES * events });
+  add(parts.replayPart({ distinct, few, fewKeys: FEW_KEYS }));
 }
 if (wanted('replay-memory')) {
   add(parts.replayMemoryPart(await measureReplayMemory({ parent, ...size.remembered }), size.remembered.nodes));

@@ -1,7 +1,12 @@
-/** How fast a ledger is checked and executed again from its log, by the function that `hotledger replay` calls. */
+/**
+ * How fast a ledger is checked and executed again from its log, by the function that `hotledger replay` calls, in processes
+ * that are started as the command is.
+ */
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { sha256Hex } from '../../src/base/hash.ts';
 import { DEFAULT_PARAMETERS } from '../../src/ledger/parameters.ts';
 import { committedBlockOps } from '../../src/ledger/block-log.ts';
@@ -9,98 +14,73 @@ import { genesisState } from '../../src/ledger/genesis-state.ts';
 import { loadBlsKey } from '../../src/node/bls-key.ts';
 import { loadConfig, type NodeConfig } from '../../src/node/config.ts';
 import { readGenesisFile } from '../../src/node/genesis-file.ts';
+import { NODE_ENVIRONMENT, NODE_FLAGS } from '../../src/node/node-flags.ts';
 import { openLedger } from '../../src/node/open-ledger.ts';
-import { replayLedger, type LedgerReplayReport } from '../../src/node/replay.ts';
-import { openSource } from '../../src/node/replay/open-source.ts';
 import { makeTestnet } from '../../src/node/testnet.ts';
 import { nativeScheme } from '../../src/qc/scheme-native.ts';
-import { CATALOG } from '../../src/projections/catalog.ts';
 import { Population } from '../validators/population.ts';
 import { makeBlocks } from './chain.ts';
-
-export interface ReplayRate {
-  readonly events: number;
-  readonly perSecond: number;
-  readonly cpuUsPerEvent: number;
-}
+import type { ReplayedInProcess } from './replay-process.ts';
 
 export interface ReplayResult {
-  readonly executed: ReplayRate;
-  /** With every seal and every signature checked. */
-  readonly checked: ReplayRate;
-  /** State and projections, key by key, against what is kept: what `--compare` does besides. */
-  readonly compareSeconds: number;
+  /** Each of the same log. */
+  readonly executed: readonly ReplayedInProcess[];
+  /** With every seal and every signature checked, by turns with those without. */
+  readonly checked: readonly ReplayedInProcess[];
 }
 
 const VALIDATORS = 4;
 const GENESIS_AGE_SECONDS = 3600;
 
-export interface ReplayOptions {
-  /** On the disk that is to be measured. */
-  readonly parent: string;
+export interface LedgerOptions {
   readonly nodes: number;
   readonly events: number;
   readonly eventsPerBlock: number;
 }
 
+export interface ReplayOptions extends LedgerOptions {
+  /** On the disk that is to be measured. */
+  readonly parent: string;
+  readonly trials: number;
+}
+
 /** The nodes sign in turn; where they are fewer than the events of a block, each signs several of them. */
 export async function measureReplay(options: ReplayOptions): Promise<ReplayResult> {
-  const directory = await mkdtemp(join(options.parent, 'hlb-'));
+  const { events, eventsPerBlock, parent, trials } = options;
+  const directory = await mkdtemp(join(parent, 'hlb-'));
   try {
     const config = await writeLedger(join(directory, 'net'), options);
-    const executed = await rateOf(() => replay(config, { verify: false, compare: false }));
-    const startedMs = performance.now();
-    // What was rebuilt is taken up where it stands, at the head: all that is left to do is to compare.
-    const { compared } = await replay(config, { verify: false, compare: true });
-    const compareSeconds = (performance.now() - startedMs) / 1000;
-    if (compared?.state.equal !== true) throw new Error('the replayed state is not the one on disk');
-    await rm(placeOf(config), { recursive: true });
-    return { executed, checked: await rateOf(() => replay(config, { verify: true, compare: false })), compareSeconds };
+    const executed: ReplayedInProcess[] = [];
+    const checked: ReplayedInProcess[] = [];
+    const height = Math.ceil(events / eventsPerBlock);
+    for (let trial = 0; trial < trials; trial++) {
+      executed.push(await replayInProcess(config, height, 'none'));
+      checked.push(await replayInProcess(config, height, 'all'));
+    }
+    return { executed, checked };
   } finally {
     await rm(directory, { recursive: true });
   }
 }
 
-async function rateOf(run: () => Promise<LedgerReplayReport>): Promise<ReplayRate> {
-  const before = process.cpuUsage();
-  const startedMs = performance.now();
-  const { eventsOfThisRun: events } = await run();
-  const seconds = (performance.now() - startedMs) / 1000;
-  const { user, system } = process.cpuUsage(before);
-  return { events, perSecond: events / seconds, cpuUsPerEvent: (user + system) / events };
-}
+const PROCESS = fileURLToPath(new URL('./replay-process.ts', import.meta.url));
 
-async function replay(
-  config: NodeConfig,
-  { compare, verify }: { readonly compare: boolean; readonly verify: boolean },
-): Promise<LedgerReplayReport> {
-  const source = await openSource(config.dataDirectory);
-  const report = await replayLedger({
-    source,
-    genesis: await readGenesisFile(config.genesis),
-    dataDirectory: config.dataDirectory,
-    into: placeOf(config),
-    to: null,
-    verifySignatures: verify,
-    verifySeals: verify,
-    threads: cpus().length,
-    projections: CATALOG,
-    compare,
-    swap: false,
-    olderRows: 'keep',
-    onProgress: () => undefined,
-    onNote: () => undefined,
-  });
-  await source.close();
-  return report;
-}
-
-function placeOf({ dataDirectory }: NodeConfig): string {
-  return join(dataDirectory, 'replay');
+/** @param verify as the command has it */
+export async function replayInProcess(
+  { dataDirectory, genesis }: NodeConfig,
+  to: number,
+  verify: 'none' | 'seals' | 'all',
+): Promise<ReplayedInProcess> {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [...NODE_FLAGS, PROCESS, dataDirectory, genesis, String(to), verify],
+    { env: { ...process.env, ...NODE_ENVIRONMENT } },
+  );
+  return JSON.parse(stdout) as ReplayedInProcess;
 }
 
 /** The data directory of a validator that has committed all of it. */
-export async function writeLedger(directory: string, options: Omit<ReplayOptions, 'parent'>): Promise<NodeConfig> {
+export async function writeLedger(directory: string, options: LedgerOptions): Promise<NodeConfig> {
   const { events, eventsPerBlock, nodes } = options;
   const timestamp = Math.floor(Date.now() / 1000) - GENESIS_AGE_SECONDS;
   const population = new Population(nodes, 'ed25519');

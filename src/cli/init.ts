@@ -6,7 +6,13 @@ import { codedError } from '../base/result.ts';
 import { generateBlsKey, registrationOf, saveBlsKey, type RegistrationFile } from '../node/bls-key.ts';
 import type { ConfigFile } from '../node/config-schema.ts';
 import { parseConfig } from '../node/config.ts';
-import { generateIdentityKey, loadIdentityKey, saveIdentityKey, type IdentityKeyType } from '../node/keys.ts';
+import {
+  generateIdentityKey,
+  loadIdentityKey,
+  saveIdentityKey,
+  saveNewIdentityKey,
+  type IdentityKeyType,
+} from '../node/keys.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
 import { gathered } from './options.ts';
 import { printFacts, printJson } from './print.ts';
@@ -69,7 +75,8 @@ async function init(options: Options, terminal: Terminal): Promise<void> {
           identityKeyHex: null,
         });
   await makeDirectory(directory);
-  await saveIdentityKey(join(directory, 'masa_oracle_key'), identity);
+  const saveKey = options.identityKey === undefined ? saveNewIdentityKey : saveIdentityKey;
+  await saveKey(join(directory, 'masa_oracle_key'), identity);
   const registration = options.validator ? await register(directory, identity.peerId, options, listen) : null;
   const configFile = join(directory, 'config.json');
   await writeFile(configFile, `${JSON.stringify(config, null, 2)}\n`);

@@ -1,12 +1,12 @@
 /** The BLS key of a validator: its file, and the registration that shows possession of it to the others. */
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
 import { toHex } from '../base/bytes.ts';
 import { CodedError, unwrap } from '../base/result.ts';
 import { possessionPreimage } from '../qc/ballot.ts';
 import { checkSecretKey, secretKeyFromSeed } from '../qc/keys.ts';
 import type { SignatureScheme } from '../qc/scheme.ts';
 import { readKeyFile, writeKeyFile } from './key-file.ts';
+import { leaveMark } from './mark-file.ts';
 
 /** What an operator sends to whoever makes the genesis: one entry of its `validators`, as JSON. */
 export interface RegistrationFile {
@@ -30,10 +30,9 @@ export function neverSignedMark(blsKeyFile: string): string {
 /** For a key that was just made: it leaves the mark that its validator may begin to sign. @throws CodedError `key-exists` */
 export async function saveBlsKey(path: string, secretKey: Uint8Array): Promise<void> {
   await writeKeyFile(path, secretKey);
-  await writeFile(
+  await leaveMark(
     neverSignedMark(path),
-    'This key has signed nothing. The first start of its validator removes this file.\n',
-    { mode: 0o600 },
+    'This key has signed nothing. The first start of its validator removes this file.',
   );
 }
 

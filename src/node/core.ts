@@ -13,11 +13,11 @@ import { makeValidatorSet } from '../qc/validator-set.ts';
 import type { PinnableStore } from '../store/store.ts';
 import { addressBookOf, type AddressBook } from './address-book.ts';
 import { Admission } from './admit.ts';
-import { loadBlsKey } from './bls-key.ts';
+import { loadBlsKey, neverSignedMark } from './bls-key.ts';
 import type { NodeConfig } from './config.ts';
 import { EventVerifier } from './event-verifier.ts';
 import { checkEvidence } from './evidence-check.ts';
-import { markFile, type NeverSignedMark } from './first-signature.ts';
+import { markFile, type Mark } from './mark-file.ts';
 import { loadIdentityKey, type IdentityKey } from './keys.ts';
 import { LedgerViews } from './ledger-views.ts';
 import { openLedger, type OpenLedger } from './open-ledger.ts';
@@ -36,7 +36,7 @@ export interface ValidatorSeat {
   readonly index: number;
   readonly blsSecretKey: Uint8Array;
   /** Says that the key has signed nothing yet. */
-  readonly neverSigned: NeverSignedMark;
+  readonly neverSigned: Mark;
 }
 
 export interface NodeCore {
@@ -186,5 +186,5 @@ function seatOf(
       peerId,
     });
   }
-  return ok({ index, blsSecretKey, neverSigned: markFile(config.blsKeyFile) });
+  return ok({ index, blsSecretKey, neverSigned: markFile(neverSignedMark(config.blsKeyFile)) });
 }

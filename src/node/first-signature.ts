@@ -5,8 +5,6 @@
  * answers reads, and never signs with this key again (Chandra and others, "Paxos Made Live", section 5.1, on disks
  * that come back empty).
  */
-import { open, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { refuse, type Refusal } from '../base/result.ts';
 import {
   decodeSafetyRecord,
@@ -16,15 +14,8 @@ import {
 } from '../hotstuff/safety-record.ts';
 import { safetyRecordOps } from '../ledger/block-log.ts';
 import type { VerifiedCertificate } from '../qc/certificate.ts';
-import { neverSignedMark } from './bls-key.ts';
+import type { Mark } from './mark-file.ts';
 import type { OpenLedger } from './open-ledger.ts';
-
-/** The mark beside a key that says that it has signed nothing. */
-export interface NeverSignedMark {
-  isThere(): Promise<boolean>;
-  /** Resolves when it cannot come back. */
-  remove(): Promise<void>;
-}
 
 export interface MayItSign {
   readonly record: SafetyRecord | null;
@@ -35,7 +26,7 @@ export interface MayItSign {
 /** Reads the safety record, or makes the first one where the key was never used. */
 export async function maySign(
   ledger: OpenLedger,
-  mark: NeverSignedMark,
+  mark: Mark,
   genesisCertificate: VerifiedCertificate,
 ): Promise<MayItSign> {
   const written = ledger.log.safetyRecord();
@@ -58,35 +49,4 @@ export async function maySign(
   await ledger.store.batch(safetyRecordOps(encodeSafetyRecord(record)), { sync: true });
   await mark.remove();
   return { record, silence: null };
-}
-
-export function markFile(blsKeyFile: string): NeverSignedMark {
-  const path = neverSignedMark(blsKeyFile);
-  return {
-    isThere: () => exists(path),
-    async remove() {
-      await rm(path, { force: true });
-      await syncDirectory(dirname(path));
-    },
-  };
-}
-
-/** Else a power cut could bring the mark back, beside a disk that was lost later. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
-  }
 }

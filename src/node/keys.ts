@@ -11,6 +11,7 @@ import { concatBytes, equalBytes, fromHex } from '../base/bytes.ts';
 import { codedError, ok, refuse, unwrap, type Result } from '../base/result.ts';
 import { peerIdFromPublicKey } from '../ledger/identity.ts';
 import { readKeyFile, writeKeyFile } from './key-file.ts';
+import { leaveMark } from './mark-file.ts';
 
 export type IdentityKeyType = 'ed25519' | 'secp256k1';
 
@@ -84,6 +85,20 @@ export async function loadIdentityKey(source: {
 /** @throws CodedError `key-exists` */
 export async function saveIdentityKey(path: string, key: IdentityKey): Promise<void> {
   await writeKeyFile(path, key.protobuf);
+}
+
+/** The mark of a key that has voted in no Raft cluster: its member may begin one. */
+export function neverVotedMark(identityKeyFile: string): string {
+  return `${identityKeyFile}.never-voted`;
+}
+
+/** For a key that was just made. @throws CodedError `key-exists` */
+export async function saveNewIdentityKey(path: string, key: IdentityKey): Promise<void> {
+  await saveIdentityKey(path, key);
+  await leaveMark(
+    neverVotedMark(path),
+    'This key has voted in no Raft cluster. A member of one that has a log removes this file.',
+  );
 }
 
 function ed25519Key(seed: Uint8Array): IdentityKey {

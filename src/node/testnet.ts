@@ -13,7 +13,7 @@ import { makeValidatorSet } from '../qc/validator-set.ts';
 import { generateBlsKey, registrationOf, saveBlsKey } from './bls-key.ts';
 import type { ConfigFile } from './config-schema.ts';
 import { genesisValidatorOf } from './genesis-file.ts';
-import { generateIdentityKey, saveIdentityKey, type IdentityKey } from './keys.ts';
+import { generateIdentityKey, saveNewIdentityKey, type IdentityKey } from './keys.ts';
 
 export interface TestnetOptions {
   /** Made by this call; must not exist. */
@@ -186,7 +186,7 @@ async function writeNode(
 ): Promise<void> {
   const others = all.filter((other) => other !== draft);
   await mkdir(draft.directory, { mode: 0o700 });
-  await saveIdentityKey(join(draft.directory, 'masa_oracle_key'), draft.identity);
+  await saveNewIdentityKey(join(draft.directory, 'masa_oracle_key'), draft.identity);
   if (draft.blsKey !== null) await saveBlsKey(join(draft.directory, 'bls_key'), draft.blsKey);
   const config: ConfigFile = {
     genesis: 'genesis.json',

@@ -109,7 +109,7 @@ describe('docs/operations', () => {
       expect(await run(['init', '--dir', name, '--validator'], directory)).toMatchObject({ exit: 0 });
       await rename(join(directory, name, 'registration.json'), join(directory, 'registrations', `${name}.json`));
     }
-    const [, renew = ''] = commandBlocks(await page('disaster-recovery.md'));
+    const [, , renew = ''] = commandBlocks(await page('disaster-recovery.md'));
     const shell = await shellIn(directory);
     expect(await shell.run(renew)).toMatch(/^5 records: 5 valid, 0 normalised, 0 rejected$.*^records +5$/ms);
 

@@ -5,7 +5,8 @@ import { rm } from 'node:fs/promises';
 import { encodeSafetyRecord, firstSafetyRecord } from '../../src/hotstuff/safety-record.ts';
 import { safetyRecordOps } from '../../src/ledger/block-log.ts';
 import { generateBlsKey, neverSignedMark, saveBlsKey } from '../../src/node/bls-key.ts';
-import { markFile, maySign } from '../../src/node/first-signature.ts';
+import { maySign } from '../../src/node/first-signature.ts';
+import { markFile } from '../../src/node/mark-file.ts';
 import { openLedger, type OpenLedger } from '../../src/node/open-ledger.ts';
 import { genesisCertificate } from '../../src/qc/certificate.ts';
 import { SealedChain } from '../ledger/chain.ts';
@@ -45,7 +46,10 @@ describe('a validator may sign', () => {
       await batch(operations, options);
       order.push(`${options.sync ? 'synced' : 'unsynced'}, ${(await isMarked()) ? 'marked' : 'no mark'}`);
     };
-    expect(await maySign(ledger, markFile(keyFile), certificate)).toEqual({ record: first, silence: null });
+    expect(await maySign(ledger, markFile(neverSignedMark(keyFile)), certificate)).toEqual({
+      record: first,
+      silence: null,
+    });
     expect(order).toEqual(['synced, marked']);
     expect(await isMarked()).toBe(false);
     expect(ledger.log.safetyRecord()).toEqual(encodeSafetyRecord(first));
@@ -53,10 +57,10 @@ describe('a validator may sign', () => {
 
   test('with the record that it wrote', async () => {
     const ledger = await opened();
-    await maySign(ledger, markFile(keyFile), certificate);
+    await maySign(ledger, markFile(neverSignedMark(keyFile)), certificate);
     const later = { ...first, lastVotedRound: 7 };
     await ledger.store.batch(safetyRecordOps(encodeSafetyRecord(later)), { sync: true });
-    expect(await maySign(ledger, markFile(keyFile), certificate)).toMatchObject({
+    expect(await maySign(ledger, markFile(neverSignedMark(keyFile)), certificate)).toMatchObject({
       record: { lastVotedRound: 7 },
       silence: null,
     });
@@ -66,7 +70,10 @@ describe('a validator may sign', () => {
     const ledger = await opened();
     await ledger.store.batch(safetyRecordOps(encodeSafetyRecord(first)), { sync: true });
     expect(await isMarked()).toBe(true);
-    expect(await maySign(ledger, markFile(keyFile), certificate)).toEqual({ record: first, silence: null });
+    expect(await maySign(ledger, markFile(neverSignedMark(keyFile)), certificate)).toEqual({
+      record: first,
+      silence: null,
+    });
     expect(await isMarked()).toBe(false);
   });
 });
@@ -74,11 +81,11 @@ describe('a validator may sign', () => {
 describe('a validator never signs', () => {
   test('after its data directory was lost', async () => {
     const ledger = await opened();
-    await maySign(ledger, markFile(keyFile), certificate);
+    await maySign(ledger, markFile(neverSignedMark(keyFile)), certificate);
     await ledger.store.close();
     await rm(join(directory, 'data'), { recursive: true });
     const empty = await opened();
-    expect(await maySign(empty, markFile(keyFile), certificate)).toMatchObject({
+    expect(await maySign(empty, markFile(neverSignedMark(keyFile)), certificate)).toMatchObject({
       record: null,
       silence: { code: 'safety-record-missing' },
     });
@@ -86,15 +93,17 @@ describe('a validator never signs', () => {
   });
 
   test('with a second directory beside the first', async () => {
-    await maySign(await opened(), markFile(keyFile), certificate);
+    await maySign(await opened(), markFile(neverSignedMark(keyFile)), certificate);
     const second = await opened(join(directory, 'elsewhere'));
-    expect((await maySign(second, markFile(keyFile), certificate)).silence?.code).toBe('safety-record-missing');
+    expect((await maySign(second, markFile(neverSignedMark(keyFile)), certificate)).silence?.code).toBe(
+      'safety-record-missing',
+    );
   });
 
   test('on a record that it cannot read', async () => {
     const ledger = await opened();
     await ledger.store.batch(safetyRecordOps(Uint8Array.of(1, 2, 3)), { sync: true });
-    const { record, silence } = await maySign(ledger, markFile(keyFile), certificate);
+    const { record, silence } = await maySign(ledger, markFile(neverSignedMark(keyFile)), certificate);
     expect(record).toBeNull();
     expect(silence).not.toBeNull();
   });

@@ -14,8 +14,8 @@ interface Options {
 
 const EXAMPLES = `
 Entries that were not committed count as committed from then on, and what only the lost servers held is lost: choose the
-server with the longest log ("hotledger raft status" shows lastIndex and its term). Stop it, recover it, start it, and add
-the others again on empty data directories. The whole data directory is copied first.
+server with the longest log ("hotledger raft status" shows lastIndex and its term). Stop it, recover it, start it, start the
+others on empty data directories, and add each ("hotledger raft add-voter"). The whole data directory is copied first.
 
 Example:
   hotledger raft recover --server n2=10.0.0.2:4101 --config ./net/validator-2/config.json`;

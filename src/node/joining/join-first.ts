@@ -24,9 +24,9 @@ import type { Logger } from '../../observability/log.ts';
 import { loadDefaultScheme } from '../../qc/default-scheme.ts';
 import type { SignatureScheme } from '../../qc/scheme.ts';
 import { addressBookOf, type AddressBook } from '../address-book.ts';
-import { loadBlsKey } from '../bls-key.ts';
+import { loadBlsKey, neverSignedMark } from '../bls-key.ts';
 import type { NodeConfig } from '../config.ts';
-import { markFile } from '../first-signature.ts';
+import { markFile } from '../mark-file.ts';
 import { loadIdentityKey, type IdentityKey } from '../keys.ts';
 import { ledgerDirectory } from '../open-ledger.ts';
 import type { RunningNode } from '../status.ts';
@@ -264,6 +264,6 @@ async function hasLedger(dataDirectory: string): Promise<boolean> {
  * network: whoever else is to begin it may be waiting as well.
  */
 async function patienceOf({ blsKeyFile, join: { waitSeconds } }: NodeConfig): Promise<number> {
-  const mayBegin = blsKeyFile !== null && (await markFile(blsKeyFile).isThere());
+  const mayBegin = blsKeyFile !== null && (await markFile(neverSignedMark(blsKeyFile)).isThere());
   return mayBegin ? 0 : waitSeconds * 1000;
 }

@@ -161,7 +161,7 @@ export function replayPart({ distinct, few, fewKeys }: Replays): Part {
       {
         what: 'and to compare it, a key an event',
         value: percentile(
-          distinct.executed.map(({ compareSeconds }) => compareSeconds),
+          distinct.executed.map(({ compareSeconds }) => compareSeconds ?? Number.NaN),
           0.5,
         ),
         unit: 's',

@@ -15,6 +15,7 @@ import { rebuildCommand } from './rebuild.ts';
 import { replayCommand } from './replay.ts';
 import { snapshotCommand } from './snapshot.ts';
 import { startCommand } from './start.ts';
+import { statisticsCommand } from './statistics.ts';
 import { statusCommand } from './status.ts';
 import { submitCommand } from './submit.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
@@ -64,6 +65,7 @@ export function programFor(terminal: Terminal): Command {
     getCommand,
     watchCommand,
     historyCommand,
+    statisticsCommand,
     exportCommand,
     importCommand,
     replayCommand,

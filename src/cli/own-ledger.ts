@@ -3,11 +3,13 @@ import { CodedError, codedError, unwrap } from '../base/result.ts';
 import { ControlClient } from '../node/control-client.ts';
 import type { ExportQuery } from '../node/projections/export.ts';
 import type { HistoryQuery, HistoryReport } from '../node/projections/history-report.ts';
+import type { StatisticsQuery, StatisticsReport } from '../node/projections/statistics-report.ts';
 import { configFileOf, configOf, controlSocketOf, type NodeChoice } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface OwnLedger {
   history(query: HistoryQuery): Promise<HistoryReport>;
+  statistics(query: StatisticsQuery): Promise<StatisticsReport>;
   at(peerId: string, height: number): Promise<Uint8Array>;
   /** The text, in pieces. */
   export(query: ExportQuery): Promise<{ readonly height: number; readonly text: AsyncIterable<Buffer | string> }>;
@@ -50,6 +52,7 @@ async function inDirectory<T>(
   try {
     return await use({
       history: async (query) => unwrap(await stopped.history(query)),
+      statistics: (query) => stopped.statistics(query),
       at: async (peerId, height) => unwrap(await stopped.at(peerId, height)),
       export: async (query) => {
         const exported = unwrap(await stopped.export(query));

@@ -11,6 +11,7 @@ import type { Entry, OpenedView } from './ledger-views.ts';
 import type { SignedClusterList } from './raft/cluster-list.ts';
 import type { ExportQuery } from './projections/export.ts';
 import type { HistoryQuery, HistoryReport } from './projections/history-report.ts';
+import type { StatisticsQuery, StatisticsReport } from './projections/statistics-report.ts';
 import type { RaftChange, RaftReport } from './raft/operations.ts';
 import type { ReadReport } from './read-report.ts';
 import type { LedgerFacts } from './replay/source.ts';
@@ -125,6 +126,10 @@ export class ControlClient {
 
   async history(query: HistoryQuery): Promise<HistoryReport> {
     return (await this.#call('POST', '/history', query, READ_DEADLINE_MS)) as HistoryReport;
+  }
+
+  async statistics(query: StatisticsQuery): Promise<StatisticsReport> {
+    return (await this.#call('POST', '/statistics', query, READ_DEADLINE_MS)) as StatisticsReport;
   }
 
   /** What proves a record at a height: for `verifyRead`, as it is the word of nobody. */

@@ -2,6 +2,7 @@
  * What the control endpoint takes about the node's own ledger:
  *
  *   POST /history   {peerId, limit, before: {height, index} or null} -> HistoryReport
+ *   POST /statistics   {days, epochs}: how many of the newest -> StatisticsReport
  *   POST /at        {peerId, height} -> {answer}: what proves the record at that height, in base64
  *   POST /export    ExportQuery -> lines, as fast as they are read; the header `hotledger-height` names their height
  *   POST /rebuild   {projections: names, none for all} -> {projections}
@@ -16,6 +17,7 @@ import { MAX_HISTORY_PAGE } from '../projections/node-history.ts';
 import { EXPORT_FORMATS, type ExportQuery } from './projections/export.ts';
 import type { HistoryQuery } from './projections/history-report.ts';
 import type { LedgerOperations } from './projections/ledger-reads.ts';
+import { MAX_PERIODS, type StatisticsQuery } from './projections/statistics-report.ts';
 
 /** An export that nobody has read from for so long is ended: the store keeps for it what it held when it began. */
 const EXPORT_STALL_MS = 120_000;
@@ -29,6 +31,8 @@ const historyRequest = z.strictObject({
   limit: z.int().min(1).max(MAX_HISTORY_PAGE),
   before: z.strictObject({ height, index: z.int().nonnegative() }).nullable(),
 });
+const periods = z.int().nonnegative().max(MAX_PERIODS);
+const statisticsRequest = z.strictObject({ days: periods, epochs: periods });
 const atRequest = z.strictObject({ peerId, height });
 const exportRequest = z.discriminatedUnion('what', [
   z.strictObject({ what: z.literal('state'), format }),
@@ -39,6 +43,11 @@ const rebuildRequest = z.strictObject({ projections: z.array(z.string().max(64))
 /** Refusal: `request-invalid`. */
 export function parseHistoryRequest(body: unknown): Result<HistoryQuery> {
   return parsed(historyRequest, body);
+}
+
+/** Refusal: `request-invalid`. */
+export function parseStatisticsRequest(body: unknown): Result<StatisticsQuery> {
+  return parsed(statisticsRequest, body);
 }
 
 /** Refusal: `request-invalid`. */
@@ -70,6 +79,9 @@ export function addLedgerRoutes(server: FastifyInstance, ledger: LedgerOperation
   };
   server.post('/history', ({ body }, reply) =>
     answer(reply, parseHistoryRequest(body), (query) => ledger.history(query)),
+  );
+  server.post('/statistics', ({ body }, reply) =>
+    answer(reply, parseStatisticsRequest(body), (query) => ledger.statistics(query)),
   );
   server.post('/at', ({ body }, reply) =>
     answer(reply, parseAtRequest(body), (asked) => ledger.at(asked.peerId, asked.height)),

@@ -10,7 +10,7 @@
  *   POST /stop      202, and the node stops
  *   /raft/...       of a node that runs Raft (`control-raft.ts`)
  *   /ledger...      the blocks and the state, for a replay (`control-replay.ts`)
- *   POST /history, /at, /export, /rebuild   about its own ledger (`control-ledger.ts`)
+ *   POST /history, /statistics, /at, /export, /rebuild   about its own ledger (`control-ledger.ts`)
  */
 import { chmod, rm } from 'node:fs/promises';
 import { connect } from 'node:net';

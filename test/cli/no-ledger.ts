@@ -6,6 +6,7 @@ const nothing = () => refuse('before-base', 'this cluster has no blocks yet');
 
 export const NO_LEDGER: LedgerOperations = {
   history: () => Promise.resolve(nothing()),
+  statistics: () => Promise.resolve(nothing()),
   at: () => Promise.resolve(nothing()),
   export: () => Promise.resolve(nothing()),
   rebuild: nothing,

@@ -9,6 +9,7 @@ import { blockKey } from '../../src/ledger/layout.ts';
 import { nodeKey } from '../../src/ledger/state.ts';
 import { ledgerDirectory } from '../../src/node/open-ledger.ts';
 import { exportLines } from '../../src/node/projections/export.ts';
+import type { StatisticsReport } from '../../src/node/projections/statistics-report.ts';
 import { PastStates } from '../../src/node/projections/past-states.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
 import { Projector } from '../../src/projections/projector.ts';
@@ -64,6 +65,52 @@ test('the history of a node is told in pages, of a directory whose node does not
   });
   const wrong = await run(['history', node, '--before', 'yesterday', '--config', 'config.json'], directory);
   expect(wrong.code).toBe('request-invalid');
+});
+
+test('the counts of a ledger are told by a directory whose node does not run, and by a node that does', async () => {
+  const { directory } = await stopped();
+  const told = await run(['statistics', '--config', 'config.json'], directory);
+  const day = new Date(START * 1000).toISOString().slice(0, 10);
+  const nodes = '2: 2 joined, 0 left, 0 staked';
+  expect([told.exit, told.out.split('\n').map((line) => line.trim().split(/ {2,}/))]).toEqual([
+    0,
+    [
+      ['height', '3'],
+      ['nodes', nodes],
+      ['version v0.8.4', '1'],
+      ['version v9', '1'],
+      ['blocks', '4'],
+      ['events', '4'],
+      ['joined', '2'],
+      ['versionChanged', '2'],
+      [day, `4 blocks, 4 events (2 joined, 2 versionChanged); at its end ${nodes}`],
+    ],
+  ]);
+  const report = (await run(['statistics', '--json', '--days', '0', '--config', 'config.json'], directory)).json();
+  expect(report).toMatchObject({
+    height: 3,
+    versions: [
+      { version: 'v0.8.4', nodes: 1 },
+      { version: 'v9', nodes: 1 },
+    ],
+    days: [],
+    epochs: [{ epoch: 0, firstHeight: 0, lastHeight: 3, events: 4 }],
+  });
+
+  const asked: unknown[] = [];
+  const node = await startFakeNode(
+    {},
+    {
+      statistics: (query) => {
+        asked.push(query);
+        return Promise.resolve(ok(report as StatisticsReport));
+      },
+    },
+  );
+  const running = await run(['statistics', '--json', '--days', '2', '--data', node.directory], directory);
+  expect(running.json()).toEqual(report);
+  expect(asked).toEqual([{ days: 2, epochs: 1 }]);
+  expect((await run(['statistics', '--days', '-1', '--config', 'config.json'], directory)).exit).toBe(2);
 });
 
 test('a record at a height is verified, whether the node runs or not; a forged answer is refused', async () => {

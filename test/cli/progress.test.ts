@@ -31,7 +31,7 @@ describe('the pace of a replay', () => {
     const { clock, nowMs } = watched();
     const meter = paceMeter(nowMs);
     clock.nowMs += 600_000;
-    expect(meter(at(200, 50))).toEqual({ eventsPerSecond: 0, msLeft: 0 });
+    expect(meter(at(200, 50))).toEqual({ eventsPerSecond: 0, msLeft: null });
     clock.nowMs += 2000;
     expect(meter(at(400, 1050))).toEqual({ eventsPerSecond: 500, msLeft: 7000 });
     clock.nowMs += 2000;

@@ -43,8 +43,8 @@ export async function handLeadership(cluster: Cluster, to: Peer): Promise<void> 
 const PAGE = 20_000;
 
 /**
- * The logs of these are the same where both have entries, which must be so for some: a snapshot may have cut one of them,
- * and Go servers that took one keep older entries before a hole.
+ * The logs of these are the same where both have entries, which must be so for some: a snapshot may have cut one of them.
+ * Go servers that took one keep older entries before a hole; a log of ours that has one does not open.
  */
 export async function holdsSameLogs(first: Peer, second: Peer): Promise<void> {
   let compared = 0;

@@ -133,17 +133,22 @@ function statusOf<O>(id: string, server: RaftServer<O>): unknown {
   };
 }
 
+/** @throws CodedError `store-corrupt` where an entry between the first and the last is missing */
 async function storedLog(store: StallableStore, from: number, count: number): Promise<unknown> {
-  const { log } = await openRaft(store);
-  const entries = [];
-  for (let index = Math.max(from, log.firstIndex); index <= log.lastIndex && index < from + count; index++) {
-    const entry = log.entry(index);
-    // Compacted since the log was opened.
-    if (entry === undefined) continue;
-    const { data, extensions, term, type } = entry;
-    entries.push({ index, term, type, data: hexOf(data), extensions: hexOf(extensions) });
+  for (;;) {
+    const { log } = await openRaft(store);
+    const begin = Math.max(from, log.firstIndex);
+    const end = Math.min(log.lastIndex, from + count - 1);
+    const entries = [];
+    for (let index = begin; index <= end; index++) {
+      const entry = log.entry(index);
+      if (entry === undefined) break;
+      const { data, extensions, term, type } = entry;
+      entries.push({ index, term, type, data: hexOf(data), extensions: hexOf(extensions) });
+    }
+    // Else it was compacted since it was opened.
+    if (entries.length === Math.max(0, end - begin + 1)) return { first: log.firstIndex, last: log.lastIndex, entries };
   }
-  return { first: log.firstIndex, last: log.lastIndex, entries };
 }
 
 async function bench<O>(server: RaftServer<O>, parameters: Parameters): Promise<unknown> {

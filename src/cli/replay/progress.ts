@@ -22,14 +22,14 @@ export function replayProgress(terminal: Terminal, quiet: boolean, nowMs = ownCl
 }
 
 function progressBar(nowMs: Clock): ReplayProgress {
-  const format = '{bar} {percentage}% | height {value} of {total} | {rate} events/s | {left} left';
+  const format = '{bar} {percentage}% | height {value} of {total} | {rate} events/s | {left}';
   const bar = new SingleBar({ format, stream: process.stderr, hideCursor: true }, Presets.shades_classic);
   const meter = paceMeter(nowMs);
   let isShown = false;
   return {
     show: (progress) => {
       const { eventsPerSecond, msLeft } = meter(progress);
-      const payload = { rate: eventsPerSecond, left: durationText(msLeft) };
+      const payload = { rate: eventsPerSecond, left: leftText(msLeft) };
       if (!isShown) bar.start(progress.headHeight, progress.fromHeight, payload);
       isShown = true;
       // The head of a running node moves on.
@@ -52,16 +52,20 @@ function progressLines(terminal: Terminal, nowMs: Clock): ReplayProgress {
       if (nowMs() - shownMs < LINE_EVERY_MS) return;
       shownMs = nowMs();
       const { headHeight, height } = progress;
-      terminal.err(`height ${height} of ${headHeight}, ${eventsPerSecond} events/s, ${durationText(msLeft)} left`);
+      terminal.err(`height ${height} of ${headHeight}, ${eventsPerSecond} events/s, ${leftText(msLeft)}`);
     },
     end: () => undefined,
   };
 }
 
+function leftText(msLeft: number | null): string {
+  return msLeft === null ? 'time left unknown' : `${durationText(msLeft)} left`;
+}
+
 export interface Pace {
   readonly eventsPerSecond: number;
-  /** As long as the blocks that are left take at the pace of those before. */
-  readonly msLeft: number;
+  /** As long as the blocks that are left take at the pace of those before; null where there are none before. */
+  readonly msLeft: number | null;
 }
 
 /** From the first progress on: what came before it, such as a check of all files, tells nothing of the pace. */
@@ -71,9 +75,10 @@ export function paceMeter(nowMs: Clock): (progress: LedgerReplayProgress) => Pac
     began ??= { atMs: nowMs(), events, height };
     const passedMs = Math.max(1, nowMs() - began.atMs);
     const done = height - began.height;
+    const left = headHeight - height;
     return {
       eventsPerSecond: Math.round((1000 * (events - began.events)) / passedMs),
-      msLeft: done === 0 ? 0 : (passedMs * (headHeight - height)) / done,
+      msLeft: left > 0 && done === 0 ? null : (passedMs * left) / Math.max(1, done),
     };
   };
 }

@@ -42,6 +42,7 @@ export function joiningNode(facts: JoiningFacts): RunningNode {
 
 const NO_LEDGER_YET: LedgerOperations = {
   history: async () => notYet(),
+  statistics: async () => notYet(),
   at: async () => notYet(),
   export: async () => notYet(),
   rebuild: () => notYet(),

@@ -11,10 +11,13 @@ import { historyReport, type HistoryQuery, type HistoryReport } from './history-
 import type { NodeProjections } from './node-projections.ts';
 import { answerAt } from './past-states.ts';
 import type { PastThread } from './past-thread.ts';
+import { statisticsReport, type StatisticsQuery, type StatisticsReport } from './statistics-report.ts';
 
 export interface LedgerOperations {
   /** Refusals: those of `historyReport`. @throws CodedError `projection-not-built` */
   history(query: HistoryQuery): Promise<Result<HistoryReport>>;
+  /** @throws CodedError `projection-not-built` */
+  statistics(query: StatisticsQuery): Promise<Result<StatisticsReport>>;
   /**
    * What proves a record at a height, for `verifyRead`, in base64.
    *
@@ -57,6 +60,12 @@ export class LedgerReads implements LedgerOperations {
     const projections = this.#options.projections();
     if (projections === null) return beforeBase();
     return historyReport((name, use) => projections.read(name, use), query);
+  }
+
+  async statistics(query: StatisticsQuery): Promise<Result<StatisticsReport>> {
+    const projections = this.#options.projections();
+    if (projections === null) return beforeBase();
+    return ok(await statisticsReport((name, use) => projections.read(name, use), query));
   }
 
   async at(peerIdText: string, height: number): Promise<Result<{ readonly answer: string }>> {

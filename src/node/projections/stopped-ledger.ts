@@ -17,6 +17,7 @@ import { openStore } from '../open-store.ts';
 import { exportLines, type ExportQuery, type LedgerExport } from './export.ts';
 import { stateBefore } from './first-state.ts';
 import { historyReport, type HistoryQuery, type HistoryReport, type ReadProjection } from './history-report.ts';
+import { statisticsReport, type StatisticsQuery, type StatisticsReport } from './statistics-report.ts';
 import { PastStates } from './past-states.ts';
 
 export class StoppedLedger {
@@ -47,6 +48,10 @@ export class StoppedLedger {
 
   history(query: HistoryQuery): Promise<Result<HistoryReport>> {
     return historyReport(this.#read, query);
+  }
+
+  statistics(query: StatisticsQuery): Promise<StatisticsReport> {
+    return statisticsReport(this.#read, query);
   }
 
   /** What proves a record at a height, for `verifyRead`. Refusals: those of `parsePeerId` and `PastStates.answer`. */

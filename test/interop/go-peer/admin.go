@@ -103,7 +103,7 @@ func raw(w http.ResponseWriter, data []byte, found bool) {
 	w.Write(data)
 }
 
-// log shows ?n= entries of the log from ?from= on, or from its first, as they are in the store.
+// log shows the entries of the ?n= indices from ?from= on, as they are in the store.
 func (a *admin) log(w http.ResponseWriter, q *http.Request) {
 	first, err := a.disk.logs.FirstIndex()
 	if err != nil {

@@ -1,5 +1,5 @@
 /** Exit codes, documented in docs/cli.md, and how an error is told: its code, what happened, what to do next. */
-import { CodedError, type Refusal } from '../base/result.ts';
+import { CodedError, codedError, type Refusal } from '../base/result.ts';
 import { stringifyWithDigits } from '../ledger/record-view.ts';
 import { adviceFor } from './advice.ts';
 import type { Terminal } from './terminal.ts';
@@ -75,7 +75,24 @@ export function tellError(error: unknown, json: boolean, terminal: Terminal): vo
 
 function describe(error: unknown): Refusal {
   if (error instanceof CodedError) return error;
+  if (isOfFiles(error)) return codedError('file-unusable', error.message, pathOf(error));
   const message = error instanceof Error ? error.message : String(error);
   const stack = error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {};
   return { code: 'unexpected', message, details: stack };
+}
+
+/** What an operator can mend: a file where a directory is expected, no permission, a full disk. */
+const FILE_ERRORS = new Set([
+  ...['EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'EEXIST', 'ENOENT', 'ENOTEMPTY', 'ENOSPC', 'EDQUOT', 'EROFS', 'EIO'],
+  ...['EMFILE', 'ENFILE', 'ENAMETOOLONG', 'ELOOP', 'EXDEV', 'EBUSY'],
+]);
+const NETWORK_CALLS = new Set(['connect', 'listen', 'bind', 'getaddrinfo']);
+
+function isOfFiles(error: unknown): error is NodeJS.ErrnoException {
+  const { code = '', syscall } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  return FILE_ERRORS.has(code) && syscall !== undefined && !NETWORK_CALLS.has(syscall) && !syscall.startsWith('spawn');
+}
+
+function pathOf({ path }: NodeJS.ErrnoException): Readonly<Record<string, string>> {
+  return path === undefined ? {} : { path };
 }

@@ -1,5 +1,6 @@
 /** The command line: one program, one file a command. */
 import { Command, CommanderError } from 'commander';
+import { codedError } from '../base/result.ts';
 import { PROGRAM_VERSION } from '../node/program-version.ts';
 import { devnetCommand } from './devnet.ts';
 import { EXIT, exitCodeOf, tellError } from './exit.ts';
@@ -41,7 +42,11 @@ export async function main(argv: readonly string[], terminal: Terminal = process
     return EXIT.ok;
   } catch (error) {
     // Commander has printed its message, or the help that was asked for, already.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.ok;
+      if (argv.includes('--json')) tellError(codedError('usage', error.message), true, terminal);
+      return EXIT.usage;
+    }
     tellError(error, argv.includes('--json'), terminal);
     return exitCodeOf(error);
   }

@@ -92,7 +92,8 @@ async function replay(options: Options, terminal: Terminal): Promise<void> {
       ...verified(options, terminal),
       threads: availableParallelism(),
       projections,
-      compare: options.compare === true,
+      // What is equal stays in place.
+      compare: options.compare === true || options.swap === true,
       swap: options.swap === true,
       olderRows: options.projection === undefined ? 'keep' : 'refuse',
       onProgress: progress.show,

@@ -28,6 +28,8 @@ type Type = (typeof TYPES)[number];
 interface Options extends NetworkChoice {
   readonly key: string;
   readonly address?: readonly string[];
+  /** False: with `--no-addresses`. */
+  readonly addresses: boolean;
   readonly nodeVersion?: string;
   readonly twitter?: true;
   readonly discord?: true;
@@ -59,6 +61,9 @@ Examples:
   hotledger submit proposed --key ./v1/masa_oracle_key --config ./v1/config.json --replaces ${'0'.repeat(8)}... \\
       --action '{"kind":"stakeStatusChanged","peerId":"16Uiu2HA...","isStaked":true,"reference":"tx 0x12"}'`;
 
+/** Unix milliseconds until the year 2286: after a higher one no event of the key could follow for ever. */
+const MAX_SEQ = 9_999_999_999_999;
+
 export function submitCommand(terminal: Terminal): Command {
   return withNetworkChoice(
     new Command('submit')
@@ -68,6 +73,7 @@ export function submitCommand(terminal: Terminal): Command {
   )
     .requiredOption('--key <file>', "the node's identity key file")
     .option('--address <addr>', 'joined, addressesChanged: a multiaddr of the node; repeatable', gathered)
+    .option('--no-addresses', 'addressesChanged: the node has none any more')
     .option('--node-version <text>', 'joined, versionChanged: the version that the node runs')
     .option('--twitter', 'joined, capabilitiesDeclared: it scrapes Twitter')
     .option('--discord', 'the same for Discord')
@@ -79,7 +85,7 @@ export function submitCommand(terminal: Terminal): Command {
     .option('--replaces <hash>', 'proposed: digest of the value that it replaces')
     .option('--expires <time>', 'proposed: void after this time from now', duration, 3_600_000)
     .option('--proposal <id>', 'approved: event id of the proposal')
-    .option('--seq <n>', 'sequence number (default: unix milliseconds)', wholeNumber(1, Number.MAX_SAFE_INTEGER))
+    .option('--seq <n>', 'sequence number (default: unix milliseconds)', wholeNumber(1, MAX_SEQ))
     .option('--timeout <time>', 'give up after this time', duration, 30_000)
     .addOption(new Option('--dry-run', 'sign and print the submission as JSON, and send nothing'))
     .option('--json', 'print JSON')
@@ -206,7 +212,7 @@ function bodyOf(type: Type, options: Options, terminal: Terminal): EventBody {
         ...capabilitiesOf(options, terminal),
       };
     case 'addressesChanged':
-      return { type, multiaddrs: options.address ?? [] };
+      return { type, multiaddrs: changedAddresses(options) };
     case 'capabilitiesDeclared':
       return { type, ...capabilitiesOf(options, terminal) };
     case 'versionChanged':
@@ -218,6 +224,13 @@ function bodyOf(type: Type, options: Options, terminal: Terminal): EventBody {
     default:
       return { type };
   }
+}
+
+/** An empty shell variable must not take a node's addresses away. */
+function changedAddresses({ address = [], addresses }: Options): readonly string[] {
+  if (!addresses && address.length === 0) return [];
+  if (addresses && address.length > 0) return address;
+  throw codedError('usage', 'addressesChanged takes each --address that the node has, or --no-addresses for none');
 }
 
 function proposedBody(options: Options): EventBody {

@@ -1,5 +1,6 @@
 /** Where a command prints and what surrounds it: handed in, so that a command is tested without a process of its own. */
 import { once } from 'node:events';
+import { codedError } from '../base/result.ts';
 
 export interface Terminal {
   /** Whole lines for the reader or the next program in the pipe. */
@@ -22,8 +23,11 @@ export interface Terminal {
 export function processTerminal(): Terminal {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // Whoever read has gone, as `head` does when it has enough: there is nobody left to print for.
-    if (error.code === 'EPIPE') process.exit(1);
-    throw error;
+    if (error.code !== 'EPIPE') {
+      const { code, message } = codedError('output-failed', `standard output cannot be written: ${error.message}`);
+      process.stderr.write(`hotledger: error ${code}: ${message}\n`);
+    }
+    process.exit(1);
   });
   return {
     out: (line) => void process.stdout.write(`${line}\n`),

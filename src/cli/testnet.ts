@@ -1,6 +1,8 @@
 /** `hotledger testnet`: every directory of a new network at once. */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { codedError } from '../base/result.ts';
+import { CHAIN_NAME } from '../ledger/genesis.ts';
 import { makeTestnet, type Testnet } from '../node/testnet.ts';
 import { MAX_VALIDATORS } from '../qc/bitmap.ts';
 import { loadDefaultScheme } from '../qc/default-scheme.ts';
@@ -59,6 +61,7 @@ export function testnetCommand(terminal: Terminal): Command {
 }
 
 async function testnet(options: Options, terminal: Terminal): Promise<void> {
+  if (!CHAIN_NAME.test(options.name)) throw codedError('usage', '--name has 1 to 31 characters a-z, 0-9 and -');
   const { scheme, warning } = await loadDefaultScheme();
   if (warning !== null) terminal.err(`hotledger: warning: ${warning}`);
   const made = await makeTestnet(

@@ -20,6 +20,7 @@ import { MAX_RECORD_BYTES, nodeEntryCodec, type NodeRecord } from './record.ts';
 import { listedValidatorShape, type ListedValidator } from './validators.ts';
 
 export const MAX_CHAIN_NAME_LENGTH = 31;
+export const CHAIN_NAME = /^[a-z0-9][a-z0-9-]{0,30}$/;
 export const MAX_GENESIS_RECORDS = 1_000_000;
 
 export type GenesisValidator = ListedValidator;
@@ -127,7 +128,7 @@ const recordJson = z.strictObject({
 });
 
 const genesisJson = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,30}$/, '1 to 31 characters a-z, 0-9 and -'),
+  name: z.string().regex(CHAIN_NAME, '1 to 31 characters a-z, 0-9 and -'),
   timestamp: wholeNumber,
   commitDepth: z.literal([2, 3]),
   parameters: z.strictObject({ livenessWindowSeconds: wholeNumber, eventSchema: wholeNumber }),

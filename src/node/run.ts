@@ -1,5 +1,6 @@
 /** A node as a process: log, control socket, address file, signals, and an orderly end whatever the reason. */
 import { rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '../base/result.ts';
 import { createLog, flushLog, type Logger } from '../observability/log.ts';
 import { startControl } from './control.ts';
@@ -14,6 +15,7 @@ import type { RunningNode } from './status.ts';
 const STOP_DEADLINE_MS = 10_000;
 /** What is still open after the stop, such as a connection that nobody waits for, keeps the process no longer. */
 const LINGER_MS = 1_000;
+const FLUSH_DEADLINE_MS = 3_000;
 /** How often the progress of a join is told. */
 const TELL_EVERY_MS = 250;
 
@@ -55,7 +57,8 @@ export async function runNode(config: NodeConfig, options: RunOptions): Promise<
   } finally {
     // An open input would keep the process alive.
     if (options.untilInputEnds) process.stdin.destroy();
-    await flushLog(log);
+    // It waits for the disk, which may hang.
+    await Promise.race([flushLog(log), sleep(FLUSH_DEADLINE_MS, undefined, { ref: false })]);
     setTimeout(() => process.exit(), LINGER_MS).unref();
   }
 }

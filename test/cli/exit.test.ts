@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { codedError } from '../../src/base/result.ts';
 import { CommandFailure, EXIT, exitCodeOf, tellError } from '../../src/cli/exit.ts';
@@ -48,4 +49,17 @@ test('what has no code is unexpected, and comes with its stack', () => {
   expect(told(new TypeError('x is not a function'), false).join('\n')).toMatch(
     /error unexpected: x is not a function\n.*stack=TypeError/s,
   );
+});
+
+test('what an operator can mend in files has a code, and no stack; what a network does is another matter', async () => {
+  const error: unknown = await readFile('/').catch((thrown: unknown) => thrown);
+  expect(told(error, false)).toEqual([
+    'hotledger: error file-unusable: EISDIR: illegal operation on a directory, read',
+  ]);
+  const missing: unknown = await readFile('/nowhere/at-all').catch((thrown: unknown) => thrown);
+  expect(JSON.parse(told(missing, true)[0] ?? '')).toMatchObject({
+    error: { code: 'file-unusable', details: { path: '/nowhere/at-all' } },
+  });
+  const refused = Object.assign(new Error('connect EACCES'), { code: 'EACCES', syscall: 'connect' });
+  expect(told(refused, false)[0]).toBe('hotledger: error unexpected: connect EACCES');
 });

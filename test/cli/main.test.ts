@@ -84,5 +84,9 @@ describe('the command line', () => {
     const { stdout } = await promisify(execFile)(process.execPath, [launcher, '--version']);
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     await expect(promisify(execFile)(process.execPath, [launcher, 'strat'])).rejects.toMatchObject({ code: 2 });
+    const full = promisify(execFile)('sh', ['-c', '"$0" "$1" --help > /dev/full', process.execPath, launcher]);
+    const { code: exit, stderr } = (await full.catch((error: unknown) => error)) as { code: number; stderr: string };
+    const [, code, reason] = /^hotledger: error (\S+): .*(ENOSPC).*\n$/.exec(stderr) ?? [];
+    expect([exit, code, reason]).toEqual([1, 'output-failed', 'ENOSPC']);
   });
 });

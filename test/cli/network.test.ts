@@ -86,6 +86,28 @@ describe('submit', () => {
     expect(ran.json()).toMatchObject({ error: { code: 'peer-unreachable' } });
   });
 
+  test.each([
+    ['addressesChanged'],
+    ['addressesChanged', '--address', ''],
+    ['addressesChanged', '--address', '/ip4/203.0.113.7/tcp/1', '--no-addresses'],
+    ['heartbeat', '--seq', '9007199254740991'],
+  ])('sends nothing that takes addresses away unsaid, or the key its later events: %s %s %s', async (...words) => {
+    const { seen, ran } = await submitted({ kind: 'acknowledged', height: 3 }, ...words, '--json');
+    expect(ran).toMatchObject({ exit: 2 });
+    expect(ran.json()).toMatchObject({ error: { code: 'usage' } });
+    expect(seen).toEqual([]);
+  });
+
+  test('takes all addresses away where that is said', async () => {
+    const { ran } = await submitted(
+      { kind: 'acknowledged', height: 3 },
+      'addressesChanged',
+      '--no-addresses',
+      '--dry-run',
+    );
+    expect(ran.json()).toMatchObject({ event: { type: 'addressesChanged', multiaddrs: [] } });
+  });
+
   test('with --dry-run signs and sends nothing', async () => {
     const { seen, ran } = await submitted({ kind: 'acknowledged', height: 3 }, 'left', '--seq', '4', '--dry-run');
     expect(ran.json()).toMatchObject({ event: { type: 'left', seq: 4 }, signature: expect.any(String) as string });

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { createLog, flushLog } from '../../src/observability/log.ts';
 import { temporaryDirectory } from '../node/directory.ts';
@@ -52,5 +54,29 @@ describe('a log', () => {
       await flushLog(log);
     }
     expect((await lines()).map(({ msg }) => msg)).toEqual(['first', 'second']);
+  });
+
+  test('is refused with a code where its file is a directory or has no place', async () => {
+    const directory = await temporaryDirectory();
+    for (const file of [directory, join('/dev/null', 'node.log')]) {
+      expect(() => createLog({ level: 'info', file })).toThrow(
+        expect.objectContaining({ code: 'log-file-unusable', details: { file } }) as Error,
+      );
+    }
+  });
+
+  test('on a disk that is full is said once, and the process goes on', async () => {
+    const program = `
+      import { createLog } from ${JSON.stringify(new URL('../../src/observability/log.ts', import.meta.url).href)};
+      const log = createLog({ level: 'info', file: '/dev/full' });
+      for (let line = 0; line < 3; line++) {
+        log.info({ line }, 'said');
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      console.log('goes on');
+      process.exit(0);`;
+    const { stderr, stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
+    expect(stdout).toBe('goes on\n');
+    expect(stderr).toMatch(/^hotledger: error log-file-unusable: the log cannot be written: ENOSPC.*\n$/);
   });
 });

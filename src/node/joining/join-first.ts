@@ -8,8 +8,7 @@
  *     a ledger                             runs
  *     rejoining/                           has a ledger that cannot go on: see `ledger-swap.ts`
  */
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import { sha256Hex } from '../../base/hash.ts';
 import { codedError, unwrap, type Refusal } from '../../base/result.ts';
 import type { JoinOutcome, JoinStatus } from '../../consensus/join-contract.ts';
@@ -253,10 +252,14 @@ class Join {
 
 /** LevelDB's own file, which is there from the first moment on. */
 async function hasLedger(dataDirectory: string): Promise<boolean> {
-  return stat(join(ledgerDirectory(dataDirectory), 'CURRENT')).then(
-    () => true,
-    () => false,
-  );
+  try {
+    const files = await readdir(ledgerDirectory(dataDirectory));
+    // A ledger without CURRENT is a damaged one: LevelDB makes that file before any log and any table.
+    return files.some((file) => file === 'CURRENT' || /\.(log|ldb|sst)$/.test(file));
+  } catch (error) {
+    // What is there and cannot be read is for whoever opens it to tell.
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
+  }
 }
 
 /**

@@ -33,6 +33,7 @@ export const otherExports: Readonly<Record<string, string>> = {
   'node/control-ledger.ts#parseExportRequest': 'of the own operator, over the socket of this machine, by a schema',
   'node/control-ledger.ts#parseHistoryRequest': 'of the own operator, over the socket of this machine, by a schema',
   'node/control-ledger.ts#parseRebuildRequest': 'of the own operator, over the socket of this machine, by a schema',
+  'node/control-ledger.ts#parseStatisticsRequest': 'of the own operator, over the socket of this machine, by a schema',
   'node/projections/history-report.ts#parsePosition': 'an option that the own operator types, of two numbers',
   'node/projections/packed-operations.ts#unpackOperations': 'between two threads of one process',
   'projections/history-entry.ts#entryCodec': 'from the own store',

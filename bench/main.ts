@@ -140,9 +140,9 @@ if (wanted('follower')) {
 if (wanted('replay')) {
   const events = size.replayed;
   const eventsPerBlock = Math.min(REPLAYED_EVENTS_PER_BLOCK, events);
-  const of = { parent, eventsPerBlock, trials: size.replays };
-  const distinct = await measureReplay({ ...of, nodes: events, events });
-  const few = await measureReplay({ ...of, nodes: FEW_KEYS, events: FEW_KEYS_TIMES * events });
+  const common = { parent, eventsPerBlock, trials: size.replays };
+  const distinct = await measureReplay({ ...common, nodes: events, events });
+  const few = await measureReplay({ ...common, nodes: FEW_KEYS, events: FEW_KEYS_TIMES * events });
   add(parts.replayPart({ distinct, few, fewKeys: FEW_KEYS }));
 }
 if (wanted('replay-memory')) {

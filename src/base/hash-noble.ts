@@ -13,12 +13,8 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return nobleSha256(bytes);
 }
 
-export function sha256Into(message: Uint8Array, target: Uint8Array, offset: number): void {
-  target.set(nobleSha256(message), offset);
-}
-
-export function sha256OfTextInto(text: string, target: Uint8Array, offset: number): void {
-  sha256Into(utf8(text), target, offset);
+export function sha256Into(message: Uint8Array | string, target: Uint8Array, offset: number): void {
+  target.set(nobleSha256(typeof message === 'string' ? utf8(message) : message), offset);
 }
 
 export function taggedHash(tag: Uint8Array, bytes: Uint8Array): Hash {

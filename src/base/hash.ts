@@ -25,17 +25,11 @@ export function sha256(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * Writes the digest of `message` into `target`. (Through a latin-1 string: 0.5 us against 1.4 us for a Buffer of its
- * own.)
+ * Writes the digest of `message` into `target`; of a text that of its UTF-8, which is nowhere made: two thirds of the time.
+ * (Through a latin-1 string: 0.5 us against 1.4 us for a Buffer of its own.)
  */
-export function sha256Into(message: Uint8Array, target: Uint8Array, offset: number): void {
+export function sha256Into(message: Uint8Array | string, target: Uint8Array, offset: number): void {
   const digest = hash('sha256', message, 'binary');
-  for (let i = 0; i < 32; i++) target[offset + i] = digest.charCodeAt(i);
-}
-
-/** The digest of the text in UTF-8, whose bytes are nowhere made: two thirds of the time. */
-export function sha256OfTextInto(text: string, target: Uint8Array, offset: number): void {
-  const digest = hash('sha256', text, 'binary');
   for (let i = 0; i < 32; i++) target[offset + i] = digest.charCodeAt(i);
 }
 

@@ -14,7 +14,7 @@
  *                               \-- v4      then retire(v1) frees what v2 replaced
  */
 import { assert } from '../base/assert.ts';
-import { hashFromBytes, sha256Into, sha256OfTextInto, type Hash } from '../base/hash.ts';
+import { hashFromBytes, sha256Into, type Hash } from '../base/hash.ts';
 import { keyHashOf, type TreeProof } from './state-proof.ts';
 import type { StateChange } from './state.ts';
 import { EMPTY, TreeNodes, type NodeIndex } from './tree-nodes.ts';
@@ -91,7 +91,7 @@ export class StateTree {
 
   /** Whether this is what the version holds under the key: a value, or undefined for none. */
   holds(version: TreeVersion, key: string, value: Uint8Array | undefined): boolean {
-    sha256OfTextInto(key, this.#entry, 0);
+    sha256Into(key, this.#entry, 0);
     if (value !== undefined) sha256Into(value, this.#entry, HASH_BYTES);
     let node = live(version).node;
     for (let level = 0; node !== EMPTY && !this.#nodes.isLeaf(node); level++) {
@@ -226,7 +226,7 @@ class SortedChanges {
     for (let i = 0; i < count; i++) {
       const { key, value } = changes[i] as StateChange;
       const offset = i * ENTRY_BYTES;
-      sha256OfTextInto(key, this.hashes, offset);
+      sha256Into(key, this.hashes, offset);
       if (value !== undefined) sha256Into(value, this.hashes, offset + HASH_BYTES);
       this.#removes[i] = value === undefined ? 1 : 0;
       this.#prefixes[i] = this.#prefix(offset);

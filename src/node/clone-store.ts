@@ -10,9 +10,10 @@
  */
 import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codedError } from '../base/result.ts';
+import { synced } from './synced.ts';
 
 export interface Cloned {
   readonly linkedBytes: number;
@@ -198,16 +199,6 @@ async function linked(from: string, to: string): Promise<boolean> {
       return false;
     }
     throw error;
-  }
-}
-
-/** A file, or the names in a directory. */
-export async function synced(path: string): Promise<void> {
-  const handle = await open(path);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -2,8 +2,9 @@
  * A mark beside a key says that the key was never used for something that must not be done twice. Who makes the key leaves
  * it, who uses the key removes it first, and a directory that was emptied or a disk that was lost does not bring it back.
  */
-import { open, rm, stat, writeFile } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { synced } from './synced.ts';
 
 export interface Mark {
   isThere(): Promise<boolean>;
@@ -21,19 +22,10 @@ export function markFile(path: string): Mark {
     isThere: () => exists(path),
     async remove() {
       await rm(path, { force: true });
-      await syncDirectory(dirname(path));
+      // Else a power cut could bring the mark back, beside a disk that was lost later.
+      await synced(dirname(path));
     },
   };
-}
-
-/** Else a power cut could bring the mark back, beside a disk that was lost later. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 async function exists(path: string): Promise<boolean> {

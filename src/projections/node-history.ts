@@ -107,12 +107,10 @@ interface Subject {
 
 /** A node while its part of a block is told. */
 interface Told {
-  readonly peerId: string;
+  readonly subject: Subject;
   row: NodeRow;
   /** Its next entry of this height. */
   index: number;
-  /** After the block. */
-  readonly after: NodeEntry | undefined;
 }
 
 /** What one block did to the nodes that it is about. */
@@ -122,7 +120,6 @@ class BlockHistory {
   readonly #view: RowReader;
   readonly #operations: StoreOperation[] = [];
   readonly #subjects = new Map<string, Subject>();
-  readonly #changed: Subject[] = [];
   readonly #told: Told[] = [];
   /** Proposals to remove a node that this block made or decided. */
   readonly #removals = new Map<string, Removal>();
@@ -144,12 +141,12 @@ class BlockHistory {
       const subject = this.#subject(peerId);
       subject.after = decodeOwnEntry(value);
       subject.isNew = 'before' in change && change.before === undefined;
-      this.#changed.push(subject);
     }
     for (const event of events) this.#event(event);
-    for (const subject of this.#changed) this.#decided(this.#of(subject));
-    for (const { peerId, row } of this.#told) {
-      this.#operations.push({ kind: 'put', key: nodeRowKey(peerId), value: nodeRowCodec.encode(row) });
+    for (const subject of this.#subjects.values())
+      if (subject.after !== undefined) this.#decided(subject, subject.after);
+    for (const { row, subject } of this.#told) {
+      this.#operations.push({ kind: 'put', key: nodeRowKey(subject.peerId), value: nodeRowCodec.encode(row) });
     }
     return this.#operations;
   }
@@ -184,7 +181,8 @@ class BlockHistory {
     switch (event.type) {
       case 'joined': {
         const { firstJoined } = told.row;
-        const isAnew = told.after?.kind === 'record' && told.after.firstJoined !== firstJoined;
+        const { after } = told.subject;
+        const isAnew = after?.kind === 'record' && after.firstJoined !== firstJoined;
         if (firstJoined !== null && isAnew) this.#removed(told);
         this.#tell(told, { kind: 'joined', event: id, seq, ...announced(event) });
         told.row = { ...told.row, firstJoined: told.row.firstJoined ?? this.#header.timestamp };
@@ -210,9 +208,8 @@ class BlockHistory {
   }
 
   /** What no event of the node said: validators decided it, or the ledger began with it. */
-  #decided(told: Told): void {
-    const entry = told.after;
-    if (entry === undefined) return;
+  #decided(subject: Subject, entry: NodeEntry): void {
+    const told = this.#of(subject);
     if (entry.kind === 'absent') {
       if (told.row.firstJoined !== null) this.#removed(told);
       return;
@@ -231,7 +228,7 @@ class BlockHistory {
   }
 
   #removed(told: Told): void {
-    const [proposal, removal] = [...this.#removals].find(([, { peerId }]) => peerId === told.peerId) ?? [];
+    const [proposal, removal] = [...this.#removals].find(([, { peerId }]) => peerId === told.subject.peerId) ?? [];
     this.#tell(told, {
       kind: 'removed',
       proposal: (proposal ?? null) as Hash | null,
@@ -244,7 +241,7 @@ class BlockHistory {
     if (subject.told !== null) return subject.told;
     const { after, isJoining, isNew, peerId } = subject;
     const row = isNew ? undefined : this.#view.get(nodeRowKey(peerId));
-    const told: Told = { peerId, row: row === undefined ? NOBODY : decodeRow(nodeRowCodec, row), index: 0, after };
+    const told: Told = { subject, row: row === undefined ? NOBODY : decodeRow(nodeRowCodec, row), index: 0 };
     subject.told = told;
     this.#told.push(told);
     // A record that no event made is known from where the history begins.
@@ -271,7 +268,7 @@ class BlockHistory {
 
   #tell(told: Told, fact: HistoryFact): void {
     const { height, timestamp } = this.#header;
-    const { peerId } = told;
+    const { peerId } = told.subject;
     const { heard } = told.row;
     if (heard !== null) this.#operations.push(entryOp(peerId, entryOfHeard(heard)));
     this.#operations.push(entryOp(peerId, { height, index: told.index++, time: timestamp, fact }));

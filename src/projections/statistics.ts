@@ -139,8 +139,8 @@ export const statistics: Projection = {
       difference.count(is, 1);
       operations.push(rowOp(peerId, is));
     }
-    const nodes = difference.from(before.nodes);
-    for (const [version, nodesMore] of difference.versions) operations.push(...versionOps(view, version, nodesMore));
+    const nodes = difference.appliedTo(before.nodes);
+    for (const [version, by] of difference.versions) operations.push(...versionOps(view, version, by));
     const types = new Map<string, number>();
     for (const { event } of events) countInto(types, event.type, 1);
     const { epoch, height, timestamp } = header;
@@ -249,7 +249,7 @@ class Difference {
     countInto(this.versions, row.version, by);
   }
 
-  from(before: NodeCounts): NodeCounts {
+  appliedTo(before: NodeCounts): NodeCounts {
     const capabilities = new Map(before.capabilities.map(({ capability, count }) => [capability, count]));
     for (const [capability, by] of this.#capabilities) countInto(capabilities, capability, by);
     return {

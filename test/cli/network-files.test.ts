@@ -1,5 +1,5 @@
 /** The commands that make keys, configurations and genesis files. */
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { unwrap } from '../../src/base/result.ts';
@@ -37,6 +37,15 @@ describe('testnet', () => {
       if (config.blsKeyFile !== null) await expect(loadBlsKey(config.blsKeyFile)).resolves.toHaveLength(32);
       expect(genesis.validators.some(({ peerId }) => peerId === node.peerId)).toBe(node.role === 'validator');
     }
+  });
+
+  test('of a name that no chain can have is not made', async () => {
+    const directory = await temporaryDirectory();
+    for (const name of ['Ü', '', 'x'.repeat(32), '-a']) {
+      const refused = await run(['testnet', '--out', 'net', '--name', name, '--json'], directory);
+      expect([refused.exit, refused.json()]).toMatchObject([2, { error: { code: 'usage' } }]);
+    }
+    expect(await readdir(directory)).toEqual([]);
   });
 
   test('for separate machines each listens on its port and is announced by its host', async () => {

@@ -204,6 +204,9 @@ describe('the projections of a replayed ledger', () => {
     const swapped = await run([...argv, '--swap'], directory);
     expect(swapped.exit).toBe(0);
     expect(swapped.json()).toMatchObject({ swapped: [], place: null });
+    const unasked = argv.filter((word) => word !== '--compare');
+    expect(unasked).not.toEqual(argv);
+    expect((await run([...unasked, '--swap'], directory)).json(), 'what is equal stays').toMatchObject({ swapped: [] });
     expect((await rowsIn(config.dataDirectory)).map(([, row]) => row)).toEqual(before.map(([, row]) => row));
   });
 

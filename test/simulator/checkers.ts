@@ -170,7 +170,7 @@ export class Checkers {
     if (how === 'disk') this.#durability.lost(id);
   }
 
-  /** Everything that these keep against a replay of their logs. On a disk with a flipped bit there is nothing to hold to. */
+  /** Everything that these keep against a replay of their logs. A damaged disk is held to nothing. */
   replay(lives: readonly Life[]): void {
     const { isFaulty, report } = this.#options;
     const whole = lives.flatMap(({ ledger, node: { disk, id } }) =>

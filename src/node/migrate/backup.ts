@@ -6,7 +6,8 @@ import { HEAD_KEY, IDENTITY_KEY, LAYOUT_KEY, SAFETY_KEY } from '../../ledger/lay
 import { equalBytes } from '../../base/bytes.ts';
 import { readLayout, type LayoutStep } from '../../ledger/layout-history.ts';
 import type { LevelStore } from '../../store/level-store.ts';
-import { bytesToCopy, cloneStore, removeClone, synced, verifyClone } from '../clone-store.ts';
+import { bytesToCopy, cloneStore, removeClone, verifyClone } from '../clone-store.ts';
+import { synced } from '../synced.ts';
 import { throughClone, unfinishedBackup } from '../open-store.ts';
 
 export interface Backup {

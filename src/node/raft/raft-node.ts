@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { assert } from '../../base/assert.ts';
-import { CodedError, refuse, unwrap, type Refused } from '../../base/result.ts';
+import { CodedError, unwrap } from '../../base/result.ts';
 import type { CommittedBlock } from '../../consensus/engine.ts';
 import { chainIdOf, type Genesis } from '../../ledger/genesis.ts';
 import { trustGenesis } from '../../ledger/trusted-chain.ts';
@@ -10,15 +10,13 @@ import { createHost, type Host } from '../../net/host.ts';
 import type { Logger } from '../../observability/log.ts';
 import { CATALOG } from '../../projections/catalog.ts';
 import { loadDefaultScheme } from '../../qc/default-scheme.ts';
-import { configurationCodec } from '../../raft/wire/configuration-codec.ts';
 import { AddressBook, writeAddressFile } from '../address-book.ts';
 import { noticeOf } from '../commit-notice.ts';
 import type { NodeConfig } from '../config.ts';
 import { EventVerifier } from '../event-verifier.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { LedgerViews, type LedgerAccess } from '../ledger-views.ts';
-import { loadIdentityKey, neverVotedMark, type IdentityKey } from '../keys.ts';
-import { markFile } from '../mark-file.ts';
+import { loadIdentityKey, type IdentityKey } from '../keys.ts';
 import { LedgerReads, type ReadableLedger } from '../projections/ledger-reads.ts';
 import { PastThread } from '../projections/past-thread.ts';
 import { rebuildInThread } from '../projections/rebuild-thread.ts';
@@ -37,7 +35,7 @@ import { MemberReads } from './member-reads.ts';
 import { memberStatus } from './member-status.ts';
 import { NamedServers } from './named-servers.ts';
 import { openMember, selfOf, type OpenMember } from './open-member.ts';
-import { bootstrap, isBlank } from './open-server.ts';
+import { beginOnce } from './begin-once.ts';
 import { ServerOperations, type RaftOperations } from './operations.ts';
 import type { RaftConfig } from './raft-config.ts';
 import { startRaftServer, type RaftServer } from './raft-server.ts';
@@ -173,7 +171,7 @@ class RaftNode implements RunningNode {
     await writeAddressFile(addressFile, { peerId: host.peerId, pid: process.pid, addresses: [...host.addresses()] });
     const { cluster } = raft;
     // Who does not begin the cluster of its configuration is taken in by those who did.
-    const known = (await this.#bootstrapOnce(member)) ? cluster : [...cluster, ...raft.bootstrap];
+    const known = (await beginOnce(member.store, this.#config, this.#log)) ? cluster : [...cluster, ...raft.bootstrap];
     const named = await NamedServers.open(raftDirectory(this.#config.dataDirectory), { ...raft, cluster: known });
     const reads = await this.#openReads(host, member);
     const submissions = this.#openSubmissions(member);
@@ -272,31 +270,6 @@ class RaftNode implements RunningNode {
     });
     this.#closers.push(() => host.stop());
     return host;
-  }
-
-  /**
-   * A cluster of one's own is begun once: afterwards the log says who belongs to it. A member whose disk was lost does not
-   * begin it again: with others like it, it would be a majority beside the one that went on.
-   *
-   * @returns whether there is a log
-   */
-  async #bootstrapOnce({ store }: OpenMember): Promise<boolean> {
-    const { bootstrap: servers } = this.#config.raft;
-    const mark = neverVotedMark(this.#config.identityKeyFile);
-    const neverVoted = markFile(mark);
-    if (await isBlank(store)) {
-      if (servers.length === 0) return false;
-      if (!(await neverVoted.isThere())) {
-        const { code, message } = mayHaveVoted(mark).refusal;
-        this.#log.warn({ code, mark, servers }, message);
-        return false;
-      }
-      const voters = servers.map((server) => ({ ...server, suffrage: 'voter' as const }));
-      await bootstrap(store, configurationCodec, { servers: voters });
-      this.#log.info({ servers }, 'begins a cluster');
-    }
-    await neverVoted.remove();
-    return true;
   }
 
   async #openReads(host: Host, { validators }: OpenMember): Promise<MemberReads> {
@@ -415,9 +388,4 @@ class RaftNode implements RunningNode {
     const timer = setInterval(connect, DIAL_INTERVAL_MS);
     this.#closers.push(async () => clearInterval(timer));
   }
-}
-
-function mayHaveVoted(mark: string): Refused {
-  const message = 'begins no cluster, as its key may have voted in one, and waits until it is taken in';
-  return refuse('raft-may-have-voted', message, { mark });
 }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { codedError, CodedError } from '../../base/result.ts';
 import type { SnapshotMeta } from '../../raft/contract.ts';
 import type { StoredSnapshot } from '../../raft/stored-records.ts';
+import { synced } from '../synced.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
 
 export function raftDirectory(dataDirectory: string): string {
@@ -60,7 +61,7 @@ export class SnapshotFiles implements SnapshotStore {
     try {
       const written = await this.#writePart(part, state, sizeBytes);
       await rename(part, join(folder, file));
-      await syncFolder(folder);
+      await synced(folder);
       const { configuration, lastIndex, lastTerm } = meta;
       return { lastIndex, lastTerm, configuration, file, ...written };
     } catch (error) {
@@ -196,15 +197,6 @@ class CountingWriter {
 
 async function writeWhole(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += (await handle.write(bytes, at, bytes.length - at)).bytesWritten;
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function tooLarge(sizeBytes: number, maxBytes: number): CodedError {

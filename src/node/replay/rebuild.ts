@@ -170,14 +170,13 @@ export class Rebuild {
     if (this.#batch.size === 0) return;
     const { checks, state } = this.#batch;
     this.#batch = emptyBatch();
-    const operations = stateOps([...state.values()]);
-    this.#pushRowOps(operations);
+    const operations = [...stateOps([...state.values()]), ...this.#rowOps()];
     this.#writing = this.#write(operations, checks, isLast);
     // Its failure is seen where it is awaited, which is later.
     this.#writing.catch(() => undefined);
   }
 
-  async #write(operations: StoreOperation[], checks: readonly Promise<void>[], sync: boolean): Promise<void> {
+  async #write(operations: readonly StoreOperation[], checks: readonly Promise<void>[], sync: boolean): Promise<void> {
     const { place } = this.#options;
     const onBatch = this.#onBatch;
     const block = this.#head;
@@ -188,11 +187,9 @@ export class Rebuild {
     onBatch(block.header.height, events);
   }
 
-  #pushRowOps(operations: StoreOperation[]): void {
+  #rowOps(): StoreOperation[] {
     const { height } = this.#head.header;
-    for (const { pending, rows } of this.#builds) {
-      for (const operation of rows.writeOps(pending.take(), height)) operations.push(operation);
-    }
+    return this.#builds.flatMap(({ pending, rows }) => rows.writeOps(pending.take(), height));
   }
 
   /** What failed first in the order of the blocks: checks of earlier ones may still be under way. */

@@ -1,8 +1,9 @@
-import { cp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { NodeConfig } from '../../../src/node/config.ts';
 import type { JoinFirstOptions } from '../../../src/node/joining/join-first.ts';
+import { ledgerDirectory } from '../../../src/node/open-ledger.ts';
 import type { RunningNode } from '../../../src/node/status.ts';
 import { eventually } from '../../eventually.ts';
 import { codeOf } from '../../net/network.ts';
@@ -83,6 +84,11 @@ test(
     });
     await observer.stop();
     const onJoining = () => Promise.reject(new Error('it has a ledger, and does not join again'));
+    // A damaged ledger is one, too.
+    const current = join(ledgerDirectory(configOf('observer-1').dataDirectory), 'CURRENT');
+    await rename(current, `${current}.away`);
+    expect(await codeOf(started(configOf('observer-1'), { onJoining }))).toBe('store-corrupt');
+    await rename(`${current}.away`, current);
     await follows(await running(configOf('observer-1'), { onJoining }));
   },
   DEADLINE_MS,

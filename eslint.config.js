@@ -89,6 +89,11 @@ const brandCast = {
   message: 'a branded value is made only by the check that it stands for',
 };
 
+const threadEnd = {
+  selector: 'CallExpression > MemberExpression.callee > Identifier.property[name="terminate"]',
+  message: 'a thread that still loads its modules takes the process with it: src/node/worker-end.ts',
+};
+
 /** The types of libp2p need the compiler's `dom`; with it a variable that is missing may silently be a browser's. */
 const browserGlobals = [
   ...['window', 'self', 'document', 'location', 'history', 'navigator', 'screen', 'localStorage', 'sessionStorage'],
@@ -112,7 +117,11 @@ export default tseslint.config(
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
-    plugins: { pure: restriction('globals', 'properties', 'syntax', 'imports'), brand: restriction('syntax') },
+    plugins: {
+      pure: restriction('globals', 'properties', 'syntax', 'imports'),
+      brand: restriction('syntax'),
+      thread: restriction('syntax'),
+    },
     rules: {
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       // `void promise` is allowed: it says that nobody waits, and a rejection then stops the process as our own bug.
@@ -133,6 +142,7 @@ export default tseslint.config(
     },
   },
   { files: ['src/**/*.ts'], ignores: ['src/cli/**'], rules: { 'no-console': 'error' } },
+  { files: ['src/**/*.ts'], ignores: ['src/node/worker-end.ts'], rules: { 'thread/syntax': ['error', threadEnd] } },
   { files: ['src/**/*.ts'], ignores: brandHomes, rules: { 'brand/syntax': ['error', brandCast] } },
   ...brandMakers.map(({ maker, allowed }) => ({
     files: ['src/**/*.ts'],

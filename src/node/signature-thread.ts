@@ -9,6 +9,7 @@ import { assert } from '../base/assert.ts';
 import { codedError } from '../base/result.ts';
 import { MAX_SIGNATURE_BYTES, type SigningKey } from '../ledger/signature.ts';
 import { packChecks, type SignatureCheck } from './signature-batch.ts';
+import { endWorker } from './worker-end.ts';
 import { workerEnvironment } from './worker-environment.ts';
 
 interface Waiting extends SignatureCheck {
@@ -87,7 +88,7 @@ export class SignatureThread {
       });
     }
     this.#closed ??= codedError('verification-closed', 'the signature thread is closed');
-    await this.#worker.terminate();
+    await endWorker(this.#worker);
   }
 
   #handOut(): void {

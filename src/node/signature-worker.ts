@@ -5,13 +5,14 @@ import { unpackChecks } from './signature-batch.ts';
 import { verifyHere } from './signature-native.ts';
 import type { SignatureWorkerData } from './signature-thread.ts';
 import { stepAside } from './thread-priority.ts';
+import { onMessages } from './worker-end.ts';
 
 const port = parentPort;
 assert(port !== null, 'the signature worker runs in a worker thread');
 stepAside((workerData as SignatureWorkerData).niceness);
 
 /** Answers a batch, in order: one byte a check, 1 for a valid signature. */
-port.on('message', (packed: Uint8Array) => {
+onMessages(port, (packed: Uint8Array) => {
   const verdicts = Uint8Array.from(unpackChecks(packed), (check) =>
     Number(verifyHere(check, check.message, check.signature)),
   );

@@ -10,6 +10,7 @@ import { genesisCertificate, type EpochContext } from '../qc/certificate.ts';
 import { encodeValidatorSet } from '../qc/validator-set.ts';
 import type { VerificationJob, VerificationOutcome } from './verification-jobs.ts';
 import type { WorkerAnswer, WorkerRequest, WorkerSetup } from './verification-worker.ts';
+import { endWorker } from './worker-end.ts';
 import { workerEnvironment } from './worker-environment.ts';
 
 /**
@@ -82,7 +83,7 @@ export class VerificationPool implements Verifier {
   /** What is under way or waiting is rejected with `verification-closed`. */
   async close(): Promise<void> {
     this.#end(codedError('verification-closed', 'the verification pool is closed'));
-    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+    await Promise.all(this.#threads.map(({ worker }) => endWorker(worker)));
   }
 
   #start(setup: WorkerSetup): Thread {

@@ -8,6 +8,7 @@ import { loadDefaultScheme } from '../qc/default-scheme.ts';
 import { decodeValidatorSet } from '../qc/validator-set.ts';
 import { rememberingScheme } from './remembering-scheme.ts';
 import { runVerificationJob, type VerificationJob, type VerificationOutcome } from './verification-jobs.ts';
+import { onMessages } from './worker-end.ts';
 
 export interface WorkerSetup {
   readonly chainId: string;
@@ -41,7 +42,7 @@ const epoch = {
   genesis: genesisCertificate(validators.epoch, setup.genesisBlockId),
 };
 
-port.on('message', (request: WorkerRequest) => {
+onMessages(port, (request: WorkerRequest) => {
   const answer: WorkerAnswer = {
     number: request.number,
     outcome: runVerificationJob(request.job, epoch, scheme),

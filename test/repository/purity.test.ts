@@ -150,6 +150,7 @@ describe('no file of src passes the linter with', () => {
     ['any', '@typescript-eslint/no-explicit-any', 'export const x: any = 1;'],
     ['a non-null assertion', '@typescript-eslint/no-non-null-assertion', 'export const f = (x?: string) => x!;'],
     ['the console', 'no-console', "console.log('x');"],
+    ['the end of a thread, wherever it is', 'thread/syntax', 'export const f = (w: Worker) => w.terminate();'],
     ['loose equality', 'eqeqeq', 'export const f = (a: number) => a == 1;'],
   ])('%s', async (_what, rule, code) => {
     expect(await rulesBroken('src/node/planted.ts', code)).toContain(rule);

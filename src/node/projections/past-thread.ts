@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import { codedError, refuse, type Result } from '../../base/result.ts';
 import type { LogIdentity } from '../../ledger/block-log.ts';
+import { haltWorker } from '../worker-end.ts';
 import { workerEnvironment } from '../worker-environment.ts';
 
 export interface PastTask {
@@ -18,10 +19,7 @@ export type ToPast =
   | { readonly kind: 'ask'; readonly id: number; readonly height: number; readonly key: string }
   | { readonly kind: 'close' };
 
-export interface FromPast {
-  readonly id: number;
-  readonly answer: Result<Uint8Array>;
-}
+export type FromPast = 'loaded' | { readonly id: number; readonly answer: Result<Uint8Array> };
 
 /** The state of some height is in it: a million nodes, about. Where that is not enough, the thread ends and the node does not. */
 const WORKER_HEAP = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 16 };
@@ -36,6 +34,7 @@ interface Waiting {
 
 interface Thread {
   readonly worker: Worker;
+  readonly loaded: Promise<void>;
   readonly exited: Promise<void>;
 }
 
@@ -84,19 +83,22 @@ export class PastThread {
     this.#thread = null;
     if (thread === null) return;
     if (this.#waiting.size === 0) thread.worker.postMessage({ kind: 'close' } satisfies ToPast);
-    else await thread.worker.terminate();
+    else await haltWorker(thread.worker, thread.loaded);
     await thread.exited;
   }
 
   #start(): Thread {
+    const loaded = Promise.withResolvers<void>();
     const exited = Promise.withResolvers<void>();
     const worker = new Worker(new URL('./past-worker.ts', import.meta.url), {
       workerData: this.#task,
       resourceLimits: WORKER_HEAP,
       env: workerEnvironment(),
     });
-    const thread = { worker, exited: exited.promise };
-    worker.on('message', ({ answer, id }: FromPast) => {
+    const thread = { worker, loaded: loaded.promise, exited: exited.promise };
+    worker.on('message', (message: FromPast) => {
+      if (message === 'loaded') return loaded.resolve();
+      const { answer, id } = message;
       this.#waiting.get(id)?.resolve(answer);
       this.#waiting.delete(id);
       if (this.#waiting.size > 0 || this.#closed) return;

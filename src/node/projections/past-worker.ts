@@ -9,6 +9,7 @@ import { LevelStore } from '../../store/level-store.ts';
 import { ledgerDirectory } from '../open-store.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { stepAside } from '../thread-priority.ts';
+import { whenLoaded } from '../worker-end.ts';
 import { stateBefore } from './first-state.ts';
 import { PastStates } from './past-states.ts';
 import type { FromPast, PastTask, ToPast } from './past-thread.ts';
@@ -41,6 +42,7 @@ port.on('message', (message: ToPast) => {
   }
   void answer(message);
 });
+whenLoaded(() => port.postMessage('loaded' satisfies FromPast));
 
 /** What is thrown without a code is our own bug: it ends this thread, and whoever waits is told so. */
 async function answer({ height, id, key }: Extract<ToPast, { kind: 'ask' }>): Promise<void> {

@@ -16,6 +16,7 @@ export type ToRebuild =
   { readonly kind: 'written' } | { readonly kind: 'finishAt'; readonly height: number } | { readonly kind: 'stop' };
 
 export type FromRebuild =
+  | { readonly kind: 'loaded' }
   | { readonly kind: 'progress'; readonly progress: BuildProgress }
   /** Of `packOperations`; answered by `written`. */
   | { readonly kind: 'write'; readonly packed: Uint8Array }

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { CodedError, codedError } from '../../base/result.ts';
 import type { Store } from '../../store/store.ts';
+import { haltWorker } from '../worker-end.ts';
 import { workerEnvironment } from '../worker-environment.ts';
 import type { StartRebuild } from './live-rebuild.ts';
 import { unpackOperations } from './packed-operations.ts';
@@ -16,6 +17,7 @@ const STOP_DEADLINE_MS = 5_000;
 /** @param store the node's own, open with `threads` */
 export function rebuildInThread(store: Store, task: Omit<RebuildTask, 'plan'>): StartRebuild {
   return (plan, onProgress) => {
+    const loaded = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<number | null>();
     const exited = Promise.withResolvers<void>();
     const worker = new Worker(new URL('./rebuild-worker.ts', import.meta.url), {
@@ -28,6 +30,9 @@ export function rebuildInThread(store: Store, task: Omit<RebuildTask, 'plan'>): 
     };
     worker.on('message', (message: FromRebuild) => {
       switch (message.kind) {
+        case 'loaded':
+          loaded.resolve();
+          break;
         case 'progress':
           onProgress(message.progress);
           break;
@@ -38,7 +43,7 @@ export function rebuildInThread(store: Store, task: Omit<RebuildTask, 'plan'>): 
             },
             (error: unknown) => {
               ended.reject(error);
-              void worker.terminate();
+              void haltWorker(worker, loaded.promise);
             },
           );
           break;
@@ -68,7 +73,7 @@ export function rebuildInThread(store: Store, task: Omit<RebuildTask, 'plan'>): 
       stop: async () => {
         tell({ kind: 'stop' });
         await Promise.race([exited.promise, delay(STOP_DEADLINE_MS, undefined, { ref: false })]);
-        await worker.terminate();
+        await haltWorker(worker, loaded.promise);
       },
     };
   };

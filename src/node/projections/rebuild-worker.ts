@@ -16,6 +16,7 @@ import type { StoreOperation } from '../../store/store.ts';
 import { ledgerDirectory } from '../open-store.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { stepAside } from '../thread-priority.ts';
+import { whenLoaded } from '../worker-end.ts';
 import { firstStateOf } from './first-state.ts';
 import { packOperations } from './packed-operations.ts';
 import type { FromRebuild, RebuildTask, ToRebuild } from './rebuild-messages.ts';
@@ -124,6 +125,7 @@ function refusalOf(error: unknown): Refusal {
 }
 
 stepAside(NICENESS);
+whenLoaded(() => say({ kind: 'loaded' }));
 try {
   say({ kind: 'ended', height: await rebuild(workerData as RebuildTask) });
 } catch (error) {

@@ -88,6 +88,17 @@ export function storeKey(...parts: readonly (Uint8Array | string)[]): Uint8Array
   return keys.bytes.subarray(start, end);
 }
 
+/** The same of a prefix and a text with one character a byte. */
+export function storeKeyOfBytes(prefix: Uint8Array, text: string): Uint8Array {
+  const length = prefix.length + text.length;
+  const start = length > keys.size ? 0 : keys.reserve(length);
+  const target = length > keys.size ? new Uint8Array(length) : keys.bytes;
+  let end = start + writeBytes(prefix, target, start);
+  for (let i = 0; i < text.length; i++) target[end++] = text.charCodeAt(i);
+  if (target === keys.bytes) keys.used = end;
+  return target.subarray(start, end);
+}
+
 /** @returns how many bytes were written */
 function writeUtf8(text: string, target: Uint8Array, offset: number): number {
   for (let i = 0; i < text.length; i++) {

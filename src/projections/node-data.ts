@@ -2,14 +2,15 @@
  * `node-data`: the nodes by what they can do, by version, by stake and by when they were last heard of. The records
  * themselves are in the state; here is one small row a node, which says where it is indexed, and the indexes.
  */
-import { storeKey, utf8, textFromUtf8 } from '../base/bytes.ts';
+import { textFromUtf8 } from '../base/bytes.ts';
 import { bool, codec, list, oneOf, struct, text, uint } from '../base/codec.ts';
-import { bigEndian, rangeOf } from '../ledger/layout.ts';
+import { rangeOf } from '../ledger/layout.ts';
 import { decodeOwnEntry } from '../ledger/known-entries.ts';
 import { MAX_VERSION_LENGTH, type NodeRecord } from '../ledger/record.ts';
 import { NODE_KEY_PREFIX } from '../ledger/state.ts';
-import { PRESENT, type KeyRange, type StoreOperation } from '../store/store.ts';
-import type { ProjectedBlock, Projection, ProjectionReader, RowReader } from './projection.ts';
+import { PRESENT, type KeyRange } from '../store/store.ts';
+import type { ProjectedBlock, Projection, ProjectionReader, RowOperation, RowReader } from './projection.ts';
+import { numberInKey, rowKey, rowKeyBytes, textInKey, type RowKey } from './row-key.ts';
 import { decodeRow } from './rows.ts';
 
 /** The places are part of the format of a row: a new one goes to the end, and rows without it stay what they are. */
@@ -49,27 +50,27 @@ const rowCodec = codec(
 );
 
 const countCodec = codec(struct<{ records: number }>({ records: uint() }), 32);
-const COUNT_KEY = utf8('#');
+const COUNT_KEY = rowKey('#');
 
 /** Row keys: a letter, what is indexed, and the peer id, apart by a zero byte, which no version and no peer id holds. */
-const nodeRowKey = (peerId: string) => storeKey('n\0', peerId);
-const withCapability = (capability: Capability) => `c\0${capability}\0`;
+const nodeRowKey = (peerId: string) => rowKey('n\0', peerId);
+const withCapability = (capability: Capability) => rowKey('c\0', capability, '\0');
 const CAPABILITY_LABELS = CAPABILITIES.map((capability) => [capability, withCapability(capability)] as const);
-const ofVersion = (version: string) => `v\0${version}\0`;
-const STAKED = 's\0';
-const HEARD = utf8('h\0');
+const ofVersion = (version: string) => rowKey('v\0', textInKey(version), '\0');
+const STAKED = rowKey('s\0');
+const HEARD = rowKey('h\0');
 
 /** Joined nodes in the order of when they were last heard of. */
-function heardKey(lastHeard: number, peerId = ''): Uint8Array {
-  return storeKey(HEARD, bigEndian(lastHeard), peerId);
+function heardKey(lastHeard: number, peerId = ''): RowKey {
+  return rowKey(HEARD, numberInKey(lastHeard), peerId);
 }
 
 export const nodeData: Projection = {
   name: 'node-data',
   version: 2,
   isOfStateAlone: true,
-  apply({ changes }: ProjectedBlock, view: RowReader): readonly StoreOperation[] {
-    const operations: StoreOperation[] = [];
+  apply({ changes }: ProjectedBlock, view: RowReader): readonly RowOperation[] {
+    const operations: RowOperation[] = [];
     const before = view.get(COUNT_KEY);
     let records = countIn(before);
     for (const change of changes) {
@@ -98,8 +99,8 @@ function countIn(count: Uint8Array | undefined): number {
 
 /** Peer ids in their own order, from one on. */
 export function peerIds(reader: ProjectionReader, options: PageOptions = {}): AsyncIterable<string> {
-  const all = rangeOf(nodeRowKey(''));
-  const range = options.after === undefined ? all : { ...all, gte: nodeRowKey(`${options.after}\0`) };
+  const all = rangeOf(rowKeyBytes(nodeRowKey('')));
+  const range = options.after === undefined ? all : { ...all, gte: rowKeyBytes(nodeRowKey(`${options.after}\0`)) };
   return peerIdsIn(reader, limited(range, options), nodeRowKey('').length);
 }
 
@@ -110,29 +111,29 @@ export interface PageOptions {
 }
 
 export function peerIdsWith(reader: ProjectionReader, capability: Capability): AsyncIterable<string> {
-  return peerIdsUnder(reader, utf8(withCapability(capability)));
+  return peerIdsUnder(reader, withCapability(capability));
 }
 
 export function peerIdsOfVersion(reader: ProjectionReader, version: string): AsyncIterable<string> {
-  return peerIdsUnder(reader, utf8(ofVersion(version)));
+  return peerIdsUnder(reader, ofVersion(version));
 }
 
 export function stakedPeerIds(reader: ProjectionReader): AsyncIterable<string> {
-  return peerIdsUnder(reader, utf8(STAKED));
+  return peerIdsUnder(reader, STAKED);
 }
 
 /** Joined nodes that were heard of at this time (unix seconds) or later, the longest silent first. */
 export function peerIdsHeardSince(reader: ProjectionReader, seconds: number): AsyncIterable<string> {
-  const range = { ...rangeOf(HEARD), gte: heardKey(seconds) };
+  const range = { ...rangeOf(rowKeyBytes(HEARD)), gte: rowKeyBytes(heardKey(seconds)) };
   return peerIdsIn(reader, range, heardKey(0).length);
 }
 
-function peerIdsUnder(reader: ProjectionReader, prefix: Uint8Array): AsyncIterable<string> {
-  return peerIdsIn(reader, rangeOf(prefix), prefix.length);
+function peerIdsUnder(reader: ProjectionReader, prefix: RowKey): AsyncIterable<string> {
+  return peerIdsIn(reader, rangeOf(rowKeyBytes(prefix)), prefix.length);
 }
 
 async function* peerIdsIn(reader: ProjectionReader, range: KeyRange, prefixLength: number): AsyncIterable<string> {
-  for await (const [rowKey] of reader.entries(range)) yield textFromUtf8(rowKey.subarray(prefixLength));
+  for await (const [key] of reader.entries(range)) yield textFromUtf8(key.subarray(prefixLength));
 }
 
 function limited(range: KeyRange, { limit }: PageOptions): KeyRange {
@@ -166,13 +167,13 @@ function moveNode(
   peerId: string,
   before: NodeRow | undefined,
   after: NodeRow | undefined,
-  operations: StoreOperation[],
+  operations: RowOperation[],
 ): void {
   const movedBefore = operations.length;
-  const move = (from: string | undefined, to: string | undefined): void => {
+  const move = (from: RowKey | undefined, to: RowKey | undefined): void => {
     if (from === to) return;
-    if (from !== undefined) operations.push(deleted(storeKey(from, peerId)));
-    if (to !== undefined) operations.push(put(storeKey(to, peerId), PRESENT));
+    if (from !== undefined) operations.push(deleted(rowKey(from, peerId)));
+    if (to !== undefined) operations.push(put(rowKey(to, peerId), PRESENT));
   };
   for (const [capability, label] of CAPABILITY_LABELS) {
     move(labelOf(before, capability, label), labelOf(after, capability, label));
@@ -192,11 +193,11 @@ function moveNode(
   }
 }
 
-function labelOf(row: NodeRow | undefined, capability: Capability, label: string): string | undefined {
+function labelOf(row: NodeRow | undefined, capability: Capability, label: RowKey): RowKey | undefined {
   return row?.capabilities.includes(capability) === true ? label : undefined;
 }
 
-function versionLabel(row: NodeRow | undefined): string | undefined {
+function versionLabel(row: NodeRow | undefined): RowKey | undefined {
   return row === undefined ? undefined : ofVersion(row.version);
 }
 
@@ -205,10 +206,10 @@ function heardOf(row: NodeRow | undefined): number | undefined {
   return row?.isJoined === true ? row.lastHeard : undefined;
 }
 
-function put(rowKey: Uint8Array, value: Uint8Array): StoreOperation {
-  return { kind: 'put', key: rowKey, value };
+function put(key: RowKey, value: Uint8Array): RowOperation {
+  return { kind: 'put', key, value };
 }
 
-function deleted(rowKey: Uint8Array): StoreOperation {
-  return { kind: 'delete', key: rowKey };
+function deleted(key: RowKey): RowOperation {
+  return { kind: 'delete', key };
 }

@@ -9,7 +9,6 @@
  * Heartbeats are counted in the node's own row, and become one entry when something else happens: there are never more
  * than twice as many rows as other entries, and a heartbeat costs one small row, written again.
  */
-import { storeKey } from '../base/bytes.ts';
 import { codec, hash, nullable, struct, text, uint, uint64 } from '../base/codec.ts';
 import type { Hash } from '../base/hash.ts';
 import type { BlockHeader } from '../ledger/block.ts';
@@ -17,14 +16,14 @@ import type { LedgerEvent, SignedEvent } from '../ledger/event.ts';
 import { MAX_REASON_LENGTH } from '../ledger/event-fields.ts';
 import { MAX_PEER_ID_LENGTH } from '../ledger/identity.ts';
 import { decodeOwnEntry } from '../ledger/known-entries.ts';
-import { bigEndian, fromBigEndian, rangeOf } from '../ledger/layout.ts';
+import { fromBigEndian, rangeOf } from '../ledger/layout.ts';
 import { proposalCodec } from '../ledger/quorum-actions.ts';
 import { NANOSECONDS, type NodeEntry, type NodeRecord } from '../ledger/record.ts';
 import { NODE_KEY_PREFIX, PROPOSAL_KEY_PREFIX } from '../ledger/state.ts';
-import type { StoreOperation } from '../store/store.ts';
 import { entryCodec, type Heard, type HistoryEntry, type HistoryFact, type HistoryPosition } from './history-entry.ts';
 import { capabilitiesOf } from './node-data.ts';
-import type { ProjectedBlock, Projection, ProjectionReader, RowReader } from './projection.ts';
+import type { ProjectedBlock, Projection, ProjectionReader, RowOperation, RowReader } from './projection.ts';
+import { numberInKey, rowKey, rowKeyBytes, type RowKey } from './row-key.ts';
 import { decodeRow } from './rows.ts';
 
 /** Heartbeats that are not an entry yet, with the position and time of the first. */
@@ -74,14 +73,14 @@ const nodeRowCodec = codec(
 
 const removalCodec = codec(struct<Removal>({ peerId: text(MAX_PEER_ID_LENGTH), reason: text(MAX_REASON_LENGTH) }), 512);
 
-const nodeRowKey = (peerId: string) => storeKey('n\0', peerId);
-const entriesOf = (peerId: string) => storeKey('e\0', peerId, '\0');
-const removalKey = (proposal: string) => storeKey('p\0', proposal);
+const nodeRowKey = (peerId: string) => rowKey('n\0', peerId);
+const entriesOf = (peerId: string) => rowKey('e\0', peerId, '\0');
+const removalKey = (proposal: string) => rowKey('p\0', proposal);
 
 export const nodeHistory: Projection = {
   name: 'node-history',
   version: 1,
-  apply: (block: ProjectedBlock, view: RowReader): readonly StoreOperation[] =>
+  apply: (block: ProjectedBlock, view: RowReader): readonly RowOperation[] =>
     new BlockHistory(block, view).operations(),
 };
 
@@ -118,7 +117,7 @@ class BlockHistory {
   readonly #block: ProjectedBlock;
   readonly #header: BlockHeader;
   readonly #view: RowReader;
-  readonly #operations: StoreOperation[] = [];
+  readonly #operations: RowOperation[] = [];
   readonly #subjects = new Map<string, Subject>();
   readonly #told: Told[] = [];
   /** Proposals to remove a node that this block made or decided. */
@@ -130,7 +129,7 @@ class BlockHistory {
     this.#view = view;
   }
 
-  operations(): readonly StoreOperation[] {
+  operations(): readonly RowOperation[] {
     const { changes, events } = this.#block;
     for (const { event } of events) if (event.type === 'joined') this.#subject(event.peerId).isJoining = true;
     for (const change of changes) {
@@ -281,12 +280,12 @@ function announced(of: Extract<LedgerEvent, { type: 'joined' }> | NodeRecord) {
   return { capabilities: capabilitiesOf(of), multiaddrs, version };
 }
 
-function entryOp(peerId: string, { fact, time, ...position }: HistoryEntry): StoreOperation {
+function entryOp(peerId: string, { fact, time, ...position }: HistoryEntry): RowOperation {
   return { kind: 'put', key: entryKey(peerId, position), value: entryCodec.encode({ time, fact }) };
 }
 
-function entryKey(peerId: string, { height, index }: HistoryPosition): Uint8Array {
-  return storeKey(entriesOf(peerId), bigEndian(height), bigEndian(index));
+function entryKey(peerId: string, { height, index }: HistoryPosition): RowKey {
+  return rowKey('e\0', peerId, '\0', numberInKey(height), numberInKey(index));
 }
 
 function entryOfHeard({ height, index, time, ...heard }: HeardSince): HistoryEntry {
@@ -325,8 +324,8 @@ export async function historyOf(reader: ProjectionReader, peerId: string, query:
     // It may become an entry at this moment: then it is there twice.
     end = heard;
   }
-  const range = rangeOf(entriesOf(peerId));
-  const lt = end === undefined ? range.lt : entryKey(peerId, end);
+  const range = rangeOf(rowKeyBytes(entriesOf(peerId)));
+  const lt = end === undefined ? range.lt : rowKeyBytes(entryKey(peerId, end));
   const prefixLength = range.gte.length;
   for await (const [key, value] of reader.entries({ gte: range.gte, lt, reverse: true, limit: limit + 1 })) {
     const position = key.subarray(prefixLength);

@@ -8,7 +8,8 @@
 import type { BlockHeader } from '../ledger/block.ts';
 import type { SignedEvent } from '../ledger/event.ts';
 import type { CommittedChange, StateChange } from '../ledger/state.ts';
-import type { KeyRange, StoreOperation } from '../store/store.ts';
+import type { KeyRange } from '../store/store.ts';
+import type { RowKey } from './row-key.ts';
 
 /** What a committed block was and did. */
 export interface ProjectedBlock {
@@ -17,6 +18,12 @@ export interface ProjectedBlock {
   /** With what they replaced, where the block was executed just now; without, where they were read from the log. */
   readonly changes: readonly (StateChange | CommittedChange)[];
 }
+
+/** On a projection's own rows: keys are its own, without any prefix. */
+export type RowOperation =
+  /** As with a store's, no value is empty. */
+  | { readonly kind: 'put'; readonly key: RowKey; readonly value: Uint8Array }
+  | { readonly kind: 'delete'; readonly key: RowKey };
 
 export interface Projection {
   /** Lowercase letters and hyphens. */
@@ -34,14 +41,13 @@ export interface Projection {
    * Synchronous and deterministic.
    *
    * @param view the projection's own rows before this block
-   * @returns operations on its own rows; keys are its own, without any prefix
    */
-  apply(block: ProjectedBlock, view: RowReader): readonly StoreOperation[];
+  apply(block: ProjectedBlock, view: RowReader): readonly RowOperation[];
 }
 
 /** The rows of one projection; keys are its own. */
 export interface RowReader {
-  get(key: Uint8Array): Uint8Array | undefined;
+  get(key: RowKey): Uint8Array | undefined;
 }
 
 /** The rows of one projection, for those who serve from it. */

@@ -7,13 +7,14 @@
  *     P : name generation row key           a row
  *     P ! , P % state key                   of a rebuild beside a running node (`build-state.ts`)
  */
-import { concatBytes, storeKey, utf8 } from '../base/bytes.ts';
+import { concatBytes, storeKey, storeKeyOfBytes, utf8 } from '../base/bytes.ts';
 import { codec, struct, uint, type Codec } from '../base/codec.ts';
 import { RecentValues } from '../base/recent-values.ts';
 import { codedError } from '../base/result.ts';
 import { bigEndian, fromBigEndian, projectionKey, rangeOf } from '../ledger/layout.ts';
 import type { KeyRange, Store, StoreOperation } from '../store/store.ts';
-import type { ProjectionReader, RowReader } from './projection.ts';
+import type { ProjectionReader, RowOperation, RowReader } from './projection.ts';
+import type { RowKey } from './row-key.ts';
 
 export interface Pointer {
   readonly version: number;
@@ -99,8 +100,8 @@ export class Rows implements ProjectionReader {
     return fromBigEndian(cursor);
   }
 
-  get(key: Uint8Array): Uint8Array | undefined {
-    return this.#store.get(this.#keyOf(key));
+  get(key: RowKey): Uint8Array | undefined {
+    return this.#store.get(storeKeyOfBytes(this.#prefix, key));
   }
 
   async *entries(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {
@@ -110,17 +111,17 @@ export class Rows implements ProjectionReader {
   }
 
   /** The projection's operations on its rows, and its cursor. */
-  writeOps(operations: Iterable<StoreOperation>, cursor: number): StoreOperation[] {
+  writeOps(operations: Iterable<RowOperation>, cursor: number): StoreOperation[] {
     const own = this.partOps(operations);
     own.push({ kind: 'put', key: this.#cursorKey, value: bigEndian(cursor) });
     return own;
   }
 
   /** The projection's operations on its rows, which count for nothing until its cursor is written, too. */
-  partOps(operations: Iterable<StoreOperation>): StoreOperation[] {
+  partOps(operations: Iterable<RowOperation>): StoreOperation[] {
     const own: StoreOperation[] = [];
     for (const operation of operations) {
-      const key = this.#keyOf(operation.key);
+      const key = storeKeyOfBytes(this.#prefix, operation.key);
       own.push(operation.kind === 'put' ? { kind: 'put', key, value: operation.value } : { kind: 'delete', key });
     }
     return own;
@@ -156,9 +157,9 @@ function endOf(range: KeyRange): Uint8Array {
  */
 export class PendingRows implements RowReader {
   readonly #rows: RowReader;
-  #pending = new Map<string, StoreOperation>();
+  #pending = new Map<RowKey, RowOperation>();
   /** What was taken last: perhaps not in the store yet. */
-  #taken: ReadonlyMap<string, StoreOperation> = new Map();
+  #taken: ReadonlyMap<RowKey, RowOperation> = new Map();
   /** Null: there is none. */
   readonly #read: RecentValues;
 
@@ -168,46 +169,34 @@ export class PendingRows implements RowReader {
     this.#read = new RecentValues(maxReadRows);
   }
 
-  get(key: Uint8Array): Uint8Array | undefined {
-    const text = latin1(key);
-    const known = this.#read.get(text);
+  get(key: RowKey): Uint8Array | undefined {
+    const known = this.#read.get(key);
     if (known !== undefined) return known ?? undefined;
-    const pending = this.#pending.get(text) ?? this.#taken.get(text);
+    const pending = this.#pending.get(key) ?? this.#taken.get(key);
     const row = pending === undefined ? this.#rows.get(key) : rowAfter(pending);
-    this.#read.set(text, row ?? null);
+    this.#read.set(key, row ?? null);
     return row;
   }
 
-  add(operations: readonly StoreOperation[]): void {
+  add(operations: readonly RowOperation[]): void {
     for (const operation of operations) {
-      const text = latin1(operation.key);
-      this.#pending.set(text, operation);
-      this.#read.replace(text, rowAfter(operation) ?? null);
+      this.#pending.set(operation.key, operation);
+      this.#read.replace(operation.key, rowAfter(operation) ?? null);
     }
   }
 
   /** One operation a key, the last one. What was taken before is in the store now. */
-  take(): Iterable<StoreOperation> {
+  take(): Iterable<RowOperation> {
     this.#taken = this.#pending;
     this.#pending = new Map();
     return this.#taken.values();
   }
 }
 
-function rowAfter(operation: StoreOperation): Uint8Array | undefined {
+function rowAfter(operation: RowOperation): Uint8Array | undefined {
   return operation.kind === 'put' ? operation.value : undefined;
 }
 
 const DEFAULT_READ_ROWS = 8192;
 /** Of a rebuild, whose whole work it is to read rows and write them: the rows of as many nodes as most networks have. */
 export const REBUILD_READ_ROWS = 65_536;
-
-/** A Buffer of its own for each key would cost more than its text. */
-const scratch = Buffer.alloc(512);
-
-/** Bytes as a Map's key. */
-function latin1(key: Uint8Array): string {
-  if (key.length > scratch.length) return Buffer.from(key).toString('latin1');
-  scratch.set(key);
-  return scratch.toString('latin1', 0, key.length);
-}

@@ -7,15 +7,15 @@
  *     p 0 epoch                the same of an epoch; big-endian
  *     s 0 peer id              as what a node is counted
  */
-import { storeKey, textFromUtf8, utf8 } from '../base/bytes.ts';
+import { textFromUtf8 } from '../base/bytes.ts';
 import { bool, codec, list, oneOf, struct, text, uint } from '../base/codec.ts';
 import { decodeOwnEntry } from '../ledger/known-entries.ts';
-import { bigEndian, fromBigEndian, rangeOf } from '../ledger/layout.ts';
+import { fromBigEndian, rangeOf } from '../ledger/layout.ts';
 import { MAX_VERSION_LENGTH } from '../ledger/record.ts';
 import { NODE_KEY_PREFIX } from '../ledger/state.ts';
-import type { StoreOperation } from '../store/store.ts';
 import { CAPABILITIES, capabilitiesOf, type Capability } from './node-data.ts';
-import type { ProjectedBlock, Projection, ProjectionReader, RowReader } from './projection.ts';
+import type { ProjectedBlock, Projection, ProjectionReader, RowOperation, RowReader } from './projection.ts';
+import { numberInKey, rowKey, rowKeyBytes, textInKey } from './row-key.ts';
 import { decodeRow } from './rows.ts';
 
 /** Nodes, each counted once in every line that is true of it. */
@@ -103,10 +103,10 @@ const nodeRowCodec = codec(
   128,
 );
 
-const TOTALS_KEY = utf8('t');
-const VERSIONS = utf8('v\0');
-const DAYS = utf8('d\0');
-const EPOCHS = utf8('p\0');
+const TOTALS_KEY = rowKey('t');
+const VERSIONS = rowKey('v\0');
+const DAYS = rowKey('d\0');
+const EPOCHS = rowKey('p\0');
 
 const NO_NODES: NodeCounts = {
   records: 0,
@@ -117,16 +117,16 @@ const NO_NODES: NodeCounts = {
 };
 const NOTHING: Totals = { blocks: 0, events: 0, types: [], nodes: NO_NODES };
 
-const nodeRowKey = (peerId: string) => storeKey('s\0', peerId);
-const versionKey = (version: string) => storeKey(VERSIONS, version);
-const dayKey = (day: number) => storeKey(DAYS, bigEndian(day));
-const epochKey = (epoch: number) => storeKey(EPOCHS, bigEndian(epoch));
+const nodeRowKey = (peerId: string) => rowKey('s\0', peerId);
+const versionKey = (version: string) => rowKey(VERSIONS, textInKey(version));
+const dayKey = (day: number) => rowKey(DAYS, numberInKey(day));
+const epochKey = (epoch: number) => rowKey(EPOCHS, numberInKey(epoch));
 
 export const statistics: Projection = {
   name: 'statistics',
   version: 1,
-  apply({ changes, events, header }: ProjectedBlock, view: RowReader): readonly StoreOperation[] {
-    const operations: StoreOperation[] = [];
+  apply({ changes, events, header }: ProjectedBlock, view: RowReader): readonly RowOperation[] {
+    const operations: RowOperation[] = [];
     const before = totalsOf(view);
     const difference = new Difference();
     for (const change of changes) {
@@ -170,7 +170,7 @@ export function totalsOf(view: RowReader): Totals {
 /** How many nodes run each version, in the order of their names. */
 export async function versionsOf(reader: ProjectionReader): Promise<ReadonlyMap<string, number>> {
   const versions = new Map<string, number>();
-  for await (const [key, row] of reader.entries(rangeOf(VERSIONS))) {
+  for await (const [key, row] of reader.entries(rangeOf(rowKeyBytes(VERSIONS)))) {
     versions.set(textFromUtf8(key.subarray(VERSIONS.length)), decodeRow(countCodec, row).count);
   }
   return versions;
@@ -179,7 +179,7 @@ export async function versionsOf(reader: ProjectionReader): Promise<ReadonlyMap<
 /** The newest days of which there are blocks, newest first. */
 export async function daysOf(reader: ProjectionReader, limit: number): Promise<readonly Day[]> {
   const days: Day[] = [];
-  for await (const [key, row] of reader.entries({ ...rangeOf(DAYS), reverse: true, limit })) {
+  for await (const [key, row] of reader.entries({ ...rangeOf(rowKeyBytes(DAYS)), reverse: true, limit })) {
     days.push({ day: fromBigEndian(key.subarray(DAYS.length)), ...decodeRow(periodCodec, row) });
   }
   return days;
@@ -188,7 +188,7 @@ export async function daysOf(reader: ProjectionReader, limit: number): Promise<r
 /** The newest epochs, newest first. */
 export async function epochsOf(reader: ProjectionReader, limit: number): Promise<readonly Epoch[]> {
   const epochs: Epoch[] = [];
-  for await (const [key, row] of reader.entries({ ...rangeOf(EPOCHS), reverse: true, limit })) {
+  for await (const [key, row] of reader.entries({ ...rangeOf(rowKeyBytes(EPOCHS)), reverse: true, limit })) {
     epochs.push({ epoch: fromBigEndian(key.subarray(EPOCHS.length)), ...decodeRow(periodCodec, row) });
   }
   return epochs;
@@ -269,12 +269,12 @@ function countInto<T>(counts: Map<T, number>, what: T, by: number): void {
   counts.set(what, (counts.get(what) ?? 0) + by);
 }
 
-function rowOp(peerId: string, row: NodeRow | undefined): StoreOperation {
+function rowOp(peerId: string, row: NodeRow | undefined): RowOperation {
   const key = nodeRowKey(peerId);
   return row === undefined ? { kind: 'delete', key } : { kind: 'put', key, value: nodeRowCodec.encode(row) };
 }
 
-function versionOps(view: RowReader, version: string, difference: number): StoreOperation[] {
+function versionOps(view: RowReader, version: string, difference: number): RowOperation[] {
   if (difference === 0) return [];
   const key = versionKey(version);
   const row = view.get(key);

@@ -1,5 +1,4 @@
 /** `validators`: who they are, where to reach them, and what each has proposed. */
-import { utf8 } from '../base/bytes.ts';
 import { codec, struct, uint } from '../base/codec.ts';
 import { unwrap } from '../base/result.ts';
 import { rangeOf } from '../ledger/layout.ts';
@@ -9,8 +8,8 @@ import {
   VALIDATORS_KEY,
   type ListedValidator,
 } from '../ledger/validators.ts';
-import type { StoreOperation } from '../store/store.ts';
-import type { ProjectedBlock, Projection, ProjectionReader, RowReader } from './projection.ts';
+import type { ProjectedBlock, Projection, ProjectionReader, RowOperation, RowReader } from './projection.ts';
+import { rowKey, rowKeyBytes } from './row-key.ts';
 import { decodeRow } from './rows.ts';
 
 export interface Proposals {
@@ -23,18 +22,17 @@ export interface Proposals {
 const validatorCodec = codec(listedValidatorShape, 8 * 1024);
 const proposalsCodec = codec(struct<Proposals>({ blocks: uint(), events: uint(), height: uint() }), 64);
 
-const MEMBERS = utf8('m\0');
-const PROPOSALS = 'p\0';
-const SET_KEY = utf8('set');
+const MEMBERS = rowKey('m\0');
+const SET_KEY = rowKey('set');
 
-const memberKey = (peerId: string) => utf8(`m\0${peerId}`);
-const proposalsKey = (peerId: string) => utf8(`${PROPOSALS}${peerId}`);
+const memberKey = (peerId: string) => rowKey(MEMBERS, peerId);
+const proposalsKey = (peerId: string) => rowKey('p\0', peerId);
 
 export const validators: Projection = {
   name: 'validators',
   version: 1,
-  apply({ changes, events, header }: ProjectedBlock, view: RowReader): readonly StoreOperation[] {
-    const operations: StoreOperation[] = [];
+  apply({ changes, events, header }: ProjectedBlock, view: RowReader): readonly RowOperation[] {
+    const operations: RowOperation[] = [];
     const set = changes.find(({ key }) => key === VALIDATORS_KEY)?.value;
     if (set !== undefined) operations.push(...setOps(set, view));
     // The genesis block has no proposer.
@@ -49,7 +47,8 @@ export const validators: Projection = {
 
 export async function listValidators(reader: ProjectionReader): Promise<readonly ListedValidator[]> {
   const members: ListedValidator[] = [];
-  for await (const [, row] of reader.entries(rangeOf(MEMBERS))) members.push(decodeRow(validatorCodec, row));
+  for await (const [, row] of reader.entries(rangeOf(rowKeyBytes(MEMBERS))))
+    members.push(decodeRow(validatorCodec, row));
   return members;
 }
 
@@ -60,13 +59,13 @@ export function proposalsOf(view: RowReader, peerId: string): Proposals {
 }
 
 /** The list as the state has it is kept too, so that the members of the set before are known. */
-function setOps(encoded: Uint8Array, view: RowReader): StoreOperation[] {
+function setOps(encoded: Uint8Array, view: RowReader): RowOperation[] {
   const before = view.get(SET_KEY);
   const gone = before === undefined ? [] : decodeRow(validatorListCodec, before).validators;
   const now = unwrap(validatorListCodec.decode(encoded)).validators;
   return [
-    ...gone.map(({ peerId }): StoreOperation => ({ kind: 'delete', key: memberKey(peerId) })),
-    ...now.map((member): StoreOperation => ({
+    ...gone.map(({ peerId }): RowOperation => ({ kind: 'delete', key: memberKey(peerId) })),
+    ...now.map((member): RowOperation => ({
       kind: 'put',
       key: memberKey(member.peerId),
       value: validatorCodec.encode(member),

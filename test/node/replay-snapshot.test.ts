@@ -17,6 +17,7 @@ import { restoreLedger } from '../../src/node/snapshot/restore-ledger.ts';
 import { chunkFile, SnapshotFolder } from '../../src/node/snapshot/snapshot-folder.ts';
 import { snapshotInFolder } from '../../src/node/snapshot/snapshot-source.ts';
 import { CATALOG } from '../../src/projections/catalog.ts';
+import { rowKey } from '../../src/projections/row-key.ts';
 import { Rows } from '../../src/projections/rows.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import type { StoreOperation } from '../../src/store/store.ts';
@@ -167,7 +168,7 @@ describe('a replay of a pruned log', () => {
   test('finds a row that differs and replaces it, and leaves the projections that tell of more', async () => {
     const ledger = await pruned();
     const rows = new Rows({} as never, 'node-data', 0);
-    const changed = rows.writeOps([{ kind: 'put', key: utf8('#'), value: utf8('?') }], 9);
+    const changed = rows.writeOps([{ kind: 'put', key: rowKey('#'), value: utf8('?') }], 9);
     await write(ledger, changed);
     const argv = ['replay', '--data', 'data', '--verify', 'none', '--compare', '--json'];
     const found = await run(argv, ledger.directory);

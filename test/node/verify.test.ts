@@ -24,6 +24,7 @@ import { ledgerDirectory } from '../../src/node/open-ledger.ts';
 import { MAX_TOLD_OF_A_CODE } from '../../src/node/verify/finding.ts';
 import { verifyDirectory, type VerifyReport } from '../../src/node/verify.ts';
 import { nodeData } from '../../src/projections/node-data.ts';
+import { rowKey } from '../../src/projections/row-key.ts';
 import { pointerOps, Rows } from '../../src/projections/rows.ts';
 import { ENTRY_TYPES } from '../../src/raft/messages.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
@@ -107,7 +108,7 @@ describe('what can be derived is found, told, and repaired byte for byte:', () =
     [
       'rows that nothing points to',
       'verify-projection-orphan',
-      () => orphan.writeOps([put(utf8('key'), utf8('row'))], 2),
+      () => orphan.writeOps([{ kind: 'put', key: rowKey('key'), value: utf8('row') }], 2),
     ],
   ];
 

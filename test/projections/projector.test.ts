@@ -16,6 +16,7 @@ import {
 import type { ProjectedBlock, Projection } from '../../src/projections/projection.ts';
 import { Projector } from '../../src/projections/projector.ts';
 import { rebuildProjections } from '../../src/projections/rebuild.ts';
+import { rowKey } from '../../src/projections/row-key.ts';
 import { listValidators, proposalsOf } from '../../src/projections/validators.ts';
 import { NODE_KEY_PREFIX } from '../../src/ledger/state.ts';
 import type { VerifiedEvent } from '../../src/ledger/verified-event.ts';
@@ -199,8 +200,8 @@ describe('the projector', () => {
       name: 'counting',
       version: 1,
       apply: ({ changes }, view) => {
-        const before = view.get(utf8('n'))?.length ?? 0;
-        return [{ kind: 'put', key: utf8('n'), value: new Uint8Array(before + changes.length) }];
+        const before = view.get(rowKey('n'))?.length ?? 0;
+        return [{ kind: 'put', key: rowKey('n'), value: new Uint8Array(before + changes.length) }];
       },
     };
     const projections = [...CATALOG, counting];

@@ -1,15 +1,16 @@
 import { expect, test } from 'vitest';
 import { Random } from '../../src/base/random.ts';
 import { utf8 } from '../../src/base/bytes.ts';
-import { projectionKey } from '../../src/ledger/layout.ts';
+import { bigEndian, projectionKey } from '../../src/ledger/layout.ts';
 import { proposalsOf } from '../../src/projections/validators.ts';
 import { recordCount } from '../../src/projections/node-data.ts';
+import type { RowOperation } from '../../src/projections/projection.ts';
+import { numberInKey, rowKey, rowKeyBytes, rowKeyFromBytes, textInKey } from '../../src/projections/row-key.ts';
 import { PendingRows, readPointer, Rows } from '../../src/projections/rows.ts';
-import type { StoreOperation } from '../../src/store/store.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 
-const put = (key: string, value: string): StoreOperation => ({ kind: 'put', key: utf8(key), value: utf8(value) });
-const deleted = (key: string): StoreOperation => ({ kind: 'delete', key: utf8(key) });
+const put = (key: string, value: string): RowOperation => ({ kind: 'put', key: rowKey(key), value: utf8(value) });
+const deleted = (key: string): RowOperation => ({ kind: 'delete', key: rowKey(key) });
 
 test('rows read as of the last operation, also while those that were taken are on their way to the store', async () => {
   const store = new MemoryStore();
@@ -19,7 +20,7 @@ test('rows read as of the last operation, also while those that were taken are o
   pending.add([put('kept', 'b'), put('changed', 'b'), deleted('gone')]);
   const onTheirWay = rows.writeOps(pending.take(), 2);
   pending.add([put('changed', 'c')]);
-  const read = () => ['stored', 'gone', 'kept', 'changed'].map((key) => pending.get(utf8(key)));
+  const read = () => ['stored', 'gone', 'kept', 'changed'].map((key) => pending.get(rowKey(key)));
   const expected = [utf8('a'), undefined, utf8('b'), utf8('c')];
   expect(read()).toEqual(expected);
   await store.batch(onTheirWay);
@@ -38,7 +39,7 @@ test('rows that are at hand are those of the store, be there more of them than a
   for (let round = 0; round < 30; round++) {
     for (let step = 0; step < 1000; step++) {
       const key = `row ${random.below(10_000)}`;
-      expect(pending.get(utf8(key))).toEqual(expected.has(key) ? utf8(expected.get(key)!) : undefined);
+      expect(pending.get(rowKey(key))).toEqual(expected.has(key) ? utf8(expected.get(key)!) : undefined);
       const value = `${round} ${step}`;
       const goes = random.chance(0.2);
       if (goes) expected.delete(key);
@@ -47,7 +48,7 @@ test('rows that are at hand are those of the store, be there more of them than a
     }
     await store.batch(rows.writeOps(pending.take(), round));
   }
-  for (const [key, value] of expected) expect(rows.get(utf8(key))).toEqual(utf8(value));
+  for (const [key, value] of expected) expect(rows.get(rowKey(key))).toEqual(utf8(value));
 });
 
 test('rows, cursor and pointer that do not decode are store-corrupt', async () => {
@@ -61,4 +62,25 @@ test('rows, cursor and pointer that do not decode are store-corrupt', async () =
   expect(() => readPointer(store, 'test')).toThrow(corrupt);
   for (const { key } of rows.writeOps([], 1)) await store.batch([{ kind: 'put', key, value: utf8('short') }]);
   expect(() => rows.cursor()).toThrow(corrupt);
+});
+
+test('the bytes of a row key are its characters: numbers order as numbers, any text is its UTF-8', async () => {
+  const texts = ['v1', 'é', '漢字', '\u{1f600}', 'x'.repeat(9_000)];
+  for (const text of texts) expect(rowKeyBytes(textInKey(text))).toEqual(utf8(text));
+  const numbers = [0, 1, 255, 256, 2 ** 31, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER];
+  for (const number of numbers) expect(rowKeyBytes(numberInKey(number))).toEqual(bigEndian(number));
+  expect(numbers.map(numberInKey).toSorted()).toEqual(numbers.map(numberInKey));
+  const store = new MemoryStore();
+  const rows = new Rows(store, 'test', 0);
+  const keys = texts.map((text) => rowKey('v\0', textInKey(text), numberInKey(255)));
+  await store.batch(
+    rows.writeOps(
+      keys.map((key) => ({ kind: 'put', key, value: utf8('row') })),
+      1,
+    ),
+  );
+  for (const key of keys) expect(rows.get(key)).toEqual(utf8('row'));
+  const found: string[] = [];
+  for await (const [key] of rows.entries({})) found.push(rowKeyFromBytes(key));
+  expect(found).toEqual(keys.toSorted());
 });

@@ -2,7 +2,8 @@
 import { codedError } from '../../base/result.ts';
 import { blockKey, fromBigEndian } from '../../ledger/layout.ts';
 import type { LevelStore } from '../../store/level-store.ts';
-import type { Projection } from '../../projections/projection.ts';
+import type { Projection, RowOperation } from '../../projections/projection.ts';
+import { rowKeyFromBytes } from '../../projections/row-key.ts';
 import { pointerOps, readPointer, Rows, rowWriter } from '../../projections/rows.ts';
 import type { Store, StoreOperation } from '../../store/store.ts';
 import { firstHeightIn, ledgerFacts, type LedgerSource } from './source.ts';
@@ -31,13 +32,13 @@ async function replaceRows(store: LevelStore, { name, version }: Projection, reb
   const next = new Rows(store, name, pointer === undefined ? 0 : pointer.generation + 1);
   await next.remove(rowWriter(store));
   const cursor = rebuilt.cursor();
-  let operations: StoreOperation[] = [];
+  let operations: RowOperation[] = [];
   const write = async (sync: boolean, more: readonly StoreOperation[] = []): Promise<void> => {
     await store.batch([...next.writeOps(operations, cursor), ...more], { sync });
     operations = [];
   };
   for await (const [key, value] of rebuilt.entries({})) {
-    operations.push({ kind: 'put', key, value });
+    operations.push({ kind: 'put', key: rowKeyFromBytes(key), value });
     if (operations.length === ROWS_PER_BATCH) await write(false);
   }
   await write(true, pointerOps(name, { version, generation: next.generation }));

@@ -21,7 +21,7 @@ export class RebuiltProjection {
   readonly #rows: RowMap = new Map();
   /** By block, the last one last: its rows before it. */
   readonly #before: Map<string, Uint8Array | undefined>[] = [];
-  readonly #reader = { get: (key: Uint8Array) => this.#rows.get(latin1(key)) };
+  readonly #reader = { get: (key: string) => this.#rows.get(key) };
   #height = -1;
 
   constructor(projection: Projection) {
@@ -35,7 +35,7 @@ export class RebuiltProjection {
     this.#before.push(before);
     if (this.#before.length > MAX_BLOCKS_BEHIND) this.#before.shift();
     for (const operation of this.#projection.apply({ header, events, changes }, this.#reader)) {
-      const key = latin1(operation.key);
+      const { key } = operation;
       if (!before.has(key)) before.set(key, this.#rows.get(key));
       if (operation.kind === 'put') this.#rows.set(key, operation.value);
       else this.#rows.delete(key);

@@ -1,0 +1,40 @@
+/**
+ * Keys of rows are texts with one character a byte. A projection makes several keys an event and looks for them, and a text is
+ * what a Map finds; it becomes bytes once, behind the prefix of its generation, when it is written.
+ */
+import { utf8 } from '../base/bytes.ts';
+
+declare const rowKeyBrand: unique symbol;
+
+/** Character codes from 0 to 255, which are its bytes: keys order as their bytes do. */
+export type RowKey = string & { readonly [rowKeyBrand]: true };
+
+/** @param parts of ASCII, as labels, peer ids and digests are; all else by the functions below */
+export function rowKey(...parts: readonly string[]): RowKey {
+  let key = '';
+  for (const part of parts) key += part;
+  return key as RowKey;
+}
+
+/** Any text, by its UTF-8. */
+export function textInKey(text: string): RowKey {
+  return rowKeyFromBytes(utf8(text));
+}
+
+/** Eight bytes, big-endian, so that keys order as their numbers do. */
+export function numberInKey(value: number): RowKey {
+  const high = Math.floor(value / 0x1_0000_0000);
+  return (fourBytes(high) + fourBytes(value)) as RowKey;
+}
+
+function fourBytes(value: number): string {
+  return String.fromCharCode((value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
+}
+
+export function rowKeyFromBytes(bytes: Uint8Array): RowKey {
+  return String.fromCharCode(...bytes) as RowKey;
+}
+
+export function rowKeyBytes(key: RowKey): Uint8Array {
+  return Uint8Array.from(key, (character) => character.charCodeAt(0));
+}

@@ -8,7 +8,7 @@ import { Screen } from './devnet/screen.ts';
 import type { DevnetSummary } from './devnet/summary.ts';
 import { plainLine, renderView, type ViewFacts } from './devnet/view.ts';
 import { CommandFailure, EXIT } from './exit.ts';
-import { consensusOption, duration, positiveNumber, share, wholeNumber } from './options.ts';
+import { consensusOption, positiveDuration, positiveNumber, share, wholeNumber } from './options.ts';
 import { printFacts, printJson } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -66,7 +66,7 @@ export function devnetCommand(terminal: Terminal): Command {
       120,
     )
     .option('--reads <n>', 'verified reads a second', positiveNumber, 2)
-    .option('--duration <time>', 'end after this time, such as 30s', duration)
+    .option('--duration <time>', 'end after this time, such as 30s', positiveDuration)
     .option('--json', 'end with one line of JSON, the summary; progress goes to standard error')
     .addHelpText('after', EXAMPLES)
     .action((options: Options) => devnet(options, terminal));

@@ -52,6 +52,9 @@ async function exportLedger(options: Options, terminal: Terminal): Promise<void>
 }
 
 function queryOf({ format, from, to, what }: Options): ExportQuery {
+  if (from !== undefined && to !== undefined && from > to) {
+    throw codedError('usage', '--from is the first height and --to the last one: it is below', { from, to });
+  }
   if (what === 'events') return { what, format, from: from ?? null, to: to ?? null };
   if (from === undefined && to === undefined) return { what, format };
   throw codedError('usage', 'the records are those of the head: --from and --to go with --what events');

@@ -6,7 +6,7 @@ import type { ReadReport } from '../node/read-report.ts';
 import type { ReadWay } from '../node/light-reader.ts';
 import { unverified } from './exit.ts';
 import { networkOf, trustOption, withNetworkChoice, type NetworkChoice } from './network-choice.ts';
-import { duration, wholeNumber } from './options.ts';
+import { duration, peerIdArgument, positiveDuration, wholeNumber } from './options.ts';
 import { durationText, printFacts, printJson, type Fact } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -47,12 +47,12 @@ export function getCommand(terminal: Terminal): Command {
     new Command('get')
       .summary('read the record of a node, verified')
       .description('Prints the record of a node with the height it is proven at, its age, and who signed for it.')
-      .argument('<peerid>', 'the node, base58 or CIDv1'),
+      .argument('<peerid>', 'the node, base58 or CIDv1', peerIdArgument),
   )
     .addOption(new Option('--via <way>', 'how to look for it').choices(['read', 'dht']))
     .addOption(trustOption())
     .option('--max-age <time>', 'refuse an answer that is older, or of unknown age', duration)
-    .option('--timeout <time>', 'give up after this time', duration, 20_000)
+    .option('--timeout <time>', 'give up after this time', positiveDuration, 20_000)
     .option(
       '--at <height>',
       'as it was at this height, from the node on this machine',

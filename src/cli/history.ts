@@ -7,7 +7,7 @@ import {
   type HistoryReport,
   type ReportedEntry,
 } from '../node/projections/history-report.ts';
-import { wholeNumber, withNodeChoice, type NodeChoice } from './options.ts';
+import { peerIdArgument, wholeNumber, withNodeChoice, type NodeChoice } from './options.ts';
 import { withOwnLedger } from './own-ledger.ts';
 import { printJson } from './print.ts';
 import type { Terminal } from './terminal.ts';
@@ -31,7 +31,7 @@ export function historyCommand(terminal: Terminal): Command {
   return withNodeChoice(
     new Command('history')
       .summary('what happened to a node, with heights and times')
-      .argument('<peerid>', 'the node, base58 or CIDv1'),
+      .argument('<peerid>', 'the node, base58 or CIDv1', peerIdArgument),
   )
     .option('--limit <n>', 'at most so many entries', wholeNumber(1, MAX_HISTORY_PAGE), DEFAULT_HISTORY_LIMIT)
     .option('--before <height>', 'entries before this height, or before the position that the last page ended at')

@@ -6,6 +6,7 @@ import { codedError } from '../base/result.ts';
 import { generateBlsKey, registrationOf, saveBlsKey, type RegistrationFile } from '../node/bls-key.ts';
 import type { ConfigFile } from '../node/config-schema.ts';
 import { parseConfig } from '../node/config.ts';
+import { readGenesisFile } from '../node/genesis-file.ts';
 import {
   generateIdentityKey,
   loadIdentityKey,
@@ -67,6 +68,8 @@ async function init(options: Options, terminal: Terminal): Promise<void> {
   // `--listen` given once or more replaces the default, which commander passes as the value before the first.
   const listen = options.listen.length > 1 ? options.listen.slice(1) : options.listen;
   const config = configFor(options, listen);
+  const genesisFile = options.genesis === undefined ? null : resolve(terminal.directory, options.genesis);
+  if (genesisFile !== null) await readGenesisFile(genesisFile);
   const identity =
     options.identityKey === undefined
       ? generateIdentityKey(options.keyType)
@@ -80,9 +83,7 @@ async function init(options: Options, terminal: Terminal): Promise<void> {
   const registration = options.validator ? await register(directory, identity.peerId, options, listen) : null;
   const configFile = join(directory, 'config.json');
   await writeFile(configFile, `${JSON.stringify(config, null, 2)}\n`);
-  if (options.genesis !== undefined) {
-    await copyFile(resolve(terminal.directory, options.genesis), join(directory, 'genesis.json'));
-  }
+  if (genesisFile !== null) await copyFile(genesisFile, join(directory, 'genesis.json'));
   if (options.json) {
     printJson(terminal, { peerId: identity.peerId, directory, configFile, registration });
     return;

@@ -5,6 +5,8 @@ import { join, resolve } from 'node:path';
 import type { ConfigOverlay } from '../node/config-schema.ts';
 import { loadConfig, type NodeConfig } from '../node/config.ts';
 import { codedError } from '../base/result.ts';
+import { parsePeerId } from '../ledger/identity.ts';
+import { CommandFailure, EXIT } from './exit.ts';
 import type { Terminal } from './terminal.ts';
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -14,6 +16,20 @@ export function duration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text);
   if (match === null) throw new InvalidArgumentError('Write a duration such as 500ms, 30s, 10m or 2h.');
   return Number(match[1]) * (UNITS_MS[match[2] ?? 's'] ?? 1000);
+}
+
+/** The same above 0: of what nobody can wait for in no time. @returns milliseconds */
+export function positiveDuration(text: string): number {
+  const milliseconds = duration(text);
+  if (milliseconds > 0) return milliseconds;
+  throw new InvalidArgumentError('Write a duration above 0, such as 500ms, 30s, 10m or 2h.');
+}
+
+/** @returns the canonical text. @throws CommandFailure with the exit code of usage: `peer-id-invalid`, `peer-id-unsupported` */
+export function peerIdArgument(text: string): string {
+  const parsed = parsePeerId(text);
+  if (parsed.ok) return parsed.value.peerId;
+  throw new CommandFailure(EXIT.usage, parsed.refusal);
 }
 
 /** @returns a parser of whole numbers in [min, max] */

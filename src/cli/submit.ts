@@ -9,7 +9,7 @@ import { loadIdentityKey } from '../node/keys.ts';
 import { signEvent, type EventBody, type OwnSignedEvent } from '../node/sign-event.ts';
 import { CommandFailure, EXIT } from './exit.ts';
 import { networkOf, withNetworkChoice, type Network, type NetworkChoice } from './network-choice.ts';
-import { duration, gathered, wholeNumber } from './options.ts';
+import { gathered, positiveDuration, wholeNumber } from './options.ts';
 import { durationText, printFacts, printJson } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -83,10 +83,10 @@ export function submitCommand(terminal: Terminal): Command {
     .option('--action <json>', 'proposed: the action, as JSON')
     .option('--epoch <n>', 'proposed: the epoch it is for', wholeNumber(0, Number.MAX_SAFE_INTEGER), 0)
     .option('--replaces <hash>', 'proposed: digest of the value that it replaces')
-    .option('--expires <time>', 'proposed: void after this time from now', duration, 3_600_000)
+    .option('--expires <time>', 'proposed: void after this time from now', positiveDuration, 3_600_000)
     .option('--proposal <id>', 'approved: event id of the proposal')
     .option('--seq <n>', 'sequence number (default: unix milliseconds)', wholeNumber(1, MAX_SEQ))
-    .option('--timeout <time>', 'give up after this time', duration, 30_000)
+    .option('--timeout <time>', 'give up after this time', positiveDuration, 30_000)
     .addOption(new Option('--dry-run', 'sign and print the submission as JSON, and send nothing'))
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)

@@ -22,6 +22,8 @@ interface Options extends ChainOptions {
   readonly json?: true;
 }
 
+const MAX_PORT = 65_535;
+
 const EXAMPLES = `
 Examples:
   hotledger testnet --validators 4 --out ./net
@@ -51,7 +53,7 @@ export function testnetCommand(terminal: Terminal): Command {
     .option(
       '--port <port>',
       'TCP port; on loopback the first of consecutive ones, 0 lets the system choose',
-      wholeNumber(0, 65_535),
+      wholeNumber(0, MAX_PORT),
       4001,
     );
   return withChainOptions(command.addOption(consensusOption()))
@@ -62,6 +64,7 @@ export function testnetCommand(terminal: Terminal): Command {
 
 async function testnet(options: Options, terminal: Terminal): Promise<void> {
   if (!CHAIN_NAME.test(options.name)) throw codedError('usage', '--name has 1 to 31 characters a-z, 0-9 and -');
+  checkPorts(options);
   const { scheme, warning } = await loadDefaultScheme();
   if (warning !== null) terminal.err(`hotledger: warning: ${warning}`);
   const made = await makeTestnet(
@@ -80,6 +83,15 @@ async function testnet(options: Options, terminal: Terminal): Promise<void> {
   );
   if (options.json) printJson(terminal, made);
   else tell(made, options, terminal);
+}
+
+/** On loopback each node has a port of its own. */
+function checkPorts({ hosts, observers, port, validators }: Options): void {
+  const last = port + validators + observers - 1;
+  if (hosts !== undefined || port === 0 || last <= MAX_PORT) return;
+  throw codedError('usage', `the last of the nodes would have a port above ${MAX_PORT}: choose a lower --port`, {
+    last,
+  });
 }
 
 function tell(made: Testnet, options: Options, terminal: Terminal): void {

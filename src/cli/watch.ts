@@ -8,7 +8,7 @@ import { codedError } from '../base/result.ts';
 import { unverified } from './exit.ts';
 import { tellRead } from './get.ts';
 import { networkOf, trustOption, withNetworkChoice, type NetworkChoice } from './network-choice.ts';
-import { controlSocketOf, duration } from './options.ts';
+import { controlSocketOf, duration, peerIdArgument, positiveDuration } from './options.ts';
 import { printJson } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -33,10 +33,10 @@ export function watchCommand(terminal: Terminal): Command {
   return withNetworkChoice(
     new Command('watch')
       .summary('follow what is committed, or the record of one node')
-      .argument('[peerid]', 'follow the verified record of this node only'),
+      .argument('[peerid]', 'follow the verified record of this node only', peerIdArgument),
   )
     .option('--data <dir>', 'data directory of the node on this machine to follow, in place of its configuration')
-    .option('--every <time>', 'with a peer id: read this often', duration, 5_000)
+    .option('--every <time>', 'with a peer id: read this often', positiveDuration, 5_000)
     .addOption(trustOption())
     .option('--max-age <time>', 'with a peer id: refuse an answer that is older, or of unknown age', duration)
     .option('--json', 'print one JSON object a line')

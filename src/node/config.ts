@@ -72,6 +72,7 @@ async function readConfigFile(path: string): Promise<unknown> {
   try {
     content = await readFile(path, 'utf8');
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw codedError(
       'config-not-found',
       `cannot read the configuration ${path}; "hotledger init" makes one`,

@@ -19,6 +19,7 @@ export async function readGenesisFile(path: string): Promise<Genesis> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw codedError(
       'genesis-not-found',
       `cannot read the genesis file ${path}; whoever runs the network hands it out`,

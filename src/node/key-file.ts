@@ -37,6 +37,7 @@ export async function readKeyFile(path: string): Promise<Uint8Array> {
     mode = (await stat(path)).mode;
     content = await readFile(path, 'utf8');
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw codedError(
       'key-missing',
       `cannot read the key file ${path}; "hotledger init" makes one`,

@@ -61,11 +61,12 @@ export class LevelStore implements PinnableStore {
     if (opened.has(path)) {
       throw codedError('store-locked', 'this process has the data directory open already', { directory });
     }
-    await checkFiles(directory);
+    const create = options.create ?? false;
+    await checkFiles(directory, create);
     const level: Level = new ClassicLevel(directory, {
       keyEncoding: 'view',
       valueEncoding: 'view',
-      createIfMissing: options.create ?? false,
+      createIfMissing: create,
       cacheSize: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
       writeBufferSize: WRITE_BUFFER_BYTES,
       multithreading: options.threads ?? false,
@@ -173,12 +174,16 @@ export class LevelStore implements PinnableStore {
 }
 
 /** What LevelDB would pass over in silence. */
-async function checkFiles(directory: string): Promise<void> {
+async function checkFiles(directory: string, create: boolean): Promise<void> {
   const files = await readdir(directory).catch((): string[] => []);
   for (const file of files) if (file.endsWith('.log')) await checkLog(directory, file);
+  if (files.includes('CURRENT')) return;
   // LevelDB makes a new database where its CURRENT file is missing, even beside the tables of an old one.
-  if (files.includes('CURRENT') || !files.some((file) => /^(MANIFEST-.*|.*\.(log|ldb|sst))$/.test(file))) return;
-  throw codedError('store-corrupt', 'the store is half written: it has tables but no CURRENT file', { directory });
+  if (files.some((file) => /^(MANIFEST-.*|.*\.(log|ldb|sst))$/.test(file))) {
+    throw codedError('store-corrupt', 'the store is half written: it has tables but no CURRENT file', { directory });
+  }
+  // It would say so itself, and leave a lock and a log of its own in whatever directory this is.
+  if (!create) throw codedError('store-missing', 'there is no store in the data directory', { directory });
 }
 
 async function checkLog(directory: string, file: string): Promise<void> {

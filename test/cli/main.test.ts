@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { temporaryDirectory } from '../node/directory.ts';
 import { run } from './terminal.ts';
 
+const PEER = '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp';
+
 const COMMANDS = [
   'init',
   'genesis',
@@ -40,12 +42,16 @@ describe('the command line', () => {
     ['a missing argument', ['get']],
     ['a flag without its value', ['testnet', '--out']],
     ['a number out of range', ['testnet', '--out', 'x', '--validators', '0']],
-    ['a duration that is none', ['get', 'x', '--max-age', 'soon']],
-    ['no network', ['get', 'x']],
+    ['a duration that is none', ['get', PEER, '--max-age', 'soon']],
+    ['no time to wait for an answer', ['get', PEER, '--timeout', '0']],
+    ['no network', ['get', PEER]],
+    ['a peer id that is none', ['get', 'x', '--genesis', 'g']],
+    ['the history of no peer id', ['history', 'x']],
+    ['a last height below the first', ['export', '--what', 'events', '--from', '9', '--to', '8']],
     ['no node', ['status']],
     ['a type of event that does not exist', ['submit', 'vanished', '--key', 'k', '--genesis', 'g']],
     ['--genesis without --out', ['import', 'x.json', '--genesis', 'g.json']],
-    ['a peer to ask without its id', ['get', 'x', '--genesis', 'g', '--from', '/ip4/1.1.1.1/tcp/1']],
+    ['a peer to ask without its id', ['get', PEER, '--genesis', 'g', '--from', '/ip4/1.1.1.1/tcp/1']],
     ['a mix of unknown parts', ['devnet', '--mix', 'sleepy=0.5']],
     ['a share above all', ['devnet', '--adversaries', '101%']],
   ])('%s is a usage error', async (_what, argv) => {

@@ -48,6 +48,15 @@ describe('testnet', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
+  test('with more nodes than ports is not made', async () => {
+    const directory = await temporaryDirectory();
+    const argv = ['testnet', '--out', 'net', '--validators', '4', '--observers', '1', '--json', '--port'];
+    const refused = await run([...argv, '65532'], directory);
+    expect([refused.exit, refused.json()]).toMatchObject([2, { error: { code: 'usage', details: { last: 65_536 } } }]);
+    expect(await readdir(directory)).toEqual([]);
+    expect((await run([...argv, '65531'], directory)).exit).toBe(0);
+  });
+
   test('for separate machines each listens on its port and is announced by its host', async () => {
     const directory = await temporaryDirectory();
     const hosts = 'v1.example.org,192.0.2.2,2001:db8::3,v4.example.org';
@@ -122,6 +131,20 @@ describe('init and genesis', () => {
     await writeFile(join(directory, 'torn.json'), '{"peerId":');
     const torn = await run(['genesis', 'torn.json', '--name', 'x', '--out', 'g.json', '--json'], directory);
     expect(torn.json()).toMatchObject({ error: { code: 'registration-invalid' } });
+  });
+
+  test('a genesis that is none leaves no directory behind', async () => {
+    const directory = await temporaryDirectory();
+    await writeFile(join(directory, 'bad.json'), '{}');
+    for (const [file, code] of [
+      ['bad.json', 'genesis-malformed'],
+      ['none.json', 'genesis-not-found'],
+      ['.', 'file-unusable'],
+    ] as const) {
+      const refused = await run(['init', '--dir', 'me', '--genesis', file, '--json'], directory);
+      expect([refused.exit, refused.json()]).toMatchObject([1, { error: { code } }]);
+    }
+    expect(await readdir(directory)).toEqual(['bad.json']);
   });
 
   test('an observer keeps the peer id of its masa-oracle key', async () => {

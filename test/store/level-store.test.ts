@@ -65,7 +65,9 @@ describe('opening a LevelStore', () => {
   test('a directory without a store is store-missing unless it is to be created', async () => {
     await expect(LevelStore.open(directory)).rejects.toMatchObject({ code: 'store-missing' });
     await expect(LevelStore.open(join(parent, 'a', 'b'))).rejects.toMatchObject({ code: 'store-missing' });
+    const before = await readdir(parent);
     await expect(LevelStore.open(parent)).rejects.toMatchObject({ code: 'store-missing' });
+    expect(await readdir(parent), 'it is left as it is').toEqual(before);
   });
 
   test('a store that is open elsewhere is store-locked', async () => {

@@ -1,7 +1,7 @@
 /** `hotledger migrate dry-run`: the migration on a clone that is thrown away. */
 import { Command } from 'commander';
 import type { Trial } from '../../node/migrate/migrate.ts';
-import { dataDirectoryOf, duration, wholeNumber, withNodeChoice, type NodeChoice } from '../options.ts';
+import { dataDirectoryOf, positiveDuration, wholeNumber, withNodeChoice, type NodeChoice } from '../options.ts';
 import { durationText, printFacts, printJson } from '../print.ts';
 import type { Terminal } from '../terminal.ts';
 import { migrationProgress } from './progress.ts';
@@ -29,7 +29,7 @@ export function dryRunCommand(terminal: Terminal): Command {
     .description('Makes the migration on a clone of the store, for a while, and says how long all of it takes.')
     .option('--down', 'the way back')
     .option('--to <layout>', 'the layout to end at', wholeNumber(1, MAX_LAYOUT))
-    .option('--within <duration>', 'time for the trial', duration, 10_000)
+    .option('--within <duration>', 'time for the trial', positiveDuration, 10_000)
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
     .action((options: Options) => dryRun(options, terminal));

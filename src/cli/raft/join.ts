@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { codedError } from '../../base/result.ts';
 import { ControlClient } from '../../node/control-client.ts';
 import type { RaftReport } from '../../node/raft/operations.ts';
-import { controlSocketOf, duration, withNodeChoice, type NodeChoice } from '../options.ts';
+import { controlSocketOf, positiveDuration, withNodeChoice, type NodeChoice } from '../options.ts';
 import { durationText, printFacts, printJson } from '../print.ts';
 import type { Terminal } from '../terminal.ts';
 import { withKeptList, type ListOptions } from './kept-list.ts';
@@ -41,7 +41,7 @@ export function joinCommand(terminal: Terminal): Command {
     .requiredOption('--cluster <addr>', 'servers of the cluster, [id=]host:port; repeatable', gatheredMembers)
     .option('--via <dir>', 'data directory of a member on this machine that is asked to take this one in')
     .option('--nonvoter', 'follow the log without a vote')
-    .option('--wait <duration>', 'how long to wait until the cluster has taken it in', duration, 60_000)
+    .option('--wait <duration>', 'how long to wait until the cluster has taken it in', positiveDuration, 60_000)
     .option('--operator-key <file>', "operator's key: the signed list of the member asked is kept current with it")
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)

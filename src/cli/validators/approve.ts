@@ -1,7 +1,7 @@
 /** `hotledger validators approve`: this validator's approval of a proposal. */
 import { Command } from 'commander';
 import { codedError } from '../../base/result.ts';
-import { CONFIG_OPTION, duration } from '../options.ts';
+import { CONFIG_OPTION, positiveDuration } from '../options.ts';
 import { printFacts, printJson } from '../print.ts';
 import type { Terminal } from '../terminal.ts';
 import { cast, validatorOf, type BallotChoice } from './ballot.ts';
@@ -20,7 +20,7 @@ export function approveCommand(terminal: Terminal): Command {
     .description('Approves an open proposal, by its id or the first eight characters of it or more.')
     .argument('<proposal>', 'id of the proposal')
     .option(...CONFIG_OPTION)
-    .option('--timeout <time>', 'give up after this time', duration, 30_000)
+    .option('--timeout <time>', 'give up after this time', positiveDuration, 30_000)
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
     .action((proposal: string, options: BallotChoice) => approve(proposal, options, terminal));

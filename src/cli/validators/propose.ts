@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { codedError } from '../../base/result.ts';
 import { MAX_ACTIVATION_NOTICE, MIN_ACTIVATION_NOTICE } from '../../ledger/event-schema-at.ts';
 import type { QuorumAction } from '../../ledger/event-schema.ts';
-import { CONFIG_OPTION, duration, wholeNumber } from '../options.ts';
+import { CONFIG_OPTION, positiveDuration, wholeNumber } from '../options.ts';
 import { printFacts, printJson } from '../print.ts';
 import type { Terminal } from '../terminal.ts';
 import { cast, validatorOf, type BallotChoice, type Validator } from './ballot.ts';
@@ -41,8 +41,8 @@ export function proposeCommand(terminal: Terminal): Command {
         DEFAULT_NOTICE,
       )
       .option('--from-height <h>', 'the height itself', wholeNumber(1, Number.MAX_SAFE_INTEGER))
-      .option('--expires <time>', 'void after this time from now', duration, 7 * 86_400_000)
-      .option('--timeout <time>', 'give up after this time', duration, 30_000)
+      .option('--expires <time>', 'void after this time from now', positiveDuration, 7 * 86_400_000)
+      .option('--timeout <time>', 'give up after this time', positiveDuration, 30_000)
       .option('--json', 'print JSON')
       .addHelpText('after', EXAMPLES)
       .action((schema: number, options: Options) => proposeSchema(schema, options, terminal)),

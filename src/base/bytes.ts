@@ -1,3 +1,5 @@
+import { AssertionError } from './assert.ts';
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -88,13 +90,19 @@ export function storeKey(...parts: readonly (Uint8Array | string)[]): Uint8Array
   return keys.bytes.subarray(start, end);
 }
 
-/** The same of a prefix and a text with one character a byte. */
+/** The same of a prefix and a text with one character a byte. @throws AssertionError where a character is no byte */
 export function storeKeyOfBytes(prefix: Uint8Array, text: string): Uint8Array {
   const length = prefix.length + text.length;
   const start = length > keys.size ? 0 : keys.reserve(length);
   const target = length > keys.size ? new Uint8Array(length) : keys.bytes;
   let end = start + writeBytes(prefix, target, start);
-  for (let i = 0; i < text.length; i++) target[end++] = text.charCodeAt(i);
+  let units = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    units |= unit;
+    target[end++] = unit;
+  }
+  if (units > 0xff) throw new AssertionError('each character of a key is a byte', { units });
   if (target === keys.bytes) keys.used = end;
   return target.subarray(start, end);
 }

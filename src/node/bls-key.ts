@@ -36,7 +36,7 @@ export async function saveBlsKey(path: string, secretKey: Uint8Array): Promise<v
   );
 }
 
-/** @returns 32 bytes @throws CodedError `key-missing`, `key-file-permissions`, `secret-key-malformed` */
+/** @returns 32 bytes @throws CodedError `key-missing`, `file-unusable`, `key-file-permissions`, `secret-key-malformed` */
 export async function loadBlsKey(path: string): Promise<Uint8Array> {
   const secretKey = await readKeyFile(path);
   const checked = checkSecretKey(secretKey);

@@ -3,11 +3,11 @@
  * one schema. Unknown keys are refused by name, because a misspelt setting that is silently ignored is found at the
  * worst time.
  */
-import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { codedError } from '../base/result.ts';
 import { environmentOverlay, type ConfigWarning } from './config-environment.ts';
 import { configSchema, type ConfigOverlay, type ParsedConfig } from './config-schema.ts';
+import { readTextFile } from './text-file.ts';
 
 /** Checked and complete; every path absolute. */
 export interface NodeConfig extends Readonly<Omit<ParsedConfig, 'blsKeyFile' | 'identityKeyHex'>> {
@@ -35,7 +35,7 @@ export interface LoadedConfig {
 }
 
 /**
- * @throws CodedError `config-not-found`, `config-not-json`, `config-unknown-key`, `config-invalid`
+ * @throws CodedError `config-not-found`, `file-unusable`, `config-not-json`, `config-unknown-key`, `config-invalid`
  */
 export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
   const fromFile = sources.file === undefined ? {} : await readConfigFile(resolve(sources.directory, sources.file));
@@ -68,18 +68,11 @@ export function parseConfig(value: unknown, file?: string): ParsedConfig {
 }
 
 async function readConfigFile(path: string): Promise<unknown> {
-  let content: string;
-  try {
-    content = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw codedError(
-      'config-not-found',
-      `cannot read the configuration ${path}; "hotledger init" makes one`,
-      { path },
-      { cause: error },
-    );
-  }
+  const content = await readTextFile(path, {
+    code: 'config-not-found',
+    message: `there is no configuration ${path}; "hotledger init" makes one`,
+    details: { path },
+  });
   let value: unknown;
   try {
     value = JSON.parse(content);

@@ -1,10 +1,10 @@
 /** Reading a genesis file, and turning a registration as it is exchanged into the genesis' own form. */
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { fromHex } from '../base/bytes.ts';
-import { CodedError, codedError, ok, refuse, type Result } from '../base/result.ts';
+import { CodedError, ok, refuse, type Result } from '../base/result.ts';
 import { parseGenesis, type Genesis, type GenesisValidator } from '../ledger/genesis.ts';
 import { normaliseAddresses } from '../ledger/multiaddrs.ts';
+import { readTextFile } from './text-file.ts';
 
 const registrationFile = z.strictObject({
   peerId: z.string().max(64),
@@ -13,20 +13,13 @@ const registrationFile = z.strictObject({
   multiaddrs: z.array(z.string().max(256)).max(16),
 });
 
-/** @throws CodedError `genesis-not-found`, or what the genesis itself is refused for */
+/** @throws CodedError `genesis-not-found`, `file-unusable`, or what the genesis itself is refused for */
 export async function readGenesisFile(path: string): Promise<Genesis> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw codedError(
-      'genesis-not-found',
-      `cannot read the genesis file ${path}; whoever runs the network hands it out`,
-      { path },
-      { cause: error },
-    );
-  }
+  const text = await readTextFile(path, {
+    code: 'genesis-not-found',
+    message: `there is no genesis file ${path}; whoever runs the network hands it out`,
+    details: { path },
+  });
   const genesis = parseGenesis(text);
   if (!genesis.ok) {
     throw new CodedError({ ...genesis.refusal, message: `${path}: ${genesis.refusal.message}` });

@@ -1,8 +1,9 @@
 /** A secret as hex in a file of mode 0600: never overwritten, and refused when others can read it. */
-import { mkdir, open, readFile, stat } from 'node:fs/promises';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fromHex, toHex } from '../base/bytes.ts';
 import { codedError } from '../base/result.ts';
+import { readTextFile } from './text-file.ts';
 
 /** Bits of a file mode that let the group or others in. */
 const OPEN_TO_OTHERS = 0o077;
@@ -29,22 +30,14 @@ export async function writeKeyFile(path: string, secret: Uint8Array): Promise<vo
   }
 }
 
-/** @throws CodedError `key-missing`, `key-file-permissions`, `key-malformed` */
+/** @throws CodedError `key-missing`, `file-unusable`, `key-file-permissions`, `key-malformed` */
 export async function readKeyFile(path: string): Promise<Uint8Array> {
-  let content: string;
-  let mode: number;
-  try {
-    mode = (await stat(path)).mode;
-    content = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw codedError(
-      'key-missing',
-      `cannot read the key file ${path}; "hotledger init" makes one`,
-      { path },
-      { cause: error },
-    );
-  }
+  const content = await readTextFile(path, {
+    code: 'key-missing',
+    message: `there is no key file ${path}; "hotledger init" makes one`,
+    details: { path },
+  });
+  const { mode } = await stat(path);
   if ((mode & OPEN_TO_OTHERS) !== 0) {
     throw codedError('key-file-permissions', `others can read ${path}; run: chmod 600 ${path}`, {
       path,

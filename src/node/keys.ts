@@ -71,7 +71,7 @@ export function identityKeyFromProtobuf(protobuf: Uint8Array): Result<IdentityKe
   });
 }
 
-/** @throws CodedError `key-missing`, `key-file-permissions`, `key-malformed`, `key-type-unknown` */
+/** @throws CodedError `key-missing`, `file-unusable`, `key-file-permissions`, `key-malformed`, `key-type-unknown` */
 export async function loadIdentityKey(source: {
   readonly identityKeyFile: string;
   readonly identityKeyHex: string | null;

@@ -124,19 +124,24 @@ interface StopRequests {
   ask(reason: string): void;
 }
 
+/** Asked twice: the first time takes too long for whoever asks. By the signal, as `process.exit` would terminate threads. */
+function endAtOnce(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
 function stopRequests({ untilInputEnds }: Pick<RunOptions, 'untilInputEnds'>): StopRequests {
   const { promise, resolve } = Promise.withResolvers<string>();
   const controller = new AbortController();
   let asked = false;
   const ask = (reason: string): void => {
-    // A second request means that the first takes too long for whoever asks.
-    if (asked && reason.startsWith('SIG')) process.exit(1);
     asked = true;
     resolve(reason);
     controller.abort();
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
+      if (asked) endAtOnce(signal);
       ask(signal);
     });
   }

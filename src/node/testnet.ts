@@ -71,7 +71,9 @@ interface Draft extends TestnetNode {
 /** Its Raft port is so much above the node's own. */
 const RAFT_PORT_STEP = 100;
 
-/** @throws CodedError `directory-exists`, `hosts-mismatch`, or what the validator set refuses */
+export const MAX_PORT = 65_535;
+
+/** @throws CodedError `directory-exists`, `hosts-mismatch`, `usage` of ports that do not exist, or what the validator set refuses */
 export async function makeTestnet(options: TestnetOptions, scheme: SignatureScheme): Promise<Testnet> {
   const { hosts, validators } = options;
   if (hosts !== undefined && hosts.length < validators) {
@@ -80,6 +82,7 @@ export async function makeTestnet(options: TestnetOptions, scheme: SignatureSche
       validators,
     });
   }
+  checkPorts(options);
   await makeDirectory(options.directory);
   const drafts = Array.from({ length: validators + options.observers }, (_, index) => draftOf(options, index));
   const genesis = genesisOf(options, drafts, scheme);
@@ -99,6 +102,15 @@ export async function makeTestnet(options: TestnetOptions, scheme: SignatureSche
       dataDirectory,
     })),
   };
+}
+
+/** On loopback each node has ports of its own. */
+function checkPorts({ consensus, hosts, observers, port, validators }: TestnetOptions): void {
+  if (port === 0) return;
+  const highest =
+    port + (consensus === 'raft' ? RAFT_PORT_STEP : 0) + (hosts === undefined ? validators + observers - 1 : 0);
+  if (highest <= MAX_PORT) return;
+  throw codedError('usage', `a port would be above ${MAX_PORT}: choose a lower --port`, { highest });
 }
 
 async function makeDirectory(directory: string): Promise<void> {

@@ -6,25 +6,31 @@
 import type { MessagePort, Worker } from 'node:worker_threads';
 
 const END = 'end';
+/** The thread of a worker that has exited. */
+const GONE = -1;
 
-/** In a worker: what it is sent, until it is asked to end. */
-export function onMessages<T>(port: MessagePort, use: (message: T) => void): void {
+/** In a worker: what it is sent, until it is asked to end. @param letGo of what would keep it alive */
+export function onMessages<T>(port: MessagePort, use: (message: T) => void, letGo?: () => Promise<void>): void {
+  const end = async (): Promise<void> => {
+    await letGo?.();
+    port.close();
+  };
   port.on('message', (message: T | typeof END) => {
-    if (message === END) port.close();
+    if (message === END) void end();
     else use(message);
   });
 }
 
-/** Ends a worker that listens by `onMessages`, after what it was sent before. @returns its exit code */
-export async function endWorker(worker: Worker): Promise<number> {
-  const exited = exitOf(worker);
-  worker.postMessage(END);
-  return exited;
-}
-
-/** In a worker, at the end of its module: says so once that and all that it imports have been executed. */
+/** In a worker: says that its module, and all that it imports, have been executed. */
 export function whenLoaded(say: () => void): void {
   setImmediate(say);
+}
+
+/** Ends a worker that listens by `onMessages`, after what it was sent before. */
+export async function endWorker(worker: Worker): Promise<void> {
+  const exited = exitOf(worker);
+  worker.postMessage(END);
+  await exited;
 }
 
 /** Ends a worker in the midst of its work. @param loaded that it said so by `whenLoaded` */
@@ -33,10 +39,11 @@ export async function haltWorker(worker: Worker, loaded: Promise<unknown>): Prom
   await worker.terminate();
 }
 
-/** One that has exited already has no thread. */
-function exitOf(worker: Worker): Promise<number> {
-  if (worker.threadId === GONE) return Promise.resolve(0);
-  return new Promise((resolve) => void worker.once('exit', resolve));
+function exitOf(worker: Worker): Promise<void> {
+  if (worker.threadId === GONE) return Promise.resolve();
+  return new Promise((resolve) => {
+    worker.once('exit', () => {
+      resolve();
+    });
+  });
 }
-
-const GONE = -1;

@@ -171,10 +171,11 @@ export class Projector {
   /**
    * Rows that were made beside those that serve, up to a height at which what blocks changed is held.
    *
-   * @returns the names of those that serve now, the others having stopped
+   * @returns the names of those that serve now, the others having stopped; rejects where it is closed before they serve
    */
   adopt(plan: readonly PlannedRows[], height: number): Promise<readonly string[]> {
     const { log, store } = this.#options;
+    if (this.#closed) return Promise.reject(closedError());
     assert(this.#adoption === null, 'rows are adopted one rebuild after another');
     assert(this.#heldAbove !== null && this.#heldAbove <= height, 'what blocks changed is held', { height });
     const successors = plan.map(({ generation, name }): Track => {

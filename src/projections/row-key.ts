@@ -2,14 +2,16 @@
  * Keys of rows are texts with one character a byte. A projection makes several keys an event and looks for them, and a text is
  * what a Map finds; it becomes bytes once, behind the prefix of its generation, when it is written.
  */
-import { utf8 } from '../base/bytes.ts';
+import { storeKeyOfBytes, utf8 } from '../base/bytes.ts';
 
 declare const rowKeyBrand: unique symbol;
+
+const NOTHING = new Uint8Array(0);
 
 /** Character codes from 0 to 255, which are its bytes: keys order as their bytes do. */
 export type RowKey = string & { readonly [rowKeyBrand]: true };
 
-/** @param parts of ASCII, as labels, peer ids and digests are; all else by the functions below */
+/** @param parts of ASCII, as labels, peer ids and digests are; all else by the functions below, or it is refused when it is used */
 export function rowKey(...parts: readonly string[]): RowKey {
   let key = '';
   for (const part of parts) key += part;
@@ -36,5 +38,5 @@ export function rowKeyFromBytes(bytes: Uint8Array): RowKey {
 }
 
 export function rowKeyBytes(key: RowKey): Uint8Array {
-  return Uint8Array.from(key, (character) => character.charCodeAt(0));
+  return storeKeyOfBytes(NOTHING, key);
 }

@@ -175,7 +175,13 @@ export class LevelStore implements PinnableStore {
 
 /** What LevelDB would pass over in silence. */
 async function checkFiles(directory: string, create: boolean): Promise<void> {
-  const files = await readdir(directory).catch((): string[] => []);
+  let files: string[];
+  try {
+    files = await readdir(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw openingError(directory, error);
+    files = [];
+  }
   for (const file of files) if (file.endsWith('.log')) await checkLog(directory, file);
   if (files.includes('CURRENT')) return;
   // LevelDB makes a new database where its CURRENT file is missing, even beside the tables of an old one.

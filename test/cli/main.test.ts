@@ -47,6 +47,8 @@ describe('the command line', () => {
     ['no network', ['get', PEER]],
     ['a peer id that is none', ['get', 'x', '--genesis', 'g']],
     ['the history of no peer id', ['history', 'x']],
+    ['to watch no peer id', ['watch', 'x']],
+    ['to read all the time', ['watch', PEER, '--every', '0']],
     ['a last height below the first', ['export', '--what', 'events', '--from', '9', '--to', '8']],
     ['no node', ['status']],
     ['a type of event that does not exist', ['submit', 'vanished', '--key', 'k', '--genesis', 'g']],
@@ -81,7 +83,7 @@ describe('the command line', () => {
     const directory = await temporaryDirectory();
     const { exit, err } = await run(['start', '--config', 'none.json'], directory);
     expect(exit).toBe(2);
-    expect(err).toMatch(/^hotledger: error config-not-found: cannot read the configuration/);
+    expect(err).toMatch(/^hotledger: error config-not-found: there is no configuration/);
     expect(err).toContain(`path=${directory}/none.json`);
   });
 

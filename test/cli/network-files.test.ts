@@ -52,7 +52,15 @@ describe('testnet', () => {
     const directory = await temporaryDirectory();
     const argv = ['testnet', '--out', 'net', '--validators', '4', '--observers', '1', '--json', '--port'];
     const refused = await run([...argv, '65532'], directory);
-    expect([refused.exit, refused.json()]).toMatchObject([2, { error: { code: 'usage', details: { last: 65_536 } } }]);
+    expect([refused.exit, refused.json()]).toMatchObject([
+      2,
+      { error: { code: 'usage', details: { highest: 65_536 } } },
+    ]);
+    for (const more of [[], ['--hosts', 'a.example,b.example,c.example,d.example']]) {
+      // Each server of a Raft cluster has a port of its own, which is 100 above.
+      const raft = await run([...argv, '65500', '--consensus', 'raft', ...more], directory);
+      expect([raft.exit, raft.json()]).toMatchObject([2, { error: { code: 'usage' } }]);
+    }
     expect(await readdir(directory)).toEqual([]);
     expect((await run([...argv, '65531'], directory)).exit).toBe(0);
   });

@@ -122,7 +122,13 @@ describe('the configuration of a node', () => {
     const directory = await temporaryDirectory();
     const sources = { environment: {}, flags: {}, directory };
     await expect(loadConfig({ ...sources, file: 'none.json' })).rejects.toMatchObject({ code: 'config-not-found' });
-    await expect(loadConfig({ ...sources, file: '.' })).rejects.toMatchObject({ code: 'EISDIR' });
+    await expect(loadConfig({ ...sources, file: '.' })).rejects.toMatchObject({
+      code: 'file-unusable',
+      details: { path: directory },
+    });
+    await expect(loadConfig({ ...sources, file: 'none/none.json' })).rejects.toMatchObject({
+      code: 'config-not-found',
+    });
     await writeFile(join(directory, 'half.json'), '{"genesis":');
     await expect(loadConfig({ ...sources, file: 'half.json' })).rejects.toMatchObject({ code: 'config-not-json' });
     await writeFile(join(directory, 'list.json'), '[]');

@@ -73,7 +73,10 @@ describe('key files', () => {
     const directory = await temporaryDirectory();
     const load = (name: string) => loadIdentityKey({ identityKeyFile: join(directory, name), identityKeyHex: null });
     await expect(load('none')).rejects.toMatchObject({ code: 'key-missing' });
-    await expect(load('.'), 'what cannot be read is there').rejects.toMatchObject({ code: 'EISDIR' });
+    await expect(load('.'), 'what cannot be read is there').rejects.toMatchObject({
+      code: 'file-unusable',
+      details: { path: directory },
+    });
     await writeFile(join(directory, 'text'), 'my key', { mode: 0o600 });
     await expect(load('text')).rejects.toMatchObject({ code: 'key-malformed' });
     await expect(loadIdentityKey({ identityKeyFile: '', identityKeyHex: 'xyz' })).rejects.toMatchObject({

@@ -2,11 +2,17 @@ import { expect, test } from 'vitest';
 import { Random } from '../../src/base/random.ts';
 import { utf8 } from '../../src/base/bytes.ts';
 import { bigEndian, projectionKey } from '../../src/ledger/layout.ts';
+import { decodeOwnEntry } from '../../src/ledger/known-entries.ts';
+import { nodeEntryCodec, type NodeRecord } from '../../src/ledger/record.ts';
+import { nodeKey } from '../../src/ledger/state.ts';
+import { statistics, versionsOf } from '../../src/projections/statistics.ts';
 import { proposalsOf } from '../../src/projections/validators.ts';
-import { recordCount } from '../../src/projections/node-data.ts';
+import { nodeData, peerIdsOfVersion, recordCount } from '../../src/projections/node-data.ts';
 import type { RowOperation } from '../../src/projections/projection.ts';
 import { numberInKey, rowKey, rowKeyBytes, rowKeyFromBytes, textInKey } from '../../src/projections/row-key.ts';
 import { PendingRows, readPointer, Rows } from '../../src/projections/rows.ts';
+import { SealedChain } from '../ledger/chain.ts';
+import { peerOf } from '../ledger/nodes.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 
 const put = (key: string, value: string): RowOperation => ({ kind: 'put', key: rowKey(key), value: utf8(value) });
@@ -70,6 +76,7 @@ test('the bytes of a row key are its characters: numbers order as numbers, any t
   const numbers = [0, 1, 255, 256, 2 ** 31, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER];
   for (const number of numbers) expect(rowKeyBytes(numberInKey(number))).toEqual(bigEndian(number));
   expect(numbers.map(numberInKey).toSorted()).toEqual(numbers.map(numberInKey));
+  expect(() => rowKeyBytes(rowKey('é漢')), 'it is not said how').toThrow('each character of a key is a byte');
   const store = new MemoryStore();
   const rows = new Rows(store, 'test', 0);
   const keys = texts.map((text) => rowKey('v\0', textInKey(text), numberInKey(255)));
@@ -83,4 +90,23 @@ test('the bytes of a row key are its characters: numbers order as numbers, any t
   const found: string[] = [];
   for await (const [key] of rows.entries({})) found.push(rowKeyFromBytes(key));
   expect(found).toEqual(keys.toSorted());
+});
+
+test('a version of any text is found by it, and counted', async () => {
+  const version = 'vé漢';
+  const chain = new SealedChain();
+  const { changes: joined, sealed } = chain.commit([chain.join(1)]);
+  const key = nodeKey(peerOf(1));
+  const record = decodeOwnEntry(joined.find((change) => change.key === key)!.value!) as NodeRecord;
+  const changes = [{ key, value: nodeEntryCodec.encode({ ...record, version }) }];
+  const store = new MemoryStore();
+  for (const projection of [nodeData, statistics]) {
+    const rows = new Rows(store, projection.name, 0);
+    const operations = projection.apply({ header: sealed.block.header, events: [], changes }, new PendingRows(rows));
+    await store.batch(rows.writeOps(operations, 0));
+  }
+  const found: string[] = [];
+  for await (const peerId of peerIdsOfVersion(new Rows(store, nodeData.name, 0), version)) found.push(peerId);
+  expect(found).toEqual([peerOf(1)]);
+  expect(await versionsOf(new Rows(store, statistics.name, 0))).toEqual(new Map([[version, 1]]));
 });

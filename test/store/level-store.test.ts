@@ -68,6 +68,10 @@ describe('opening a LevelStore', () => {
     const before = await readdir(parent);
     await expect(LevelStore.open(parent)).rejects.toMatchObject({ code: 'store-missing' });
     expect(await readdir(parent), 'it is left as it is').toEqual(before);
+    await writeFile(join(parent, 'file'), '');
+    for (const place of [join(parent, 'file'), join(parent, 'file', 'below')]) {
+      await expect(LevelStore.open(place), 'it is no directory').rejects.toMatchObject({ code: 'store-open-failed' });
+    }
   });
 
   test('a store that is open elsewhere is store-locked', async () => {

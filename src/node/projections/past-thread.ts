@@ -5,7 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import { codedError, refuse, type Result } from '../../base/result.ts';
 import type { LogIdentity } from '../../ledger/block-log.ts';
-import { haltWorker } from '../worker-end.ts';
+import { endWorker, haltWorker } from '../worker-end.ts';
 import { workerEnvironment } from '../worker-environment.ts';
 
 export interface PastTask {
@@ -15,9 +15,11 @@ export interface PastTask {
   readonly identity: LogIdentity;
 }
 
-export type ToPast =
-  | { readonly kind: 'ask'; readonly id: number; readonly height: number; readonly key: string }
-  | { readonly kind: 'close' };
+export interface ToPast {
+  readonly id: number;
+  readonly height: number;
+  readonly key: string;
+}
 
 export type FromPast = 'loaded' | { readonly id: number; readonly answer: Result<Uint8Array> };
 
@@ -34,14 +36,15 @@ interface Waiting {
 
 interface Thread {
   readonly worker: Worker;
+  readonly waiting: Map<number, Waiting>;
   readonly loaded: Promise<void>;
   readonly exited: Promise<void>;
 }
 
 export class PastThread {
   readonly #task: PastTask;
-  readonly #waiting = new Map<number, Waiting>();
   #thread: Thread | null = null;
+  #ending: Promise<void> | null = null;
   #idle: NodeJS.Timeout | null = null;
   #lastId = 0;
   #closed = false;
@@ -56,69 +59,81 @@ export class PastThread {
    * @throws CodedError `worker-died`
    */
   answer(height: number, key: string): Promise<Result<Uint8Array>> {
-    if (this.#closed || this.#waiting.size >= MAX_WAITING) {
-      const details = { waiting: this.#waiting.size };
+    const waits = this.#thread?.waiting.size ?? 0;
+    if (this.#closed || this.#ending !== null || waits >= MAX_WAITING) {
+      const details = { waiting: waits };
       return Promise.resolve(refuse('busy', 'too many questions about old heights wait; ask again later', details));
     }
-    if (this.#idle !== null) clearTimeout(this.#idle);
-    this.#idle = null;
-    const { worker } = (this.#thread ??= this.#start());
+    this.#clearIdle();
+    const { waiting, worker } = (this.#thread ??= this.#start());
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      worker.postMessage({ kind: 'ask', id, height, key } satisfies ToPast);
+      waiting.set(id, { resolve, reject });
+      worker.postMessage({ id, height, key } satisfies ToPast);
     });
   }
 
-  /** What waits is answered with an error. */
+  /** As `reset`, for good. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.reset();
   }
 
-  /** What was executed is of a log that is about to go. What waits is answered with an error. */
-  async reset(): Promise<void> {
-    if (this.#idle !== null) clearTimeout(this.#idle);
+  /** What was executed is of a log that is about to go. What still waits when it resolves was answered with an error. */
+  reset(): Promise<void> {
+    this.#clearIdle();
+    this.#ending ??= this.#end().finally(() => {
+      this.#ending = null;
+    });
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
     const thread = this.#thread;
     this.#thread = null;
     if (thread === null) return;
-    if (this.#waiting.size === 0) thread.worker.postMessage({ kind: 'close' } satisfies ToPast);
-    else await haltWorker(thread.worker, thread.loaded);
-    await thread.exited;
+    const { exited, loaded, waiting, worker } = thread;
+    await (waiting.size === 0 ? endWorker(worker) : haltWorker(worker, loaded));
+    await exited;
   }
 
   #start(): Thread {
     const loaded = Promise.withResolvers<void>();
     const exited = Promise.withResolvers<void>();
+    const waiting = new Map<number, Waiting>();
     const worker = new Worker(new URL('./past-worker.ts', import.meta.url), {
       workerData: this.#task,
       resourceLimits: WORKER_HEAP,
       env: workerEnvironment(),
     });
-    const thread = { worker, loaded: loaded.promise, exited: exited.promise };
+    const thread = { worker, waiting, loaded: loaded.promise, exited: exited.promise };
     worker.on('message', (message: FromPast) => {
       if (message === 'loaded') return loaded.resolve();
       const { answer, id } = message;
-      this.#waiting.get(id)?.resolve(answer);
-      this.#waiting.delete(id);
-      if (this.#waiting.size > 0 || this.#closed) return;
+      waiting.get(id)?.resolve(answer);
+      waiting.delete(id);
+      if (waiting.size > 0 || this.#thread !== thread) return;
       this.#idle = setTimeout(() => void this.reset(), IDLE_MS).unref();
     });
     const died = (reason: string): void => {
       if (this.#thread === thread) this.#thread = null;
-      for (const { reject } of this.#waiting.values()) {
+      for (const { reject } of waiting.values()) {
         reject(codedError('worker-died', 'the thread that answers about old heights died', { reason }));
       }
-      this.#waiting.clear();
+      waiting.clear();
     };
     worker.on('error', (error) => {
       died(String(error));
     });
     worker.on('exit', (code) => {
-      // One that was asked to end leaves what came after it alone.
-      if (this.#thread === thread || this.#thread === null) died(`exit ${code}`);
+      died(`exit ${code}`);
       exited.resolve();
     });
     return thread;
+  }
+
+  #clearIdle(): void {
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    this.#idle = null;
   }
 }

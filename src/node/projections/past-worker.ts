@@ -9,7 +9,7 @@ import { LevelStore } from '../../store/level-store.ts';
 import { ledgerDirectory } from '../open-store.ts';
 import { readGenesisFile } from '../genesis-file.ts';
 import { stepAside } from '../thread-priority.ts';
-import { whenLoaded } from '../worker-end.ts';
+import { onMessages, whenLoaded } from '../worker-end.ts';
 import { stateBefore } from './first-state.ts';
 import { PastStates } from './past-states.ts';
 import type { FromPast, PastTask, ToPast } from './past-thread.ts';
@@ -34,18 +34,15 @@ const states = new PastStates({
   validatorsOf: () => validators,
 });
 
-port.on('message', (message: ToPast) => {
-  if (message.kind === 'close') {
-    port.close();
-    void store.close();
-    return;
-  }
-  void answer(message);
-});
+onMessages(
+  port,
+  (question: ToPast) => void answer(question),
+  () => store.close(),
+);
 whenLoaded(() => port.postMessage('loaded' satisfies FromPast));
 
 /** What is thrown without a code is our own bug: it ends this thread, and whoever waits is told so. */
-async function answer({ height, id, key }: Extract<ToPast, { kind: 'ask' }>): Promise<void> {
+async function answer({ height, id, key }: ToPast): Promise<void> {
   const answered = await states.answer(height, key).catch((error: unknown) => {
     if (!(error instanceof CodedError)) throw error;
     const { code, details, message } = error;

@@ -124,11 +124,17 @@ function refusalOf(error: unknown): Refusal {
   return { code: 'rebuild-failed', message, details: {} };
 }
 
-stepAside(NICENESS);
-whenLoaded(() => say({ kind: 'loaded' }));
-try {
-  say({ kind: 'ended', height: await rebuild(workerData as RebuildTask) });
-} catch (error) {
-  say({ kind: 'failed', refusal: refusalOf(error) });
+async function tell(task: RebuildTask): Promise<void> {
+  try {
+    say({ kind: 'ended', height: await rebuild(task) });
+  } catch (error) {
+    say({ kind: 'failed', refusal: refusalOf(error) });
+  }
+  port?.close();
 }
-port.close();
+
+stepAside(NICENESS);
+whenLoaded(() => {
+  say({ kind: 'loaded' });
+  void tell(workerData as RebuildTask);
+});

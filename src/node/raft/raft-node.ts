@@ -314,6 +314,8 @@ class RaftNode implements RunningNode {
       },
       replaced: async (ledger: ChainLedger | null) => {
         this.#services?.reads.ledger(ledger);
+        // Whoever asked meanwhile had answers from the log that is gone.
+        await this.#past.reset();
         await this.#projections.begin(ledger);
       },
     };

@@ -1,6 +1,7 @@
 /** Chunks of a snapshot checked on several cores, and handed on in the order of their indexes or as they come. */
 import { Worker } from 'node:worker_threads';
 import { CodedError, codedError } from '../../base/result.ts';
+import { endWorker } from '../worker-end.ts';
 import { workerEnvironment } from '../worker-environment.ts';
 import type { ChunkAnswer, ChunkTask, ChunkWork } from './chunk-worker.ts';
 
@@ -77,12 +78,7 @@ function answersOf(worker: Worker): Answers {
     else asked?.reject(new Error(`a chunk thread failed: ${(answer as { readonly reason: string }).reason}`));
   });
   worker.on('error', (error: unknown) => died(String(error)));
-  const exited = new Promise<void>((resolve) => {
-    worker.on('exit', (code) => {
-      died(`it exited with ${code}`);
-      resolve();
-    });
-  });
+  worker.on('exit', (code) => died(`it exited with ${code}`));
   // Who waits for nothing more need not hear of it.
   ready.promise.catch(() => undefined);
   return {
@@ -94,9 +90,6 @@ function answersOf(worker: Worker): Answers {
       worker.postMessage(task);
       return asked.promise;
     },
-    async close() {
-      worker.postMessage('close');
-      await exited;
-    },
+    close: () => endWorker(worker),
   };
 }

@@ -11,6 +11,7 @@ import { restoredChunkKey, STATE_RANGE } from '../../ledger/layout.ts';
 import { snapshotChunkCodec, verifyChunk, type SnapshotChunk } from '../../ledger/snapshot-chunk.ts';
 import { LevelStore } from '../../store/level-store.ts';
 import { PRESENT, type StoreOperation } from '../../store/store.ts';
+import { onMessages } from '../worker-end.ts';
 import type { Piece } from './snapshot-source.ts';
 
 export interface ChunkWork {
@@ -42,10 +43,11 @@ const { depth, ledger, stateRoot } = workerData as ChunkWork;
 const store = ledger === null ? null : await LevelStore.join(ledger);
 const STATE_TAG = STATE_RANGE.gte;
 
-port.on('message', (task: ChunkTask | 'close') => {
-  if (task === 'close') void close();
-  else void answer(task).then((given) => port.postMessage(given));
-});
+onMessages(
+  port,
+  (task: ChunkTask) => void answer(task).then((given) => port.postMessage(given)),
+  async () => store?.close(),
+);
 port.postMessage('ready');
 
 async function answer(task: ChunkTask): Promise<ChunkAnswer> {
@@ -123,11 +125,6 @@ function writeCopy(path: string, bytes: Uint8Array): void {
   } finally {
     closeSync(file);
   }
-}
-
-async function close(): Promise<void> {
-  await store?.close();
-  port?.close();
 }
 
 function refusalOf({ code, details, message }: CodedError): Refusal {

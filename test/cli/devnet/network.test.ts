@@ -1,3 +1,4 @@
+import { kill } from 'node:process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -46,5 +47,18 @@ describe('a node as a process', () => {
       details: { exit: '2', log: expect.stringContaining('config-invalid') as string },
     });
     expect(await process.stop()).toEqual({ code: 2, signal: null });
+  });
+
+  test('that is asked to stop twice ends by the signal, whatever it is at', async () => {
+    const { nodes } = await openDevnet(await options());
+    const process = new NodeProcess(nodes[0]!);
+    try {
+      await process.ready(20_000);
+      // Both are there when it looks.
+      for (const signal of ['SIGSTOP', 'SIGINT', 'SIGTERM', 'SIGCONT'] as const) kill(process.pid!, signal);
+      expect(await process.ended).toEqual({ code: null, signal: expect.stringMatching(/^SIG(INT|TERM)$/) as string });
+    } finally {
+      process.kill();
+    }
   });
 });

@@ -181,6 +181,38 @@ describe('a rebuild beside a running node', () => {
     expect(stoodAt).toEqual([...new Set(stoodAt)].sort((a, b) => a - b));
   });
 
+  test('ends with the node also where its thread is done, and on its way out', async () => {
+    await followed();
+    const { state: first, validators } = chain;
+    const here = rebuildHere({ store, log, first, validators, catalog: [grown()] });
+    const done = Promise.withResolvers<void>();
+    const exit = Promise.withResolvers<void>();
+    const projections = await NodeProjections.open({
+      store,
+      log,
+      projections: [grown()],
+      startRebuild: (...asked) => {
+        const run = here(...asked);
+        void run.ended.then(() => done.resolve());
+        return { ...run, ended: run.ended.finally(() => exit.promise), stop: () => exit.promise };
+      },
+      logger: { info: () => undefined, error: (facts: unknown) => void errors.push(facts) },
+    });
+    projections.begin();
+    await done.promise;
+    const closed = projections.close();
+    await setImmediate();
+    exit.resolve();
+    await closed;
+    expect(errors).toEqual([]);
+    const again = await open({ projections: [grown()] });
+    again.begin();
+    await again.settled();
+    expect(states(again)).toEqual(['following 5']);
+    expect(recordCount(again.reader('node-data'))).toBe(5);
+    await again.close();
+  });
+
   test('is asked for by an operator, of projections that the program keeps', async () => {
     await followed();
     const projections = await open();

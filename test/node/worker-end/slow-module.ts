@@ -5,4 +5,4 @@ const LOADING_MS = 300;
 
 await delay(LOADING_MS);
 
-export const LOADED_AT = 0;
+export const LOADED = true;

@@ -2,7 +2,7 @@
  * `npm run bench`: the floors of this machine, the bare skeleton of the protocol, then real validators, in one run.
  * Prints one table and writes one JSON to bench/results. docs/benchmarks.md says what is measured, and what it gave.
  *
- *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,replay-memory,snapshot,rebuild,follower,join,raft,raft-ledger,start] [--dir DIR] [--json]
+ *     node bench/main.ts [--smoke] [--only floors,skeleton,validators,replay,replay-memory,snapshot,snapshot-beside,rebuild,follower,join,raft,raft-ledger,start] [--dir DIR] [--json]
  *
  * Run it on a machine that does nothing else. Ratios are more reliable than the absolute figures.
  */
@@ -24,6 +24,7 @@ import { runSkeleton, type SkeletonResult } from './skeleton/main.ts';
 import { measureSnapshot } from './snapshot/main.ts';
 import { measureValidators } from './validators/main.ts';
 import { measureRebuild } from './validators/rebuild.ts';
+import { measureSnapshotBeside } from './validators/snapshot.ts';
 
 const EVENT_BYTES = 300;
 
@@ -40,6 +41,7 @@ const SIZES = {
     ],
     reads: 2_000,
     snapshot: { nodes: 1_000_000, commits: 1_000 },
+    snapshotBeside: { nodes: 1_000_000, eventsPerBlock: 1_000, warmUp: 300, commits: 1_000 },
     replayed: 60_000,
     replays: 5,
     // The shortest log has more blocks than are checked without a thread, which takes 45 MB.
@@ -77,6 +79,7 @@ const SIZES = {
     ],
     reads: 20,
     snapshot: { nodes: 5_000, commits: 20 },
+    snapshotBeside: { nodes: 2_000, eventsPerBlock: 200, warmUp: 10, commits: 10 },
     replayed: 1_000,
     replays: 1,
     remembered: { nodes: 40, events: [500, 1_000], eventsPerBlock: 100 },
@@ -149,6 +152,9 @@ if (wanted('replay-memory')) {
   add(parts.replayMemoryPart(await measureReplayMemory({ parent, ...size.remembered }), size.remembered.nodes));
 }
 if (wanted('snapshot')) add(parts.snapshotPart(await measureSnapshot({ parent, ...size.snapshot })));
+if (wanted('snapshot-beside')) {
+  add(parts.snapshotBesidePart(await measureSnapshotBeside({ parent, ...size.snapshotBeside })));
+}
 if (wanted('rebuild')) add(parts.rebuildPart(await measureRebuild({ parent, ...size.rebuilt })));
 if (wanted('join')) add(parts.joinPart(await measureJoin({ parent, ...size.joined }), size.joined.nodes));
 if (wanted('raft')) {

@@ -13,6 +13,7 @@ import type { SnapshotResult } from './snapshot/main.ts';
 import type { SkeletonResult } from './skeleton/main.ts';
 import type { ValidatorsResult } from './validators/main.ts';
 import type { RebuildResult } from './validators/rebuild.ts';
+import type { SnapshotBesideResult } from './validators/snapshot.ts';
 
 const VALIDATORS = 4;
 const US_PER_S = 1e6;
@@ -245,6 +246,20 @@ export function snapshotPart(result: SnapshotResult): Part {
       { what: 'raw batches of the same bytes', value: rawWriteSeconds, unit: 's' },
       { what: 'restored, every chunk checked', value: restoreSeconds, unit: 's', ratios: [raw] },
       { what: '  and rows of projections after it', value: projectionSeconds, unit: 's' },
+    ],
+  };
+}
+
+export function snapshotBesidePart({ before, done, during, nodes, seconds }: SnapshotBesideResult): Part {
+  return {
+    name: `A snapshot of ${nodes} nodes, ${Math.round(done.bytes / 1e6)} MB, made by one of four validators that commit one event at a time`,
+    measurements: [
+      latency('commit latency before it', before),
+      latency('commit latency during it', during, [
+        { of: 'p99 before', value: during.p99Ms / before.p99Ms, target: { atMost: 2 } },
+        { of: 'before', value: during.p50Ms / before.p50Ms },
+      ]),
+      { what: 'it takes', value: seconds, unit: 's' },
     ],
   };
 }

@@ -4,13 +4,12 @@
  */
 import { textFromUtf8 } from '../base/bytes.ts';
 import { bool, codec, list, oneOf, struct, text, uint } from '../base/codec.ts';
-import { rangeOf } from '../ledger/layout.ts';
 import { decodeOwnEntry } from '../ledger/known-entries.ts';
 import { MAX_VERSION_LENGTH, type NodeRecord } from '../ledger/record.ts';
 import { NODE_KEY_PREFIX } from '../ledger/state.ts';
 import { PRESENT, type KeyRange } from '../store/store.ts';
 import type { ProjectedBlock, Projection, ProjectionReader, RowOperation, RowReader } from './projection.ts';
-import { numberInKey, rowKey, rowKeyBytes, textInKey, type RowKey } from './row-key.ts';
+import { numberInKey, rangeUnder, rowKey, rowKeyBytes, textInKey, type RowKey } from './row-key.ts';
 import { decodeRow } from './rows.ts';
 
 /** The places are part of the format of a row: a new one goes to the end, and rows without it stay what they are. */
@@ -99,7 +98,7 @@ function countIn(count: Uint8Array | undefined): number {
 
 /** Peer ids in their own order, from one on. */
 export function peerIds(reader: ProjectionReader, options: PageOptions = {}): AsyncIterable<string> {
-  const all = rangeOf(rowKeyBytes(nodeRowKey('')));
+  const all = rangeUnder(nodeRowKey(''));
   const range = options.after === undefined ? all : { ...all, gte: rowKeyBytes(nodeRowKey(`${options.after}\0`)) };
   return peerIdsIn(reader, limited(range, options), nodeRowKey('').length);
 }
@@ -124,12 +123,12 @@ export function stakedPeerIds(reader: ProjectionReader): AsyncIterable<string> {
 
 /** Joined nodes that were heard of at this time (unix seconds) or later, the longest silent first. */
 export function peerIdsHeardSince(reader: ProjectionReader, seconds: number): AsyncIterable<string> {
-  const range = { ...rangeOf(rowKeyBytes(HEARD)), gte: rowKeyBytes(heardKey(seconds)) };
+  const range = { ...rangeUnder(HEARD), gte: rowKeyBytes(heardKey(seconds)) };
   return peerIdsIn(reader, range, heardKey(0).length);
 }
 
 function peerIdsUnder(reader: ProjectionReader, prefix: RowKey): AsyncIterable<string> {
-  return peerIdsIn(reader, rangeOf(rowKeyBytes(prefix)), prefix.length);
+  return peerIdsIn(reader, rangeUnder(prefix), prefix.length);
 }
 
 async function* peerIdsIn(reader: ProjectionReader, range: KeyRange, prefixLength: number): AsyncIterable<string> {

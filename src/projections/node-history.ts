@@ -16,14 +16,14 @@ import type { LedgerEvent, SignedEvent } from '../ledger/event.ts';
 import { MAX_REASON_LENGTH } from '../ledger/event-fields.ts';
 import { MAX_PEER_ID_LENGTH } from '../ledger/identity.ts';
 import { decodeOwnEntry } from '../ledger/known-entries.ts';
-import { fromBigEndian, rangeOf } from '../ledger/layout.ts';
+import { fromBigEndian } from '../ledger/layout.ts';
 import { proposalCodec } from '../ledger/quorum-actions.ts';
 import { NANOSECONDS, type NodeEntry, type NodeRecord } from '../ledger/record.ts';
 import { NODE_KEY_PREFIX, PROPOSAL_KEY_PREFIX } from '../ledger/state.ts';
 import { entryCodec, type Heard, type HistoryEntry, type HistoryFact, type HistoryPosition } from './history-entry.ts';
 import { capabilitiesOf } from './node-data.ts';
 import type { ProjectedBlock, Projection, ProjectionReader, RowOperation, RowReader } from './projection.ts';
-import { numberInKey, rowKey, rowKeyBytes, type RowKey } from './row-key.ts';
+import { numberInKey, rangeUnder, rowKey, rowKeyBytes, type RowKey } from './row-key.ts';
 import { decodeRow } from './rows.ts';
 
 /** Heartbeats that are not an entry yet, with the position and time of the first. */
@@ -324,7 +324,7 @@ export async function historyOf(reader: ProjectionReader, peerId: string, query:
     // It may become an entry at this moment: then it is there twice.
     end = heard;
   }
-  const range = rangeOf(rowKeyBytes(entriesOf(peerId)));
+  const range = rangeUnder(entriesOf(peerId));
   const lt = end === undefined ? range.lt : rowKeyBytes(entryKey(peerId, end));
   const prefixLength = range.gte.length;
   for await (const [key, value] of reader.entries({ gte: range.gte, lt, reverse: true, limit: limit + 1 })) {

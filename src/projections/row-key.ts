@@ -3,6 +3,7 @@
  * what a Map finds; it becomes bytes once, behind the prefix of its generation, when it is written.
  */
 import { storeKeyOfBytes, utf8 } from '../base/bytes.ts';
+import { rangeOf } from '../ledger/layout.ts';
 
 declare const rowKeyBrand: unique symbol;
 
@@ -31,6 +32,11 @@ export function numberInKey(value: number): RowKey {
 
 function fourBytes(value: number): string {
   return String.fromCharCode((value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
+}
+
+/** All keys that begin with this one, which is not made of 255s alone. */
+export function rangeUnder(prefix: RowKey): ReturnType<typeof rangeOf> {
+  return rangeOf(rowKeyBytes(prefix));
 }
 
 export function rowKeyFromBytes(bytes: Uint8Array): RowKey {

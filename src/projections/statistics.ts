@@ -10,12 +10,12 @@
 import { textFromUtf8 } from '../base/bytes.ts';
 import { bool, codec, list, oneOf, struct, text, uint } from '../base/codec.ts';
 import { decodeOwnEntry } from '../ledger/known-entries.ts';
-import { fromBigEndian, rangeOf } from '../ledger/layout.ts';
+import { fromBigEndian } from '../ledger/layout.ts';
 import { MAX_VERSION_LENGTH } from '../ledger/record.ts';
 import { NODE_KEY_PREFIX } from '../ledger/state.ts';
 import { CAPABILITIES, capabilitiesOf, type Capability } from './node-data.ts';
 import type { ProjectedBlock, Projection, ProjectionReader, RowOperation, RowReader } from './projection.ts';
-import { numberInKey, rowKey, rowKeyBytes, textInKey } from './row-key.ts';
+import { numberInKey, rangeUnder, rowKey, textInKey } from './row-key.ts';
 import { decodeRow } from './rows.ts';
 
 /** Nodes, each counted once in every line that is true of it. */
@@ -170,7 +170,7 @@ export function totalsOf(view: RowReader): Totals {
 /** How many nodes run each version, in the order of their names. */
 export async function versionsOf(reader: ProjectionReader): Promise<ReadonlyMap<string, number>> {
   const versions = new Map<string, number>();
-  for await (const [key, row] of reader.entries(rangeOf(rowKeyBytes(VERSIONS)))) {
+  for await (const [key, row] of reader.entries(rangeUnder(VERSIONS))) {
     versions.set(textFromUtf8(key.subarray(VERSIONS.length)), decodeRow(countCodec, row).count);
   }
   return versions;
@@ -179,7 +179,7 @@ export async function versionsOf(reader: ProjectionReader): Promise<ReadonlyMap<
 /** The newest days of which there are blocks, newest first. */
 export async function daysOf(reader: ProjectionReader, limit: number): Promise<readonly Day[]> {
   const days: Day[] = [];
-  for await (const [key, row] of reader.entries({ ...rangeOf(rowKeyBytes(DAYS)), reverse: true, limit })) {
+  for await (const [key, row] of reader.entries({ ...rangeUnder(DAYS), reverse: true, limit })) {
     days.push({ day: fromBigEndian(key.subarray(DAYS.length)), ...decodeRow(periodCodec, row) });
   }
   return days;
@@ -188,7 +188,7 @@ export async function daysOf(reader: ProjectionReader, limit: number): Promise<r
 /** The newest epochs, newest first. */
 export async function epochsOf(reader: ProjectionReader, limit: number): Promise<readonly Epoch[]> {
   const epochs: Epoch[] = [];
-  for await (const [key, row] of reader.entries({ ...rangeOf(rowKeyBytes(EPOCHS)), reverse: true, limit })) {
+  for await (const [key, row] of reader.entries({ ...rangeUnder(EPOCHS), reverse: true, limit })) {
     epochs.push({ epoch: fromBigEndian(key.subarray(EPOCHS.length)), ...decodeRow(periodCodec, row) });
   }
   return epochs;

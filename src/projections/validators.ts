@@ -1,7 +1,6 @@
 /** `validators`: who they are, where to reach them, and what each has proposed. */
 import { codec, struct, uint } from '../base/codec.ts';
 import { unwrap } from '../base/result.ts';
-import { rangeOf } from '../ledger/layout.ts';
 import {
   listedValidatorShape,
   validatorListCodec,
@@ -9,7 +8,7 @@ import {
   type ListedValidator,
 } from '../ledger/validators.ts';
 import type { ProjectedBlock, Projection, ProjectionReader, RowOperation, RowReader } from './projection.ts';
-import { rowKey, rowKeyBytes } from './row-key.ts';
+import { rangeUnder, rowKey } from './row-key.ts';
 import { decodeRow } from './rows.ts';
 
 export interface Proposals {
@@ -47,8 +46,7 @@ export const validators: Projection = {
 
 export async function listValidators(reader: ProjectionReader): Promise<readonly ListedValidator[]> {
   const members: ListedValidator[] = [];
-  for await (const [, row] of reader.entries(rangeOf(rowKeyBytes(MEMBERS))))
-    members.push(decodeRow(validatorCodec, row));
+  for await (const [, row] of reader.entries(rangeUnder(MEMBERS))) members.push(decodeRow(validatorCodec, row));
   return members;
 }
 

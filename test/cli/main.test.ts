@@ -43,13 +43,7 @@ describe('the command line', () => {
     ['a flag without its value', ['testnet', '--out']],
     ['a number out of range', ['testnet', '--out', 'x', '--validators', '0']],
     ['a duration that is none', ['get', PEER, '--max-age', 'soon']],
-    ['no time to wait for an answer', ['get', PEER, '--timeout', '0']],
     ['no network', ['get', PEER]],
-    ['a peer id that is none', ['get', 'x', '--genesis', 'g']],
-    ['the history of no peer id', ['history', 'x']],
-    ['to watch no peer id', ['watch', 'x']],
-    ['to read all the time', ['watch', PEER, '--every', '0']],
-    ['a last height below the first', ['export', '--what', 'events', '--from', '9', '--to', '8']],
     ['no node', ['status']],
     ['a type of event that does not exist', ['submit', 'vanished', '--key', 'k', '--genesis', 'g']],
     ['--genesis without --out', ['import', 'x.json', '--genesis', 'g.json']],
@@ -61,6 +55,20 @@ describe('the command line', () => {
     expect(exit).toBe(2);
     expect(out).toBe('');
     expect(err).toMatch(/error|usage/);
+  });
+
+  // Each is refused for this, before it is looked for a network or a node, which there is not either.
+  test.each([
+    ['no time to wait for an answer', 'Write a duration above 0', ['get', PEER, '--timeout', '0']],
+    ['to read all the time', 'Write a duration above 0', ['watch', PEER, '--every', '0']],
+    ['the record of no peer id', 'error peer-id-invalid', ['get', 'x']],
+    ['the history of no peer id', 'error peer-id-invalid', ['history', 'x']],
+    ['to watch a peer id without its key', 'error peer-id-unsupported', ['watch', 'QmX']],
+    ['a last height below', '--from is the first height', ['export', '--what', 'events', '--from', '9', '--to', '8']],
+  ])('%s is a usage error', async (_what, because, argv) => {
+    const { exit, out, err } = await run(argv, await temporaryDirectory());
+    expect([exit, out]).toEqual([2, '']);
+    expect(err).toContain(because);
   });
 
   test.each(['--validator', '--cachePath=/x', '--env=test', '--api-enabled', '--privateKey=00'])(

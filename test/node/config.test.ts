@@ -126,10 +126,9 @@ describe('the configuration of a node', () => {
       code: 'file-unusable',
       details: { path: directory },
     });
-    await expect(loadConfig({ ...sources, file: 'none/none.json' })).rejects.toMatchObject({
-      code: 'config-not-found',
-    });
     await writeFile(join(directory, 'half.json'), '{"genesis":');
+    const below = { ...sources, file: 'half.json/config.json' };
+    await expect(loadConfig(below), 'below what is no directory').rejects.toMatchObject({ code: 'config-not-found' });
     await expect(loadConfig({ ...sources, file: 'half.json' })).rejects.toMatchObject({ code: 'config-not-json' });
     await writeFile(join(directory, 'list.json'), '[]');
     await expect(loadConfig({ ...sources, file: 'list.json' })).rejects.toMatchObject({ code: 'config-invalid' });

@@ -58,11 +58,12 @@ export class PastThread {
    *
    * @throws CodedError `worker-died`
    */
-  answer(height: number, key: string): Promise<Result<Uint8Array>> {
+  async answer(height: number, key: string): Promise<Result<Uint8Array>> {
+    while (this.#ending !== null) await this.#ending;
     const waits = this.#thread?.waiting.size ?? 0;
-    if (this.#closed || this.#ending !== null || waits >= MAX_WAITING) {
+    if (this.#closed || waits >= MAX_WAITING) {
       const details = { waiting: waits };
-      return Promise.resolve(refuse('busy', 'too many questions about old heights wait; ask again later', details));
+      return refuse('busy', 'too many questions about old heights wait; ask again later', details);
     }
     this.#clearIdle();
     const { waiting, worker } = (this.#thread ??= this.#start());
